@@ -1,0 +1,48 @@
+"""PostgreSQL through SQLAlchemy: engines with deadlines, and migrations by one command."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+STATEMENT_TIMEOUT_S = 5.0
+
+
+def create_engine(url: str, pool_size: int = 10) -> AsyncEngine:
+    """An engine for a `postgresql://` URL. Every connect, wait and statement has a deadline; stale connections heal.
+
+    Close it with `await engine.dispose()`.
+    """
+    return create_async_engine(
+        _asyncpg_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=STATEMENT_TIMEOUT_S,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": STATEMENT_TIMEOUT_S,
+            "command_timeout": STATEMENT_TIMEOUT_S,
+            "server_settings": {"statement_timeout": str(int(STATEMENT_TIMEOUT_S * 1000))},
+        },
+    )
+
+
+async def check_engine(engine: AsyncEngine) -> None:
+    """A readiness check: raises unless the database answers."""
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+
+
+async def upgrade(url: str, migrations: Path) -> None:
+    """Bring the database at `url` to the newest revision under `migrations`. Idempotent; one runner at a time wins."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.attributes["url"] = _asyncpg_url(url)
+    await asyncio.to_thread(command.upgrade, config, "head")
+
+
+def _asyncpg_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+asyncpg://", 1)

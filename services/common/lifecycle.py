@@ -1,0 +1,109 @@
+"""A process from start to drained end.
+
+    run("authorization", settings, app)
+
+`app` is an async context manager: entering it starts everything, leaving it drains and closes everything, last
+opened first. SIGTERM and SIGINT turn readiness off and leave the context; a crashed background task does too, and
+the exit code is then 1. Nothing outlives `shutdown_timeout_s`.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+import structlog
+import uvloop
+
+from services.common.health import Health
+from services.common.http import PortTakenError
+from services.common.logging import configure_logging
+from services.common.ops import serve_ops
+from services.common.settings import ServiceSettings
+
+log = structlog.get_logger()
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """What a running service may ask of its process."""
+
+    tasks: asyncio.TaskGroup
+    health: Health = field(default_factory=Health)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def background(self, work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[asyncio.Task[None]]:
+        """Run `work` while the context is open, then cancel it and wait for its end.
+
+        If it raises, the whole process drains and exits with code 1.
+        """
+        task = self.tasks.create_task(work, name=name)
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+App = Callable[[S, Lifecycle], AbstractAsyncContextManager[None]]
+
+
+def run(name: str, settings: S, app: App[S]) -> NoReturn:
+    """Run `app` until a signal or a crash, then exit the process: 0 after a drained stop, 1 after a crash."""
+    configure_logging(name, settings.log_level, settings.log_format)
+    code = 0
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_live(settings, app))
+    except* PortTakenError as taken:
+        code = 1
+        log.error("service.port_taken", error=str(_first_leaf(taken)))
+    except* Exception:  # the last stop: say what crashed, once, and exit
+        code = 1
+        log.exception("service.crashed")
+    log.info("service.stopped", code=code)
+    sys.exit(code)
+
+
+async def _live(settings: S, app: App[S]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        life = Lifecycle(tasks)
+        _stop_on_signals(life, settings.shutdown_timeout_s)
+        async with serve_ops(life.health, settings.ops_host, settings.ops_port), app(settings, life):
+            life.health.started = True
+            log.info("service.ready")
+            await life.stopping.wait()
+
+
+def _stop_on_signals(life: Lifecycle, timeout_s: float) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop(received: signal.Signals) -> None:
+        if life.stopping.is_set():
+            return
+        log.info("service.stopping", signal=received.name)
+        life.health.draining = True
+        life.stopping.set()
+        loop.call_later(timeout_s, _end_hard, timeout_s)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+
+
+def _end_hard(timeout_s: float) -> NoReturn:
+    log.error("service.drain_timed_out", timeout_s=timeout_s)
+    os._exit(1)
+
+
+def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf

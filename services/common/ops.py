@@ -1,0 +1,39 @@
+"""The operator's endpoints of every service, on a port of their own: /livez, /readyz, /metrics."""
+
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from services.common.health import Health
+from services.common.http import listen, serve_http
+
+log = structlog.get_logger()
+
+
+def ops_app(health: Health) -> Starlette:
+    """200/503 by `health`; metrics in the Prometheus text format."""
+
+    async def livez(_: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def readyz(_: Request) -> Response:
+        problems = await health.problems()
+        body = {"ready": not problems, "problems": problems}
+        return JSONResponse(body, status_code=503 if problems else 200)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)])
+
+
+def serve_ops(health: Health, host: str, port: int) -> AbstractAsyncContextManager[None]:
+    """Serve the endpoints while the context is open. Raises `PortTakenError`."""
+    sock = listen(host, port)
+    log.info("ops.listening", host=host, port=sock.getsockname()[1])
+    return serve_http(ops_app(health), sock)

@@ -1,0 +1,40 @@
+"""What every service can be told from outside: environment variables, read once at start.
+
+A service subclasses `ServiceSettings` with its own fields. Secrets have no defaults; a missing or malformed value ends
+the process with one sentence that names the variable.
+"""
+
+import sys
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Settings shared by all services. Environment variables are the field names in upper case."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    ops_host: str = "127.0.0.1"
+    """Where /livez, /readyz and /metrics listen: never the public interface by default."""
+    ops_port: int = Field(default=0, ge=0, le=65535)
+    """0 picks a free port; the log line `ops.listening` tells which."""
+    shutdown_timeout_s: float = Field(default=25.0, gt=0)
+    """From SIGTERM to the hard end."""
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load_settings(kind: type[S]) -> S:
+    """Read `kind` from the environment, or end the process with a sentence per wrong variable (exit code 2)."""
+    try:
+        return kind()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"setting {name}: {problem['msg']}\n")
+        sys.exit(2)

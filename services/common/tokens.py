@@ -1,0 +1,99 @@
+"""Reading access tokens: JWT (RFC 7519), HS256 only, full claims, keys by `kid`.
+
+`sub` is the user id as a JSON number, as the Go original writes and reads it. RFC 7519 wants a string there, so
+the library's own check of `sub` is off and ours takes its place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jwt
+
+ALGORITHM = "HS256"
+ISSUER = "crypto-service"
+AUDIENCE = "crypto-service"
+LEEWAY_S = 5
+_FULL_CLAIMS = ["sub", "exp", "iat", "jti", "iss", "aud"]
+
+
+class InvalidTokenError(Exception):
+    """Not a token of ours, or no longer one."""
+
+
+class ExpiredTokenError(InvalidTokenError):
+    """A token of ours whose time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What a valid access token says. `session_id` and `issued_at_s` are None in the Go original's tokens."""
+
+    user_id: int
+    expires_at_s: int
+    session_id: str | None
+    issued_at_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerifier:
+    """Checks access tokens against `keys` (kid → secret). `accept_minimal` admits tokens with only `sub` and `exp`."""
+
+    keys: Mapping[str, str]
+    accept_minimal: bool = False
+
+    def verify(self, token: str) -> AccessClaims:
+        """The claims of `token`. Raises `ExpiredTokenError` or `InvalidTokenError`, never anything else."""
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise InvalidTokenError from error
+        if kid is not None:
+            key = self.keys.get(kid) if isinstance(kid, str) else None
+            if key is None:
+                raise InvalidTokenError
+            return _claims(_decode(token, key, minimal=False))
+        if not self.accept_minimal:
+            raise InvalidTokenError
+        return _claims(self._decode_with_any_key(token))
+
+    def _decode_with_any_key(self, token: str) -> dict[str, object]:
+        failure = InvalidTokenError()
+        for key in self.keys.values():
+            try:
+                return _decode(token, key, minimal=True)
+            except ExpiredTokenError:
+                raise
+            except InvalidTokenError as error:
+                failure = error
+        raise failure
+
+
+def _decode(token: str, key: str, *, minimal: bool) -> dict[str, object]:
+    try:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            issuer=None if minimal else ISSUER,
+            audience=None if minimal else AUDIENCE,
+            leeway=LEEWAY_S,
+            options={
+                "require": ["sub", "exp"] if minimal else _FULL_CLAIMS,
+                "verify_sub": False,
+                "verify_aud": not minimal,
+            },
+        )
+    except jwt.ExpiredSignatureError as error:
+        raise ExpiredTokenError from error
+    except jwt.InvalidTokenError as error:
+        raise InvalidTokenError from error
+
+
+def _claims(payload: Mapping[str, object]) -> AccessClaims:
+    user_id, expires_at_s = payload["sub"], payload["exp"]
+    session_id, issued_at_s = payload.get("sid"), payload.get("iat")
+    if not (isinstance(user_id, int) and not isinstance(user_id, bool) and user_id > 0):
+        raise InvalidTokenError
+    if not isinstance(expires_at_s, int) or not isinstance(session_id, str | None):
+        raise InvalidTokenError
+    return AccessClaims(user_id, expires_at_s, session_id, issued_at_s if isinstance(issued_at_s, int) else None)
