@@ -1,14 +1,17 @@
 """What every service can be told from outside: environment variables, read once at start.
 
 A service subclasses `ServiceSettings` with its own fields. Secrets have no defaults; a missing or malformed value ends
-the process with one sentence that names the variable.
+the process with one sentence that names the variable. Where `SECRETS_DIR` names a directory, a file there may hold
+what a variable does not (`/run/secrets/database_url` for `DATABASE_URL`); the variable wins.
 """
 
+import os
 import sys
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 class ServiceSettings(BaseSettings):
@@ -31,10 +34,16 @@ S = TypeVar("S", bound=ServiceSettings)
 
 def load_settings(kind: type[S]) -> S:
     """Read `kind` from the environment, or end the process with a sentence per wrong variable (exit code 2)."""
+    secrets_dir = os.environ.get("SECRETS_DIR")
+    if secrets_dir and not Path(secrets_dir).is_dir():
+        sys.stderr.write(f"setting SECRETS_DIR: {secrets_dir} is not a directory\n")
+        sys.exit(2)
     try:
-        return kind()
+        return kind(_secrets_dir=secrets_dir)
+    except SettingsError as error:  # e.g. JSON that is none; the message names the field and holds no value
+        sys.stderr.write(f"settings: {error}\n")
     except ValidationError as error:
         for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"setting {name}: {problem['msg']}\n")
-        sys.exit(2)
+            name = str(problem["loc"][0]).upper() if problem["loc"] else "(together)"
+            sys.stderr.write(f"setting {name}: {problem['msg'].removeprefix('Value error, ')}\n")
+    sys.exit(2)
