@@ -22,6 +22,7 @@ def create_engine(url: str, pool_size: int = 10) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=STATEMENT_TIMEOUT_S,
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and parameters hold what must not be: hashes, names
         connect_args={
             "timeout": STATEMENT_TIMEOUT_S,
             "command_timeout": STATEMENT_TIMEOUT_S,

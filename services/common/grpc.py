@@ -7,7 +7,7 @@ A frozen peer is seen only when pings go out (`keepalive_time_ms`) *and* their l
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import structlog
@@ -93,6 +93,15 @@ async def serve_grpc(
         await asyncio.shield(server.stop(grace_s))
 
 
-async def abort(context: aio.ServicerContext[Any, Any], code: grpc.StatusCode, slug: str, sentence: str) -> None:
-    """End the call with `code`, a sentence for a person and a stable slug in the trailing `x-error-code`."""
-    await context.abort(code, sentence, trailing_metadata=(("x-error-code", slug),))
+async def abort(
+    context: aio.ServicerContext[Any, Any],
+    code: grpc.StatusCode,
+    slug: str,
+    sentence: str,
+    trailing: Sequence[tuple[str, str]] = (),
+) -> NoReturn:
+    """End the call with `code`, a sentence for a person and a stable slug in the trailing `x-error-code`.
+
+    `trailing` is further trailing metadata. Raises gRPC's own `AbortError`, always.
+    """
+    await context.abort(code, sentence, trailing_metadata=(("x-error-code", slug), *trailing))

@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -79,22 +80,37 @@ async def _live(settings: S, app: App[S]) -> None:
         async with serve_ops(life.health, settings.ops_host, settings.ops_port), app(settings, life):
             life.health.started = True
             log.info("service.ready")
-            await life.stopping.wait()
+            try:
+                await life.stopping.wait()
+            finally:
+                _begin_drain(life, settings.shutdown_timeout_s)
 
 
 def _stop_on_signals(life: Lifecycle, timeout_s: float) -> None:
     loop = asyncio.get_running_loop()
 
     def stop(received: signal.Signals) -> None:
-        if life.stopping.is_set():
+        if life.health.draining:
             return
         log.info("service.stopping", signal=received.name)
-        life.health.draining = True
-        life.stopping.set()
-        loop.call_later(timeout_s, _end_hard, timeout_s)
+        _begin_drain(life, timeout_s)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+
+
+def _begin_drain(life: Lifecycle, timeout_s: float) -> None:
+    """After a signal or a crash: not ready any more, and a limit on what follows. Only the first call counts.
+
+    The limit is a thread's, not the loop's: it also ends a drain that blocks the loop, and threads that outlive it.
+    """
+    if life.health.draining:
+        return
+    life.health.draining = True
+    life.stopping.set()
+    timer = threading.Timer(timeout_s, _end_hard, (timeout_s,))
+    timer.daemon = True
+    timer.start()
 
 
 def _end_hard(timeout_s: float) -> NoReturn:

@@ -13,6 +13,9 @@ ALGORITHM = "HS256"
 ISSUER = "crypto-service"
 AUDIENCE = "crypto-service"
 LEEWAY_S = 5
+MAX_USER_ID = 2**63 - 1
+MIN_KEY_BYTES = 32
+"""RFC 7518, 3.2: an HS256 key has at least the hash's size."""
 _FULL_CLAIMS = ["sub", "exp", "iat", "jti", "iss", "aud"]
 
 
@@ -22,6 +25,15 @@ class InvalidTokenError(Exception):
 
 class ExpiredTokenError(InvalidTokenError):
     """A token of ours whose time is over."""
+
+
+def check_keys(keys: Mapping[str, str]) -> None:
+    """Refuse a key set that must not sign or verify anything: ValueError with a sentence that holds no secret."""
+    if not keys:
+        raise ValueError("at least one key is needed, as a JSON object of kid and secret")
+    for kid, secret in keys.items():
+        if len(secret.encode()) < MIN_KEY_BYTES:
+            raise ValueError(f"key {kid!r} is shorter than {MIN_KEY_BYTES} bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class TokenVerifier:
         """The claims of `token`. Raises `ExpiredTokenError` or `InvalidTokenError`, never anything else."""
         try:
             kid = jwt.get_unverified_header(token).get("kid")
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, ValueError) as error:
             raise InvalidTokenError from error
         if kid is not None:
             key = self.keys.get(kid) if isinstance(kid, str) else None
@@ -92,7 +104,7 @@ def _decode(token: str, key: str, *, minimal: bool) -> dict[str, object]:
 def _claims(payload: Mapping[str, object]) -> AccessClaims:
     user_id, expires_at_s = payload["sub"], payload["exp"]
     session_id, issued_at_s = payload.get("sid"), payload.get("iat")
-    if not (isinstance(user_id, int) and not isinstance(user_id, bool) and user_id > 0):
+    if not (isinstance(user_id, int) and not isinstance(user_id, bool) and 0 < user_id <= MAX_USER_ID):
         raise InvalidTokenError
     if not isinstance(expires_at_s, int) or not isinstance(session_id, str | None):
         raise InvalidTokenError
