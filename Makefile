@@ -1,0 +1,53 @@
+# Everything a developer types. Each target sets up what it needs by itself; `make` alone lists them.
+
+python := .venv/bin/python
+stubs = PATH="$(CURDIR)/.venv/bin:$$PATH" $(CURDIR)/$(python) -m grpc_tools.protoc -I. --python_out=$(1) --grpc_python_out=$(1) \
+	--mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) proto/*.proto
+
+# Real exchange messages, where somebody recorded some: tests that replay them are skipped without.
+RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
+export RECORDED_DATA_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint proto proto-check lock bench clean
+MAKEFLAGS += --no-print-directory
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "make run listens to these variables: EXCHANGE=auto|binance|simulator, HTTP_HOST (0.0.0.0 to be reachable from"
+	@echo "outside), PUBLIC_ORIGINS, PORT_OFFSET (added to every public port), LOG_LEVEL. make setup: PYTHON."
+
+setup: ## Make .venv and install the locked packages (every other target does it when needed)
+	@deploy/local/setup.sh
+
+run: setup ## Start everything on this machine; Ctrl-C ends it
+	@exec $(python) -m deploy.local
+
+test: setup ## Run all tests and report coverage (ARGS="tests/launcher -x" to choose)
+	@$(python) -m pytest --cov --cov-report=term $(ARGS)
+
+lint: setup proto-check ## Check style, types, import contracts and generated code
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check .
+	@$(python) -m mypy
+	@.venv/bin/lint-imports
+
+proto: setup ## Make the Python stubs in proto/ from the .proto files
+	@$(call stubs,.)
+
+proto-check: setup ## Check that the stubs in proto/ are those of the .proto files
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(call stubs,$$fresh) && \
+	for stub in "$$fresh"/proto/*; do \
+		cmp -s "$$stub" "proto/$${stub##*/}" || { echo "proto/$${stub##*/} is not what its .proto says: run make proto"; exit 1; }; \
+	done
+
+lock: setup ## Choose package versions anew for requirements.lock
+	@PATH="$(CURDIR)/.venv/tools/bin:$$PATH" uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes \
+		--no-annotate --no-header --quiet -o requirements.lock
+
+bench: setup ## Measure what a price costs on its way, as ratios
+	@$(python) -m bench
+
+clean: ## Delete what `make run` keeps here: accounts, portfolios, secrets, logs (asks first)
+	@deploy/local/clean.sh

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Brings .venv to the state of requirements.lock, from nothing but Python >= 3.11 with venv and pip. Does nothing when it
+# is there already. `PYTHON=…` picks the interpreter of a new environment.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+venv=$root/.venv
+lock=$root/requirements.lock
+installed=$venv/requirements.installed # the lock this environment was made from, preceded by its Python and its place
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf '%s\n' "$*" >&2; exit 1; }
+
+recent_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+
+# A name on PATH may be an old version, or a shim that runs nothing: only running it tells.
+find_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        recent_enough "$PYTHON" || fail "PYTHON=$PYTHON is not a Python 3.11 or newer."
+        printf '%s\n' "$PYTHON"
+        return
+    fi
+    for name in python3 python3.13 python3.12 python3.11 python3.14 python; do
+        if recent_enough "$name"; then
+            printf '%s\n' "$name"
+            return
+        fi
+    done
+    found=$(python3 --version 2>&1) || found="no python3 on PATH"
+    fail "Python 3.11 or newer is needed (found: $found). Install it, or name one: PYTHON=/path/to/python3.12 make run"
+}
+
+described() { "$venv/bin/python" -c 'import sys; print(sys.version, sys.prefix)' && cat "$lock"; }
+
+if [ -x "$venv/bin/python" ] && recent_enough "$venv/bin/python"; then
+    described >"$venv/requirements.wanted"
+    cmp -s "$venv/requirements.wanted" "$installed" && exit 0
+else
+    python=$(find_python)
+    say "making .venv with $("$python" --version)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv" ||
+        fail "Python cannot make a virtual environment. On Debian or Ubuntu: apt install python3-venv"
+fi
+
+# uv keeps its downloads below HOME, which not every account has.
+if [ -z "${UV_CACHE_DIR:-}" ] && ! mkdir -p "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/uv" 2>/dev/null; then
+    UV_CACHE_DIR=$venv/.uv-cache
+    export UV_CACHE_DIR
+fi
+
+if command -v uv >/dev/null 2>&1; then
+    uv=uv
+else
+    uv=$venv/tools/bin/uv # apart from the packages: a sync removes from those whatever the lock does not name
+    if [ ! -x "$uv" ]; then
+        say "installing uv, the package installer"
+        "$venv/bin/python" -m ensurepip --default-pip >/dev/null 2>&1 || true # a venv made by uv has no pip
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+            --target "$venv/tools" -r "$root/deploy/local/uv.txt" || fail "uv could not be installed: is there a way to PyPI?"
+    fi
+fi
+
+say "installing the packages of requirements.lock (once; a minute or so)"
+"$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$lock" ||
+    fail "The packages could not be installed; what is missing stands above."
+described >"$installed"
+say "done"
