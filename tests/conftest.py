@@ -14,6 +14,7 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.local import postgres, redis
+from deploy.local.account import as_account
 from tests.processes import Process, free_port
 
 
@@ -40,7 +41,7 @@ def start_postgres() -> RunningPostgres:
     # Durability is not under test here: a crash of the machine may lose a test's database.
     fast = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200")
     server = postgres.prepare(root / "data", free_port(), secrets.token_hex(16), fast)
-    process = Process(server.command, {}, {"cwd": "/", **postgres.as_account(server.account)}).start()
+    process = Process(server.command, {}, {"cwd": "/", **as_account(server.account)}).start()
     asyncio.run(postgres.wait_until_ready(server))
     return RunningPostgres(server, process)
 

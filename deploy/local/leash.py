@@ -1,0 +1,32 @@
+"""Run a command that cannot outlive the launcher, as another account when asked.
+
+    python leash.py SIGNAL PARENT_PID UID GID COMMAND...        (UID and GID -1: as ourselves)
+
+The kernel sends SIGNAL to the command when its parent ends in whatever way (prctl(2), PR_SET_PDEATHSIG; Linux only).
+A change of account would undo that, hence the order here. A program of its own because Python may not safely run code
+between fork and exec once there are threads. Needs nothing but the standard library.
+"""
+
+import ctypes
+import os
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    signal_number, parent_pid, uid, gid = (int(argument) for argument in sys.argv[1:5])
+    command = sys.argv[5:]
+    if uid != -1:
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal_number)
+    if os.getppid() != parent_pid:
+        sys.exit("the launcher is gone")
+    os.execvp(command[0], command)  # noqa: S606 - no shell on purpose
+
+
+if __name__ == "__main__":
+    main()
