@@ -1,0 +1,124 @@
+"""An image without a container engine: every step of deploy/Dockerfile, run on this machine below one directory.
+
+What stands for what: a fresh virtual environment (with pip) for the base image's Python, and a directory for each of
+the image's own top-level directories, put in wherever a step names it by its absolute path. What it cannot show: that
+the base image exists, and that the packages have wheels for its platform rather than for this one.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.containers import dockerfile
+from tests.containers.dockerfile import Instruction
+from tests.processes import REPOSITORY
+
+_IMAGE_PATH = re.compile(r"(?<![\w/.}])/(?=(?:app|build|venv)\b)")
+_NOT_HERE = ("UV_COMPILE_BYTECODE", "UV_LINK_MODE", "PIP_NO_CACHE_DIR")
+"""ENV that only concerns size and speed: without it the machine's caches serve."""
+
+
+class StepFailedError(Exception):
+    """A RUN step ended with an error; the text is its output."""
+
+
+@dataclass(frozen=True, slots=True)
+class NativeImage:
+    """What the final stage holds and says."""
+
+    root: Path
+    env: dict[str, str]
+    entrypoint: list[str]
+    healthcheck: list[str]
+
+    def run(self, command: list[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run `command` in the image, with nothing in its environment but the image's and `env`."""
+        return subprocess.run(
+            command,
+            cwd=self.root / "app",
+            env={**self.env, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@dataclass(slots=True)
+class NativeBuild:
+    """Builds images below `root`. Steps that come before ARG SERVICE are shared, as an engine's cache would."""
+
+    root: Path
+    context: Path = REPOSITORY
+    _shared_done: bool = False
+    _images: dict[str, NativeImage] = field(default_factory=dict)
+
+    def image(self, service: str) -> NativeImage:
+        """The image of `service`. Raises `StepFailedError`."""
+        if service not in self._images:
+            self._images[service] = self._build(service)
+        return self._images[service]
+
+    def _build(self, service: str) -> NativeImage:
+        build, final = dockerfile.stages()
+        root = self.root / service
+        for directory in ("app", "build"):
+            (root / directory).mkdir(parents=True)
+        self._run_stage(build, root, service)
+        return _finish(final, root)
+
+    def _run_stage(self, stage: list[Instruction], root: Path, service: str) -> None:
+        base_bin = self._base_python()
+        kept = {name: value for name, value in dockerfile.environment(stage).items() if name not in _NOT_HERE}
+        env = {**os.environ, **kept, "PATH": f"{base_bin}:/usr/bin:/bin"}
+        shared = True
+        for step in stage:
+            if step.name == "ARG":
+                shared, env["SERVICE"] = False, service
+            elif step.name == "COPY":
+                self._copy(step, root / "build")
+            elif step.name == "RUN" and not (shared and self._shared_done):
+                _run(step, root, env)
+        self._shared_done = True
+
+    def _base_python(self) -> Path:
+        base = self.root / "python"
+        if not base.exists():
+            subprocess.run([sys.executable, "-m", "venv", base], check=True)
+        return base / "bin"
+
+    def _copy(self, step: Instruction, workdir: Path) -> None:
+        *sources, target = step.words
+        for name in sources:
+            source = self.context / name
+            if source.is_dir():
+                shutil.copytree(source, workdir / target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, workdir / target)
+
+
+def _run(step: Instruction, root: Path, env: Mapping[str, str]) -> None:
+    script = _IMAGE_PATH.sub(f"{root}/", step.text)
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=root / "build", env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+    if done.returncode:
+        raise StepFailedError(f"{step.text}\n{done.stdout}{done.stderr}")
+
+
+def _finish(stage: list[Instruction], root: Path) -> NativeImage:
+    """The last stage only copies from the one before it, to the same places: nothing is left to do but to read it."""
+    copies = [step.words for step in stage if step.name == "COPY"]
+    assert all(source == target for source, target in copies)
+    shutil.rmtree(root / "build")
+    env = {name: _IMAGE_PATH.sub(f"{root}/", value) for name, value in dockerfile.environment(stage).items()}
+    env["PATH"] = env["PATH"].replace("$PATH", "/usr/bin:/bin")
+    said = {step.name: step for step in stage}
+    healthcheck = Instruction("CMD", (), said["HEALTHCHECK"].text.removeprefix("CMD ")).words
+    entrypoint = [_IMAGE_PATH.sub(f"{root}/", word) for word in said["ENTRYPOINT"].words]
+    return NativeImage(root, env, entrypoint, healthcheck)
