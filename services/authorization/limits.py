@@ -1,0 +1,75 @@
+"""Rate limits, spent in Redis before any password is hashed. Without Redis nothing is let through.
+
+Narrow limits are spent before wide ones, so that one noisy party, once refused, uses up nobody else's share. A
+refused attempt spends nothing: who waits `retry_after_s` gets in.
+"""
+
+import hashlib
+import math
+import time
+from typing import Any
+
+from limits import parse
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.authorization import metrics
+from services.authorization.client import Client
+from services.authorization.errors import TooManyAttemptsError, UnavailableError
+from services.authorization.settings import AuthorizationSettings
+
+KEY_PREFIX = "auth:limit"
+
+
+class Limits:
+    """The limits of this service. Every method raises `TooManyAttemptsError` or `UnavailableError`."""
+
+    def __init__(self, redis: Redis, settings: AuthorizationSettings) -> None:
+        pool: Any = redis.connection_pool  # the library's hints forget what its documentation names
+        storage = RedisStorage("async+redis://", implementation="redispy", key_prefix=KEY_PREFIX, connection_pool=pool)
+        self._limiter = MovingWindowRateLimiter(storage)
+        self._rates = {
+            name.removeprefix("limit_"): parse(value)
+            for name, value in settings.model_dump().items()
+            if name.startswith("limit_")
+        }
+
+    async def login(self, key: str, client: Client) -> None:
+        """One attempt at the account of `key` from the client's address."""
+        if client.network is not None:
+            await self._spend("login_name_address", key, client.network)
+            await self._spend("login_address", client.network)
+        await self._spend("login_all")
+
+    async def login_from_elsewhere(self, key: str) -> None:
+        """One attempt at the account of `key` from an address where it has no session."""
+        await self._spend("login_name", key)
+
+    async def register(self, client: Client) -> None:
+        """One attempt to make an account."""
+        if client.network is not None:
+            await self._spend("register_address", client.network)
+        await self._spend("register_all")
+
+    async def refresh(self, client: Client) -> None:
+        """One presented refresh token."""
+        if client.network is not None:
+            await self._spend("refresh_address", client.network)
+
+    async def _spend(self, name: str, *parties: str) -> None:
+        rate, party = self._rates[name], _digest(parties)
+        try:
+            if await self._limiter.hit(rate, name, party):
+                return
+            stats = await self._limiter.get_window_stats(rate, name, party)
+        except (RedisError, OSError) as error:
+            raise UnavailableError from error
+        metrics.attempts_refused.labels(name).inc()
+        raise TooManyAttemptsError(max(1, math.ceil(stats.reset_time - time.time())))
+
+
+def _digest(parties: tuple[str, ...]) -> str:
+    """A key of fixed length: names are long, hold any character, and now and then are a mistyped password."""
+    return hashlib.sha256("\0".join(parties).encode()).hexdigest()[:32]

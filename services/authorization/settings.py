@@ -1,0 +1,67 @@
+"""What the authorization service can be told from outside."""
+
+from typing import Annotated, Self
+
+from limits import parse
+from pydantic import AfterValidator, Field, model_validator
+
+from services.common.settings import ServiceSettings
+from services.common.tokens import check_keys
+
+
+def _check_limit(text: str) -> str:
+    parse(text)
+    return text
+
+
+Limit = Annotated[str, AfterValidator(_check_limit)]
+"""A rate in the notation of the `limits` library: "10/minute", "100 per 2 hours"."""
+
+
+class AuthorizationSettings(ServiceSettings):
+    """See `ServiceSettings`. What is secret has no default and no place in a repr."""
+
+    grpc_address: str = "127.0.0.1:50051"
+    database_url: str = Field(repr=False)
+    redis_url: str = Field(repr=False)
+
+    jwt_keys: dict[str, str] = Field(repr=False)
+    """kid → secret of at least 32 bytes."""
+    jwt_active_kid: str
+    """Which key signs; the others only verify."""
+    jwt_accept_minimal: bool = False
+    """Also accept the Go original's tokens, which carry only `sub` and `exp`."""
+    access_lifetime_s: int = Field(default=900, ge=30, le=86_400)
+
+    session_lifetime_s: int = Field(default=30 * 86_400, ge=60)
+    """From login to the end, however often it is used."""
+    session_idle_s: int = Field(default=14 * 86_400, ge=60)
+    """From the last refresh to the end."""
+    refresh_grace_s: float = Field(default=10.0, ge=0, le=60)
+    """How long a spent refresh token still gives a successor: two tabs may refresh at once."""
+    sessions_per_user_max: int = Field(default=100, ge=1)
+    """Beyond, a login ends the session that was used longest ago."""
+
+    bcrypt_cost: int = Field(default=12, ge=4, le=16)
+    hash_threads: int = Field(default=2, ge=1, le=64)
+    hash_waiting_max: int = Field(default=16, ge=0, le=1024)
+
+    limit_login_name_address: Limit = "10/minute"
+    limit_login_name: Limit = "100/hour"
+    limit_login_address: Limit = "60/minute"
+    limit_login_all: Limit = "300/minute"
+    limit_register_address: Limit = "30 per 10 minutes"
+    limit_register_all: Limit = "60/minute"
+    limit_refresh_address: Limit = "120/minute"
+
+    announce_interval_s: float = Field(default=10.0, gt=0)
+    """How often Redis is compared with the revocations in the database."""
+    purge_interval_s: float = Field(default=600.0, gt=0)
+    """How often rows whose time is over are deleted."""
+
+    @model_validator(mode="after")
+    def _keys_can_sign(self) -> Self:
+        check_keys(self.jwt_keys)
+        if self.jwt_active_kid not in self.jwt_keys:
+            raise ValueError("JWT_ACTIVE_KID names no key of JWT_KEYS")
+        return self
