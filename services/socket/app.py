@@ -1,0 +1,51 @@
+"""The composition root: what the service consists of, opened in order and closed in reverse."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from proto import socket_pb2_grpc
+from services.common.grpc import serve_grpc
+from services.common.lifecycle import Lifecycle
+from services.socket import metrics
+from services.socket.backfill import Backfill
+from services.socket.binance import Binance
+from services.socket.exchange import Exchange
+from services.socket.feed import Feed
+from services.socket.hub import Hub, QueueLimits
+from services.socket.rest import open_rest_client
+from services.socket.servicer import SERVICE_NAME, SocketServicer
+from services.socket.settings import SocketSettings
+from services.socket.shard import is_loopback
+from services.socket.symbols import SymbolCatalog
+
+EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance}
+"""Another exchange is one more module, and one more line here."""
+
+
+@asynccontextmanager
+async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
+    """Serve until left. The exchange may be down all the while: then the service is up and not ready."""
+    exchange = EXCHANGES[settings.exchange]()
+    hub = Hub(QueueLimits(settings.queue_max_frames, settings.queue_max_bytes))
+    url = settings.exchange_rest_url
+    rest = open_rest_client(url, exchange.limits, trust_env=not is_loopback(url))
+    backfill = Backfill(exchange, rest, settings.backfill_deadline_s, settings.backfill_max_ids)
+    feed = Feed(settings, exchange, hub, backfill)
+    catalog = SymbolCatalog(exchange, rest, settings.symbols_refresh_s)
+    servicer = SocketServicer(exchange, hub, catalog, settings.exchange_source)
+    metrics.SOURCE.labels(settings.exchange_source).set(1)
+    life.health.add_check("exchange", feed.check)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(rest.client)
+        await stack.enter_async_context(life.background(catalog.run(), "symbols"))
+        await stack.enter_async_context(life.background(feed.run(), "feed"))
+        await stack.enter_async_context(
+            serve_grpc(
+                lambda server: socket_pb2_grpc.add_SocketServiceServicer_to_server(servicer, server),
+                [SERVICE_NAME],
+                settings.grpc_address,
+            )
+        )
+        # Streams never end by themselves: tell their clients to go before the server waits for them.
+        stack.callback(hub.drain)
+        yield

@@ -1,0 +1,212 @@
+"""Binance spot market data: streams, control messages, REST answers.
+
+Protocol: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams. Two facts are not on that page:
+a control message above 4,096 bytes on the wire is never answered (binance/binance-connector-rust issue 27), and
+`serverShutdown` has been documented both bare and under `event`.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from services.socket.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
+from services.socket.exchange import (
+    Ack,
+    Event,
+    Limits,
+    RestRequest,
+    ServerShutdown,
+    SymbolInfo,
+    TickerFrame,
+    TradeFrame,
+)
+
+_TICKERS = "!miniTicker@arr"
+_TRADES_SUFFIX = "@aggTrade"
+_SYMBOL = re.compile(r"[\w.-]{1,50}")
+"""Letters of any script: Binance lists symbols outside ASCII."""
+
+
+class _Error(msgspec.Struct, gc=False):
+    code: int = 0
+    msg: str = ""
+
+
+class _Announcement(msgspec.Struct, gc=False):
+    e: str = ""
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    """Every message of a combined stream: an event, an answer to a control message, or an announcement."""
+
+    stream: str | None = None
+    data: msgspec.Raw = msgspec.Raw()
+    id: int | None = None
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: _Error | None = None
+    code: int | None = None
+    msg: str = ""
+    e: str = ""
+    event: _Announcement | None = None
+
+
+class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
+    a: int
+    T: int
+
+
+class _MiniTicker(msgspec.Struct, gc=False, tag_field="e", tag="24hrMiniTicker"):
+    s: str
+    E: int
+
+
+class _PastTrade(msgspec.Struct, gc=False):
+    """A row of REST `aggTrades`. Decimals stay the text they are."""
+
+    a: int
+    p: str
+    q: str
+    f: int
+    l: int  # noqa: E741 - the exchange's name
+    T: int
+    m: bool
+    M: bool
+
+
+class _StreamTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
+    """A trade as the stream sends it, in the stream's order of keys."""
+
+    E: int
+    s: str
+    a: int
+    p: str
+    q: str
+    f: int
+    l: int  # noqa: E741 - the exchange's name
+    T: int
+    m: bool
+    M: bool
+
+
+class _Pair(msgspec.Struct, gc=False, rename="camel"):
+    symbol: str
+    status: str
+    base_asset: str
+    quote_asset: str
+
+
+class _ExchangeInfo(msgspec.Struct, gc=False):
+    symbols: list[_Pair]
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_agg_trade = msgspec.json.Decoder(_AggTrade)
+_mini_tickers = msgspec.json.Decoder(list[_MiniTicker])
+_announcement = msgspec.json.Decoder(_Announcement)
+_past_trades = msgspec.json.Decoder(list[_PastTrade])
+_exchange_info = msgspec.json.Decoder(_ExchangeInfo)
+_encoder = msgspec.json.Encoder()
+
+
+class Binance:
+    """Implements `Exchange`."""
+
+    limits = Limits(
+        # 5 a second, our pongs included: four control messages leave room for one.
+        control_interval_s=0.3,
+        control_max_bytes=4_000,
+        # 300 per 5 minutes and address.
+        connects=240,
+        connects_period_s=300.0,
+        # 6,000 a minute and address.
+        weight=3_000,
+        weight_period_s=60.0,
+        trades_per_page=1_000,
+    )
+
+    def normalize_symbol(self, text: str) -> str:
+        if not _SYMBOL.fullmatch(text):
+            raise InvalidSymbolError(f"{text[:50]!r} cannot be a symbol")
+        return text.lower()
+
+    def stream_url(self, base_url: str) -> str:
+        return f"{base_url.rstrip('/')}/stream?streams={_TICKERS}"
+
+    def subscribe(self, message_id: int, symbols: Sequence[str]) -> bytes:
+        return _control("SUBSCRIBE", message_id, symbols)
+
+    def unsubscribe(self, message_id: int, symbols: Sequence[str]) -> bytes:
+        return _control("UNSUBSCRIBE", message_id, symbols)
+
+    def stream_bytes(self, symbol: str) -> int:
+        return len(symbol.encode()) + len(_TRADES_SUFFIX) + len('"",')
+
+    def parse(self, frame: bytes) -> Event:
+        try:
+            envelope = _envelope.decode(frame)
+            if envelope.stream is None:
+                return _answer(envelope)
+            return _event(envelope.stream, envelope.data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise MalformedFrameError(str(error)) from error
+
+    def symbols_request(self) -> RestRequest:
+        # Permission sets are nine tenths of the answer, and nothing to us.
+        return RestRequest("/api/v3/exchangeInfo", {"showPermissionSets": "false"}, weight=20)
+
+    def parse_symbols(self, body: bytes) -> list[SymbolInfo]:
+        try:
+            pairs = _exchange_info.decode(body).symbols
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RestError(f"exchangeInfo is malformed: {error}") from error
+        return [SymbolInfo(pair.symbol.lower(), pair.base_asset, pair.quote_asset, pair.status) for pair in pairs]
+
+    def trades_request(self, symbol: str, first_id: int, count: int) -> RestRequest:
+        params = {"symbol": symbol.upper(), "fromId": str(first_id), "limit": str(count)}
+        return RestRequest("/api/v3/aggTrades", params, weight=4)
+
+    def parse_trades(self, symbol: str, body: bytes) -> list[TradeFrame]:
+        try:
+            rows = _past_trades.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RestError(f"aggTrades is malformed: {error}") from error
+        rows.sort(key=lambda row: row.a)
+        return [TradeFrame(symbol, row.a, row.T, _as_streamed(symbol, row)) for row in rows]
+
+
+def _control(method: str, message_id: int, symbols: Sequence[str]) -> bytes:
+    params = [f"{symbol}{_TRADES_SUFFIX}" for symbol in symbols]
+    return _encoder.encode({"method": method, "params": params, "id": message_id})
+
+
+def _event(stream: str, data: msgspec.Raw) -> Event:
+    if stream.endswith(_TRADES_SUFFIX):
+        trade = _agg_trade.decode(data)
+        return TradeFrame(stream[: -len(_TRADES_SUFFIX)], trade.a, trade.T, bytes(data))
+    if stream == _TICKERS:
+        times_ms = {ticker.s: ticker.E for ticker in _mini_tickers.decode(data)}
+        return TickerFrame(times_ms, bytes(data))
+    if _announcement.decode(data).e == "serverShutdown":
+        return ServerShutdown()
+    raise UnknownFrameError(stream)
+
+
+def _answer(envelope: _Envelope) -> Event:
+    if envelope.error is not None:
+        return Ack(envelope.id, f"{envelope.error.code} {envelope.error.msg}")
+    if envelope.code is not None:
+        return Ack(envelope.id, f"{envelope.code} {envelope.msg}")
+    if envelope.result is not msgspec.UNSET:
+        return Ack(envelope.id, None)
+    if "serverShutdown" in (envelope.e, envelope.event.e if envelope.event else ""):
+        return ServerShutdown()
+    raise UnknownFrameError(envelope.e or "no event")
+
+
+def _as_streamed(symbol: str, row: _PastTrade) -> bytes:
+    """The row as its stream would have sent it. REST does not tell the event time: the trade's own time stands in."""
+    trade = _StreamTrade(
+        E=row.T, s=symbol.upper(), a=row.a, p=row.p, q=row.q, f=row.f, l=row.l, T=row.T, m=row.m, M=row.M
+    )
+    return _encoder.encode(trade)

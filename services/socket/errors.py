@@ -1,0 +1,37 @@
+"""What can go wrong here, as types."""
+
+
+class SocketError(Exception):
+    """Anything this service raises on purpose."""
+
+
+class InvalidSymbolError(SocketError):
+    """Not a string that could name a symbol."""
+
+
+class FrameError(SocketError):
+    """A frame from the exchange that cannot be used. It is counted and skipped."""
+
+
+class MalformedFrameError(FrameError):
+    """Not JSON, or not of the shape its event promises."""
+
+
+class UnknownFrameError(FrameError):
+    """Well-formed, of a kind we did not ask for."""
+
+
+class ControlError(SocketError):
+    """The exchange refused a control message, or did not acknowledge it in time."""
+
+
+class RestError(SocketError):
+    """The exchange's REST interface did not give a usable answer."""
+
+
+class RateLimitedError(RestError):
+    """The exchange asks us to stay away for a while."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"the exchange asks to wait {retry_after_s:g} s")
+        self.retry_after_s = retry_after_s

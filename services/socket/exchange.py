@@ -1,0 +1,114 @@
+"""What this service needs to know about an exchange. Another exchange is one more module that implements `Exchange`.
+
+Symbols are lower-case on our side of the interface (`btcusdt`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+
+class TradeFrame(msgspec.Struct, frozen=True, gc=False):
+    """One aggregated trade. `trade_id` is contiguous per symbol and `time_ms` (of the trade) never falls with it.
+
+    `data` is the exchange's JSON object, byte for byte.
+    """
+
+    symbol: str
+    trade_id: int
+    time_ms: int
+    data: bytes
+
+
+class TickerFrame(msgspec.Struct, frozen=True, gc=False):
+    """One frame of the all-market mini-ticker: each symbol's event time, and the exchange's JSON array."""
+
+    times_ms: dict[str, int]
+    data: bytes
+
+
+class Ack(msgspec.Struct, frozen=True, gc=False):
+    """The answer to control message `message_id` (None: the exchange does not say which). `error` None is success."""
+
+    message_id: int | None
+    error: str | None
+
+
+class ServerShutdown(msgspec.Struct, frozen=True, gc=False):
+    """The exchange is about to end this connection."""
+
+
+Event = TradeFrame | TickerFrame | Ack | ServerShutdown
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolInfo:
+    """One traded pair. `status` is the exchange's own word."""
+
+    symbol: str
+    base: str
+    quote: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """A GET relative to the REST base URL, and what it costs of the exchange's request budget."""
+
+    path: str
+    params: dict[str, str]
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the exchange lets us ask, with room left for others behind the same address."""
+
+    control_interval_s: float
+    """Least time between two control messages on one connection."""
+    control_max_bytes: int
+    """Largest control message."""
+    connects: int
+    connects_period_s: float
+    weight: int
+    weight_period_s: float
+    trades_per_page: int
+
+
+class Exchange(Protocol):
+    """One exchange's protocol: pure functions between its bytes and our values."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def normalize_symbol(self, text: str) -> str:
+        """The lower-case symbol. Raises `InvalidSymbolError` for what cannot be one."""
+
+    def stream_url(self, base_url: str) -> str:
+        """Where to connect. The connection carries the all-market mini-ticker from the start, unasked."""
+
+    def subscribe(self, message_id: int, symbols: Sequence[str]) -> bytes:
+        """The control message that adds the trades of `symbols`."""
+
+    def unsubscribe(self, message_id: int, symbols: Sequence[str]) -> bytes:
+        """The control message that ends the trades of `symbols`."""
+
+    def stream_bytes(self, symbol: str) -> int:
+        """What one symbol adds to the size of a control message."""
+
+    def parse(self, frame: bytes) -> Event:
+        """What a frame says. Raises `MalformedFrameError` or `UnknownFrameError`."""
+
+    def symbols_request(self) -> RestRequest:
+        """Asks for everything the exchange trades."""
+
+    def parse_symbols(self, body: bytes) -> list[SymbolInfo]:
+        """The answer to `symbols_request`. Raises `RestError`."""
+
+    def trades_request(self, symbol: str, first_id: int, count: int) -> RestRequest:
+        """Asks for up to `count` (≤ `trades_per_page`) trades from `first_id` on."""
+
+    def parse_trades(self, symbol: str, body: bytes) -> list[TradeFrame]:
+        """The answer to `trades_request`, ascending, as the stream would have sent it. Raises `RestError`."""

@@ -1,0 +1,119 @@
+"""The upstream half as a whole: which symbols are asked of the exchange, and every frame's way to the hub."""
+
+import asyncio
+import time
+
+import structlog
+
+from services.socket import metrics
+from services.socket.assignment import Assignment
+from services.socket.backfill import Backfill
+from services.socket.exchange import Exchange, TickerFrame, TradeFrame
+from services.socket.hub import Hub
+from services.socket.pacing import Budget
+from services.socket.sequence import TickerWatermarks, TradeSequence
+from services.socket.settings import SocketSettings
+from services.socket.shard import Shard
+
+log = structlog.get_logger()
+
+_MAX_HELD_FRAMES = 10_000
+
+_duplicate_tickers = metrics.DUPLICATES.labels("ticker")
+
+
+class Feed:
+    """Follows the hub's interest and publishes what the exchange sends, in order and once."""
+
+    def __init__(self, settings: SocketSettings, exchange: Exchange, hub: Hub, backfill: Backfill) -> None:
+        self._settings = settings
+        self._exchange = exchange
+        self._hub = hub
+        self._backfill = backfill
+        self._connects = Budget(exchange.limits.connects, exchange.limits.connects_period_s)
+        self._assignment = Assignment(settings.streams_per_connection, settings.max_connections, settings.linger_s)
+        self._shards: dict[int, tuple[Shard, asyncio.Task[None]]] = {}
+        self._sequences: dict[str, TradeSequence] = {}
+        self._fills: dict[str, asyncio.Task[None]] = {}
+        self._watermarks = TickerWatermarks()
+        self._tasks = asyncio.TaskGroup()
+        metrics.FRAME_AGE.set_function(lambda: self.frame_age_s)
+
+    @property
+    def frame_age_s(self) -> float:
+        """Time since the last frame of the stalest connection; infinite before the start."""
+        return max((shard.frame_age_s for shard, _ in self._shards.values()), default=float("inf"))
+
+    async def check(self) -> None:
+        """A readiness check: raises unless every connection has brought a frame within the watchdog's time."""
+        if self.frame_age_s > self._settings.silence_s:
+            raise ConnectionError("the exchange is silent")
+
+    async def run(self) -> None:
+        """Follow the hub until cancelled. The exchange may be down: this never raises for it."""
+        async with self._tasks:
+            while True:
+                self._hub.interest_changed.clear()
+                self._update()
+                await self._interest_or_expiry()
+
+    async def _interest_or_expiry(self) -> None:
+        expiry_s = self._assignment.next_expiry_s()
+        delay_s = None if expiry_s is None else max(expiry_s - time.monotonic(), 0.0)
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._hub.interest_changed.wait()
+        except TimeoutError:
+            pass
+
+    def _update(self) -> None:
+        changes = self._assignment.update(self._hub.symbols, time.monotonic())
+        for symbol in changes.removed:
+            del self._sequences[symbol]
+            if symbol in self._fills:
+                self._fills.pop(symbol).cancel()
+        for symbol in changes.added:
+            self._sequences[symbol] = TradeSequence(_MAX_HELD_FRAMES)
+        if changes.refused:
+            log.error("feed.no_room", symbols=len(changes.refused), example=min(changes.refused))
+        metrics.STREAMS.set(len(self._sequences))
+        metrics.REFUSED.set(len(changes.refused))
+        self._run_shards()
+
+    def _run_shards(self) -> None:
+        for index, wanted in enumerate(self._assignment.shards):
+            needed = index == 0 or bool(wanted)
+            if needed and index not in self._shards:
+                shard = Shard(self._settings, self._exchange, self._connects, wanted, self._take)
+                self._shards[index] = shard, self._tasks.create_task(shard.run())
+            elif index in self._shards and not needed:
+                self._shards.pop(index)[1].cancel()
+        for shard, _ in self._shards.values():
+            shard.wanted_changed()
+
+    def _take(self, frame: TradeFrame | TickerFrame) -> None:
+        if isinstance(frame, TradeFrame):
+            self._take_trade(frame)
+        elif self._watermarks.advance(frame.times_ms):
+            self._hub.publish_tickers(frame.data)
+        else:
+            _duplicate_tickers.inc()
+
+    def _take_trade(self, frame: TradeFrame) -> None:
+        sequence = self._sequences.get(frame.symbol)
+        if sequence is None:
+            return  # the last subscriber has left, the exchange has yet to hear of it
+        frames = sequence.accept(frame)
+        if frames:
+            self._hub.publish_trades(frame.symbol, frames)
+        if sequence.gap is not None and frame.symbol not in self._fills:
+            self._begin_fill(frame.symbol, sequence)
+
+    def _begin_fill(self, symbol: str, sequence: TradeSequence) -> None:
+        async def fill() -> None:
+            filled = await self._backfill.fill(symbol, sequence, self._take_trade, self._hub.is_congested)
+            del self._fills[symbol]
+            if not filled:
+                self._hub.publish_trades(symbol, sequence.release())
+
+        self._fills[symbol] = self._tasks.create_task(fill())

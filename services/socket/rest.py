@@ -1,0 +1,80 @@
+"""GET requests to the exchange's REST interface: bounded in time, size and weight, and obedient to Retry-After."""
+
+import time
+from dataclasses import dataclass, field
+
+import httpx
+
+from services.socket import metrics
+from services.socket.errors import RateLimitedError, RestError
+from services.socket.exchange import Limits, RestRequest
+from services.socket.pacing import Budget
+
+_TIMEOUT_S = 5.0
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+_DEFAULT_RETRY_AFTER_S = 60.0
+_MAX_RETRY_AFTER_S = 3_600.0
+_TOO_MANY_REQUESTS, _BANNED = 429, 418
+
+
+@dataclass(slots=True)
+class RestClient:
+    """Requests through `client` (with the REST base URL). Shares one weight budget between all callers."""
+
+    client: httpx.AsyncClient
+    budget: Budget
+    _blocked_until_s: float = field(default=0.0)
+
+    async def get(self, request: RestRequest) -> bytes:
+        """The body of a 200 answer. Raises `RateLimitedError` or `RestError`. Safe to cancel."""
+        self._check_not_blocked()
+        await self.budget.spend(request.weight)
+        self._check_not_blocked()
+        try:
+            body = await self._fetch(request)
+        except RateLimitedError as limited:
+            metrics.REST_REQUESTS.labels("rate_limited").inc()
+            self._blocked_until_s = time.monotonic() + limited.retry_after_s
+            raise
+        except RestError:
+            metrics.REST_REQUESTS.labels("failed").inc()
+            raise
+        metrics.REST_REQUESTS.labels("ok").inc()
+        return body
+
+    def _check_not_blocked(self) -> None:
+        remaining_s = self._blocked_until_s - time.monotonic()
+        if remaining_s > 0:
+            raise RateLimitedError(remaining_s)
+
+    async def _fetch(self, request: RestRequest) -> bytes:
+        try:
+            async with self.client.stream("GET", request.path, params=request.params) as response:
+                if response.status_code in (_TOO_MANY_REQUESTS, _BANNED):
+                    raise RateLimitedError(_retry_after_s(response))
+                if response.status_code != httpx.codes.OK:
+                    raise RestError(f"{request.path} answered {response.status_code}")
+                return await _bounded_body(response)
+        except httpx.HTTPError as error:
+            raise RestError(f"{request.path}: {str(error) or type(error).__name__}") from error
+
+
+def open_rest_client(base_url: str, limits: Limits, *, trust_env: bool) -> RestClient:
+    """A client for `base_url`. Close it with `await rest.client.aclose()`. `trust_env` admits proxies."""
+    client = httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_S, trust_env=trust_env)
+    return RestClient(client, Budget(limits.weight, limits.weight_period_s))
+
+
+async def _bounded_body(response: httpx.Response) -> bytes:
+    chunks, size_bytes = [], 0
+    async for chunk in response.aiter_bytes():
+        size_bytes += len(chunk)
+        if size_bytes > _MAX_BODY_BYTES:
+            raise RestError(f"an answer above {_MAX_BODY_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), _MAX_RETRY_AFTER_S) if text.isdecimal() else _DEFAULT_RETRY_AFTER_S

@@ -1,0 +1,133 @@
+"""Keeps one connection to the exchange alive, and replaces it without a hole where it can.
+
+Make before break: a successor is opened and subscribed while its predecessor is still read; what both bring is told
+apart by trade id further on.
+"""
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Set
+from urllib.parse import urlsplit
+
+import structlog
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from services.common.backoff import Backoff
+from services.socket import metrics
+from services.socket.exchange import Exchange
+from services.socket.link import Link, LinkTimes, OnFrame
+from services.socket.pacing import Budget
+from services.socket.settings import SocketSettings
+
+log = structlog.get_logger()
+
+_OPEN_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 2.0
+_STABLE_S = 30.0
+"""A connection that lasted so long has earned an immediate next attempt."""
+_QUEUED_FRAMES = 1_024
+
+
+class Shard:
+    """The symbols in `wanted` (a live set), and the link that carries them."""
+
+    def __init__(
+        self, settings: SocketSettings, exchange: Exchange, connects: Budget, wanted: Set[str], on_frame: OnFrame
+    ) -> None:
+        self._settings = settings
+        self._exchange = exchange
+        self._connects = connects
+        self._wanted = wanted
+        self._on_frame = on_frame
+        self._links: set[Link] = set()
+        self._backoff = Backoff()
+        self._last_frame_s = -math.inf
+
+    def wanted_changed(self) -> None:
+        """Say that `wanted` has other members now."""
+        for link in self._links:
+            link.wanted_changed.set()
+
+    @property
+    def frame_age_s(self) -> float:
+        """Time since the last frame; infinite if there was none."""
+        return time.monotonic() - max([self._last_frame_s, *(link.last_frame_s for link in self._links)])
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            current: Link | None = None
+            while True:
+                successor = await self._open(tasks)
+                if await _subscribed(successor):
+                    if current is not None:
+                        tasks.create_task(self._retire(current))
+                    current = successor
+                elif current is None or current not in self._links:
+                    current = successor
+                else:
+                    # The predecessor still brings more than a connection that cannot subscribe.
+                    successor.abort()
+                reason = await current.over
+                metrics.REPLACEMENTS.labels(reason.value).inc()
+                if time.monotonic() - current.opened_s >= _STABLE_S:
+                    self._backoff.reset()
+                log.warning("shard.replacing_connection", reason=reason.value, symbols=len(self._wanted))
+
+    async def _open(self, tasks: asyncio.TaskGroup) -> Link:
+        """A new link, being served; tries until there is one."""
+        while True:
+            await asyncio.sleep(self._backoff.next_delay_s())
+            await self._connects.spend()
+            try:
+                link = await self._connect()
+            except (OSError, WebSocketException) as error:
+                metrics.CONNECTS.labels("failed").inc()
+                log.warning("shard.connect_failed", attempt=self._backoff.attempt, error=str(error) or repr(error))
+                continue
+            metrics.CONNECTS.labels("opened").inc()
+            log.info("shard.connected", symbols=len(self._wanted))
+            self._links.add(link)
+            tasks.create_task(self._serve(link))
+            return link
+
+    async def _connect(self) -> Link:
+        url = self._settings.exchange_stream_url
+        connection = await connect(
+            self._exchange.stream_url(url),
+            compression=None,
+            ping_interval=None,  # the frames themselves are the pulse, and a ping would count as a control message
+            open_timeout=_OPEN_TIMEOUT_S,
+            close_timeout=_CLOSE_TIMEOUT_S,
+            max_size=self._settings.frame_max_bytes,
+            max_queue=_QUEUED_FRAMES,
+            proxy=None if is_loopback(url) else True,
+        )
+        life_s = self._settings.connection_life_s * random.uniform(0.95, 1.0)  # noqa: S311 - jitter, not a secret
+        times = LinkTimes(self._settings.silence_s, self._settings.ack_timeout_s, life_s)
+        return Link(connection, self._exchange, times, self._wanted, self._on_frame)
+
+    async def _serve(self, link: Link) -> None:
+        try:
+            await link.serve()
+        finally:
+            self._links.discard(link)
+            self._last_frame_s = max(self._last_frame_s, link.last_frame_s)
+
+    async def _retire(self, link: Link) -> None:
+        await asyncio.sleep(self._settings.overlap_s)
+        await link.close()
+
+
+async def _subscribed(link: Link) -> bool:
+    """Wait until the link carries everything wanted (True), or should be replaced before that (False)."""
+    await asyncio.wait((link.subscribed, link.over), return_when=asyncio.FIRST_COMPLETED)
+    return not link.over.done()
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL names this machine: no proxy leads there."""
+    return urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}

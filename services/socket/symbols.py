@@ -1,0 +1,45 @@
+"""What the exchange trades, as last told; asked again every few minutes."""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from services.common.backoff import Backoff
+from services.socket import metrics
+from services.socket.errors import RestError
+from services.socket.exchange import Exchange, SymbolInfo
+from services.socket.rest import RestClient
+
+log = structlog.get_logger()
+
+
+class SymbolCatalog:
+    """Answers from memory. An answer may be stale while the exchange's REST interface is down, never empty again."""
+
+    def __init__(self, exchange: Exchange, rest: RestClient, refresh_s: float) -> None:
+        self._exchange = exchange
+        self._rest = rest
+        self._refresh_s = refresh_s
+        self.symbols: Mapping[str, SymbolInfo] | None = None
+        """By lower-case symbol; None until first told."""
+
+    def is_unknown(self, symbol: str) -> bool:
+        """Whether the exchange is known not to trade `symbol`. Before anything is known, nothing is unknown."""
+        return self.symbols is not None and symbol not in self.symbols
+
+    async def run(self) -> None:
+        """Keep the catalog fresh until cancelled."""
+        backoff = Backoff()
+        while True:
+            try:
+                body = await self._rest.get(self._exchange.symbols_request())
+                symbols = self._exchange.parse_symbols(body)
+            except RestError as error:
+                log.warning("symbols.refresh_failed", error=str(error), known=self.symbols is not None)
+                await asyncio.sleep(backoff.next_delay_s())
+                continue
+            self.symbols = {info.symbol: info for info in symbols}
+            metrics.SYMBOLS.set(len(self.symbols))
+            backoff.reset()
+            await asyncio.sleep(self._refresh_s)
