@@ -50,4 +50,4 @@ bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench
 
 clean: ## Delete what `make run` keeps here: accounts, portfolios, secrets, logs (asks first)
-	@deploy/local/clean.sh
+	@if [ -x $(python) ]; then $(python) -m deploy.local.clean; else echo "There is nothing to delete."; fi

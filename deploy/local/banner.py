@@ -1,0 +1,70 @@
+"""What stands on the terminal once everything runs: where prices come from, addresses, commands to copy."""
+
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table as RichTable
+
+from deploy.local import watch
+from deploy.local.console import Console
+from deploy.local.exchange import Exchange
+from deploy.local.settings import LauncherSettings
+from deploy.local.table import Ports
+
+_JSON = "-H 'Content-Type: application/json'"
+_ACCOUNT = '{"name":"satoshi","password":"correct horse battery"}'
+_COIN = '{"symbol":"btcusdt","quantity":1.5}'
+_PICK = """python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])'"""
+_BEARER = '-H "Authorization: Bearer $TOKEN"'
+
+
+def show(console: Console, settings: LauncherSettings, ports: Ports, exchange: Exchange) -> None:
+    """Print it all. The commands are not wrapped, so that they can be copied whole."""
+    console.print()
+    console.print(prices(exchange))
+    console.print(addresses(settings, ports))
+    for title, command in commands(ports):
+        console.print(f"[dim]# {escape(title)}[/]\n{escape(command)}")
+    console.print("\n[bold]Ctrl-C ends everything; accounts and portfolios stay for the next time.[/]\n")
+
+
+def prices(exchange: Exchange) -> Panel:
+    """Loud, and louder when prices are invented."""
+    if exchange.source == "binance":
+        return Panel("[bold]Prices are REAL: live from Binance.[/]", style="green", expand=False)
+    text = (
+        f"[bold]Prices are INVENTED: the built-in simulator feeds them, not the market.[/]\n{escape(exchange.reason)}"
+    )
+    return Panel(text, style="black on yellow", expand=False)
+
+
+def addresses(settings: LauncherSettings, ports: Ports) -> RichTable:
+    """Where to look."""
+    table = RichTable(show_header=False)
+    table.add_row("API, with its documentation", f"http://localhost:{ports.profile}/docs")
+    table.add_row("live portfolio (websocket)", f"ws://localhost:{ports.profile}/v2/user/profile/ws")
+    table.add_row("all streams and prices", f"http://localhost:{ports.aggregator}/coins")
+    table.add_row("gRPC", f"authorization localhost:{ports.authorization}, socket localhost:{ports.socket}")
+    operated = {
+        "profile": ports.profile_ops,
+        "aggregator": ports.aggregator_ops,
+        "authorization": ports.authorization_ops,
+        "socket": ports.socket_ops,
+    }
+    for name, port in operated.items():
+        table.add_row(f"metrics of {name}", f"http://localhost:{port}/metrics (also /readyz)")
+    table.add_row("logs, secrets", f"{settings.state_dir}")
+    return table
+
+
+def commands(ports: Ports) -> list[tuple[str, str]]:
+    """The first steps, in the order in which one takes them."""
+    api = f"localhost:{ports.profile}"
+    live = f"ws://{api}/v2/user/profile/ws"
+    elsewhere = "" if live == watch.URL else f" {live}"
+    return [
+        ("register", f"curl -s {api}/v1/register {_JSON} -d '{_ACCOUNT}'"),
+        ("log in, and keep the token", f"TOKEN=$(curl -s {api}/v1/login {_JSON} -d '{_ACCOUNT}' | {_PICK})"),
+        ("add a coin", f"curl -s {api}/v2/coin/symbol {_BEARER} {_JSON} -d '{_COIN}'"),
+        ("watch the portfolio live (npm install -g wscat)", f"wscat {_BEARER} -c {live}"),
+        ("the same without Node", f'.venv/bin/python -m deploy.local.watch "$TOKEN"{elsewhere}'),
+    ]

@@ -1,0 +1,74 @@
+"""What the person at the terminal sees: one line per event, prefixed, aligned, coloured; and the same in files."""
+
+import logging
+import sys
+from dataclasses import dataclass, field
+from itertools import cycle
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console as RichConsole
+from rich.text import Text
+
+LAUNCHER = "launcher"
+NAME_WIDTH = 13
+LOG_MAX_BYTES = 5_000_000
+"""Of one log file; one older file is kept beside it."""
+COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")
+
+
+@dataclass(slots=True)
+class Console:
+    """Lines to the terminal, and to one bounded file per component below `logs`.
+
+    A terminal that went away (`make run | head`, a closed window) ends the printing, never the launcher.
+    """
+
+    logs: Path
+    stream: TextIO = field(default_factory=lambda: sys.stdout)
+    width: int = NAME_WIDTH
+    rich: RichConsole = field(init=False)
+    _colours: dict[str, str] = field(default_factory=lambda: {LAUNCHER: "bold"})
+    _files: dict[str, RotatingFileHandler] = field(default_factory=dict)
+    _gone: bool = False
+
+    def __post_init__(self) -> None:
+        self.rich = RichConsole(file=self.stream, highlight=False, soft_wrap=True)
+
+    def introduce(self, *names: str) -> None:
+        """Align and colour the lines of these components from now on."""
+        fresh = cycle(COLOURS[(len(self._colours) - 1) % len(COLOURS) :] + COLOURS)
+        self._colours |= {name: next(fresh) for name in names if name not in self._colours}
+        self.width = max(self.width, *map(len, names))
+
+    def say(self, text: str, style: str = "") -> None:
+        """The launcher's own words; each line of `text` gets the prefix."""
+        for line in text.splitlines():
+            self.line(LAUNCHER, line, style)
+
+    def line(self, name: str, text: str, style: str = "") -> None:
+        """One line of `name`, as it is: nothing in it is taken for markup."""
+        self._file(name).emit(logging.makeLogRecord({"msg": text}))
+        prefix = Text(f"{name:<{self.width}} │ ", style=self._colours.get(name, ""))
+        self.print(prefix + Text(text, style=style))
+
+    def print(self, renderable: object = "") -> None:
+        """To the terminal alone."""
+        if self._gone:
+            return
+        try:
+            self.rich.print(renderable)
+        except (OSError, ValueError):
+            self._gone = True
+
+    def close(self) -> None:
+        for handler in self._files.values():
+            handler.close()
+
+    def _file(self, name: str) -> RotatingFileHandler:
+        if name not in self._files:
+            self._files[name] = RotatingFileHandler(
+                self.logs / f"{name}.log", maxBytes=LOG_MAX_BYTES, backupCount=1, encoding="utf-8", errors="replace"
+            )
+        return self._files[name]

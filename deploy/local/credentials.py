@@ -1,0 +1,46 @@
+"""The secrets of this installation: drawn once, kept in one file that only its owner can read, never printed."""
+
+import json
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+PASSWORDS = ("postgres", "authorization", "profile", "redis")
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """`passwords` by what they open; `jwt_keys` kid → secret, of which `jwt_active_kid` signs."""
+
+    passwords: dict[str, str]
+    jwt_keys: dict[str, str]
+    jwt_active_kid: str
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+def load_or_make(path: Path) -> Credentials:
+    """What `path` holds, with whatever is missing drawn and written there (0600, whole or not at all)."""
+    stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    passwords = {name: secrets.token_urlsafe(24) for name in PASSWORDS} | stored.get("passwords", {})
+    today = datetime.now(UTC).date().isoformat()
+    jwt_keys = stored.get("jwt_keys") or {today: secrets.token_urlsafe(48)}
+    active = stored.get("jwt_active_kid", max(jwt_keys))
+    complete = {"passwords": passwords, "jwt_keys": jwt_keys, "jwt_active_kid": active}
+    if complete != stored:
+        _write(path, json.dumps(complete, indent=2))
+    return msgspec.convert(complete, Credentials)
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,63 @@
+"""Where prices come from: the real exchange where it can be reached within a few seconds, else the simulator."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx
+from websockets.asyncio.client import connect
+
+PROBE_LIMIT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Where the socket service connects. `reason` tells a person why it is this one."""
+
+    source: Literal["binance", "simulator"]
+    stream_url: str
+    rest_url: str
+    reason: str
+
+
+BINANCE_STREAM_URL = "wss://data-stream.binance.vision"
+BINANCE_REST_URL = "https://data-api.binance.vision"
+
+
+async def choose(wanted: Literal["auto", "binance", "simulator"], simulator: Exchange, binance: Exchange) -> Exchange:
+    """`wanted`, or for `auto` Binance if it answers. Takes `PROBE_LIMIT_S` at most; safe to cancel."""
+    if wanted == "binance":
+        return binance
+    if wanted == "simulator":
+        return simulator
+    problem = await probe(binance.stream_url, binance.rest_url)
+    if problem is None:
+        return binance
+    return Exchange("simulator", simulator.stream_url, simulator.rest_url, f"Binance cannot be reached: {problem}")
+
+
+async def probe(stream_url: str, rest_url: str, limit_s: float = PROBE_LIMIT_S) -> str | None:
+    """None when both the REST interface and the stream answer within `limit_s`, else what went wrong."""
+    try:
+        async with asyncio.timeout(limit_s), asyncio.TaskGroup() as tasks:
+            tasks.create_task(_ping(rest_url))
+            tasks.create_task(_open_stream(stream_url))
+    except TimeoutError:
+        return f"no answer within {limit_s:g} s"
+    except ExceptionGroup as problems:
+        return _sentence(problems.exceptions[0])
+    return None
+
+
+async def _ping(rest_url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        (await client.get(f"{rest_url}/api/v3/ping")).raise_for_status()
+
+
+async def _open_stream(stream_url: str) -> None:
+    async with connect(f"{stream_url}/ws/btcusdt@miniTicker", close_timeout=0.1):
+        pass
+
+
+def _sentence(problem: BaseException) -> str:
+    return str(problem).splitlines()[0] if str(problem) else type(problem).__name__

@@ -1,0 +1,175 @@
+"""Keeping one component alive: start, readiness, output, restart after a crash, polite end.
+
+A component that keeps ending soon after its start is tried again ever more slowly, never given up.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from deploy.local.component import Component
+from deploy.local.console import Console
+from services.common.backoff import Backoff
+
+LEASH = Path(__file__).with_name("leash.py")
+USES_PATIENCE_S = 10.0
+"""How long a component waits for what it uses but copes without: an exchange that is down stops nobody."""
+READY_POLL_S = 0.1
+READY_PATIENCE_S = 30.0
+"""After so long without readiness, and every so long again, the launcher says what is missing."""
+QUICK_S = 10.0
+"""An end so soon after the start counts as a failed start."""
+QUICK_ENDS_TOLD = 5
+"""After so many failed starts in a row, and every so many again, the last lines are shown."""
+LAST_LINES = 12
+LINE_MAX_BYTES = 8192
+STOP_GRACE_S = 12.0
+"""From the stop signal to SIGKILL. The services give themselves less (SHUTDOWN_TIMEOUT_S)."""
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Runs `component` until cancelled; cancelling ends the process politely, or at once when `hurry` is set."""
+
+    component: Component
+    console: Console
+    hurry: asyncio.Event
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at the first readiness, and never cleared: whoever waited for it copes with a restart."""
+    missing: str = "not started"
+    process: Process | None = None
+    _last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+
+    async def keep(self, needs: Sequence["Keeper"], uses: Sequence["Keeper"]) -> None:
+        """Start after the others, and again after each crash. Returns only after a good end of a command."""
+        for other in needs:
+            self.missing = f"waits for {other.component.name}"
+            await other.ready.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(USES_PATIENCE_S):
+                for other in uses:
+                    await other.ready.wait()
+        backoff = Backoff(base_s=1.0)
+        while True:
+            started = time.monotonic()
+            code = await self._run()
+            if code == 0 and self.component.ready is None:
+                self._become_ready(started)
+                return
+            if time.monotonic() - started > QUICK_S:
+                backoff.reset()
+            await self._wait_before_restart(code, backoff)
+
+    async def _wait_before_restart(self, code: int, backoff: Backoff) -> None:
+        delay_s = backoff.next_delay_s()
+        when = f"starting it again in {delay_s:.1f} s" if delay_s >= 0.1 else "starting it again"
+        self.missing = f"ended ({_ending(code)})"
+        self.console.say(f"{self.component.name} ended ({_ending(code)}); {when}", "red")
+        if backoff.attempt % QUICK_ENDS_TOLD == 0:
+            said = "\n".join(f"    {line}" for line in self._last_lines) or "    (nothing)"
+            self.console.say(
+                f"{self.component.name} has now failed {backoff.attempt} times in a row. I keep trying, at most "
+                f"{backoff.cap_s:g} s apart. What it said last:\n{said}",
+                "bold red",
+            )
+        await asyncio.sleep(delay_s)
+
+    async def _run(self) -> int:
+        """One life of the process; its exit code, negative for a signal. Cancelling ends it politely."""
+        self.missing = "starting"
+        self.process = process = await _spawn(self.component)
+        reading = asyncio.create_task(self._read_output(process))
+        watching = asyncio.create_task(self._watch_readiness())
+        try:
+            return await process.wait()
+        finally:
+            watching.cancel()
+            await self._end(process)
+            # Grandchildren may hold the pipe a little longer than their parent lives.
+            await asyncio.wait([reading], timeout=1.0)
+            reading.cancel()
+
+    async def _end(self, process: Process) -> None:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(self.component.stop_signal)
+            ended, hurried = asyncio.create_task(process.wait()), asyncio.create_task(self.hurry.wait())
+            await asyncio.wait([ended, hurried], timeout=STOP_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+            hurried.cancel()
+            if process.returncode is None and not self.hurry.is_set():
+                self.console.say(f"{self.component.name} did not end within {STOP_GRACE_S:g} s; ended by force", "red")
+        # Also whatever it left in its group.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    async def _watch_readiness(self) -> None:
+        if self.component.ready is None:
+            return
+        started = told = time.monotonic()
+        while True:
+            try:
+                await self.component.ready()
+            except Exception as error:  # noqa: BLE001 - whatever a check raises means: not yet
+                self.missing = str(error) or type(error).__name__
+            else:
+                self._become_ready(started)
+                return
+            if time.monotonic() - told > READY_PATIENCE_S:
+                told = time.monotonic()
+                self.console.say(f"{self.component.name} is still not ready: {self.missing}", "yellow")
+            await asyncio.sleep(READY_POLL_S)
+
+    def _become_ready(self, started: float) -> None:
+        self.missing = ""
+        self.ready.set()
+        what = "done" if self.component.ready is None else "ready"
+        self.console.say(f"{self.component.name} {what} after {time.monotonic() - started:.1f} s", "dim")
+
+    async def _read_output(self, process: Process) -> None:
+        async for line in _lines(cast("asyncio.StreamReader", process.stdout)):
+            self._last_lines.append(line)
+            self.console.line(self.component.name, line)
+
+
+async def _spawn(component: Component) -> Process:
+    """Start the command in a session of its own, so that Ctrl-C reaches it only through us, and on a leash."""
+    account = component.account
+    uid, gid = (account.uid, account.gid) if account else (-1, -1)
+    leash = (str(LEASH), str(int(component.stop_signal)), str(os.getpid()), str(uid), str(gid))
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", *leash, *component.command),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **component.env},
+        cwd=component.directory,
+        start_new_session=True,
+    )
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """The lines of `stream`, in pieces of `LINE_MAX_BYTES` at most."""
+    rest = b""
+    while chunk := await stream.read(65536):
+        *complete, rest = (rest + chunk).split(b"\n")
+        for line in complete:
+            yield line.decode(errors="replace")
+        while len(rest) > LINE_MAX_BYTES:
+            yield rest[:LINE_MAX_BYTES].decode(errors="replace")
+            rest = rest[LINE_MAX_BYTES:]
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -1,0 +1,163 @@
+"""From nothing to a running system, and back to nothing: the only place where the launcher is put together."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.local import banner, exchange, ports, postgres, postgres_binaries, redis
+from deploy.local.account import private_dir, unprivileged_account
+from deploy.local.component import Component
+from deploy.local.console import Console
+from deploy.local.credentials import load_or_make
+from deploy.local.errors import LaunchError
+from deploy.local.exchange import Exchange
+from deploy.local.lock import only_launcher
+from deploy.local.settings import LauncherSettings
+from deploy.local.supervisor import Supervisor, supervise
+from deploy.local.table import Ports, Table
+
+READY_LIMIT_S = 60.0
+"""After so long the addresses are shown even if something is not ready."""
+SECOND_SIGNAL_S = 1.0
+"""Signals closer together are one: `make` passes on what the whole process group has received already."""
+
+
+async def launch(settings: LauncherSettings) -> int:
+    """Run until Ctrl-C, SIGTERM or SIGHUP; the exit code for the process."""
+    state_dir = prepare_state_dir(settings.state_dir)
+    console = Console(state_dir / "logs")
+    try:
+        with only_launcher(state_dir):
+            async with supervise(console) as supervisor:
+                code = await _run_until_stopped(settings, console, supervisor)
+            console.say("everything has ended")
+            return code
+    except LaunchError as error:
+        console.say(str(error), "bold red")
+        return 1
+    finally:
+        console.close()
+
+
+def prepare_state_dir(path: Path) -> Path:
+    """Make it, closed to others; as root only its names are, so that the databases' account may pass through."""
+    private_dir(path, None)
+    private_dir(path / "logs", None)
+    if os.geteuid() == 0:
+        path.chmod(0o711)
+    return path
+
+
+async def _run_until_stopped(settings: LauncherSettings, console: Console, supervisor: Supervisor) -> int:
+    """0 after a signal, 1 when something keeps us from starting (already said)."""
+    stopped = _on_signals(console, supervisor)
+    starting = asyncio.create_task(_bring_up(settings, console, supervisor))
+    waiting = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await waiting
+    except LaunchError as error:
+        console.say(str(error), "bold red")
+        return 1
+    finally:
+        waiting.cancel()
+        starting.cancel()
+    return 0
+
+
+def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    first_at = 0.0
+
+    def receive(received: signal.Signals) -> None:
+        nonlocal first_at
+        if not stopped.is_set():
+            first_at = time.monotonic()
+            console.say(f"{received.name}: ending everything, in order (once more to hurry)", "bold")
+            stopped.set()
+        elif time.monotonic() - first_at > SECOND_SIGNAL_S and not supervisor.hurry.is_set():
+            console.say(f"{received.name} again: ending at once", "bold")
+            supervisor.hurry.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, receive, number)
+    return stopped
+
+
+async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Supervisor) -> None:
+    """Start everything in order and show the addresses."""
+    started = time.monotonic()
+    fixed = Ports().shifted(settings.port_offset)
+    choosing = asyncio.create_task(_choose_exchange(settings, console, fixed))
+    try:
+        table = await _prepare(settings, console, fixed)
+        _start(supervisor, table.stores())
+        chosen = await choosing
+    finally:
+        choosing.cancel()
+    console.say(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
+    _start(supervisor, table.services(chosen))
+    missing = await supervisor.until_ready(READY_LIMIT_S)
+    for name, what in missing.items():
+        console.say(f"{name} is not ready: {what}", "bold red")
+    if not missing:
+        console.say(f"everything is ready after {time.monotonic() - started:.1f} s")
+    banner.show(console, settings, fixed, chosen)
+
+
+def _start(supervisor: Supervisor, components: Sequence[Component]) -> None:
+    """Raises `LaunchError` when one of their ports is taken, before any of them is started."""
+    taken = [(one.name, port) for one in components for port in one.ports if not ports.is_free(port)]
+    if taken:
+        raise LaunchError(ports.taken_message(taken))
+    supervisor.start(components)
+
+
+async def _choose_exchange(settings: LauncherSettings, console: Console, fixed: Ports) -> Exchange:
+    if settings.exchange == "auto":
+        console.say(f"asking whether Binance can be reached ({exchange.PROBE_LIMIT_S:g} s at most)")
+    binance = Exchange("binance", exchange.BINANCE_STREAM_URL, exchange.BINANCE_REST_URL, "it answers")
+    simulator = Exchange(
+        "simulator",
+        f"ws://127.0.0.1:{fixed.simulator_stream}",
+        f"http://127.0.0.1:{fixed.simulator_rest}",
+        "EXCHANGE=simulator asks for it",
+    )
+    return await exchange.choose(settings.exchange, simulator, binance)
+
+
+async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports) -> Table:
+    """Secrets, private ports, the servers' files. Raises `LaunchError`."""
+    state = settings.state_dir
+    if not (state / "secrets.json").exists():
+        console.say(f"first run: making secrets and databases in {state}")
+    credentials = load_or_make(state / "secrets.json")
+    private = ports.private_ports(("postgres", "redis"), state / "ports.json", fixed.all())
+    account = unprivileged_account()
+    try:
+        server = await asyncio.to_thread(
+            postgres.prepare,
+            state / "postgres",
+            private["postgres"],
+            credentials.passwords["postgres"],
+            ("-c", "log_checkpoints=off"),
+            postgres_binaries.bundled_bin_dirs() if settings.bundled_servers else None,
+        )
+        cache = redis.prepare(
+            state / "redis",
+            private["redis"],
+            credentials.passwords["redis"],
+            account,
+            redis.bundled_binaries() if settings.bundled_servers else None,
+        )
+    except (RuntimeError, OSError) as error:
+        raise LaunchError(str(error)) from error
+    console.say(f"PostgreSQL: {server.bin_dir}, files in {server.data_dir}")
+    console.say(f"Redis: {cache.binary}, files in {cache.data_dir}")
+    return Table(settings, fixed, credentials, server, cache)

@@ -1,0 +1,25 @@
+"""What `make run` can be told from outside. Everything else in the environment reaches the services unchanged."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from deploy.local.account import REPOSITORY
+from services.common.settings import ServiceSettings
+
+
+class LauncherSettings(ServiceSettings):
+    """Environment variables are the field names in upper case."""
+
+    log_format: Literal["json", "console"] = "console"
+    exchange: Literal["auto", "binance", "simulator"] = "auto"
+    """Where prices come from; `auto`: Binance where it can be reached, else the simulator."""
+    http_host: str = "127.0.0.1"
+    """Where the web interface listens; 0.0.0.0 makes it reachable from other machines."""
+    port_offset: int = Field(default=0, ge=0, le=15_000)
+    """Added to every fixed port, so that a second checkout can run beside the first."""
+    bundled_servers: bool = False
+    """Use the PostgreSQL and the Redis of the wheels even where the system has its own."""
+    state_dir: Path = REPOSITORY / ".local"
+    """Secrets, databases and logs."""

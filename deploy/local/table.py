@@ -1,0 +1,199 @@
+"""The table of everything `make run` keeps running. A new component is one more entry here.
+
+Ports are those of docs/contracts.md, all shifted by `PORT_OFFSET`; PostgreSQL and Redis listen on private ones.
+"""
+
+import json
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from deploy.local import postgres, redis
+from deploy.local.component import Component, answers_ready
+from deploy.local.credentials import Credentials
+from deploy.local.exchange import Exchange
+from deploy.local.settings import LauncherSettings
+
+DRAIN_S = 10
+"""What a service has from the stop signal to its hard end."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Every fixed port."""
+
+    profile: int = 8080
+    aggregator: int = 8088
+    authorization: int = 50051
+    socket: int = 50052
+    simulator_stream: int = 9443
+    simulator_rest: int = 9444
+    profile_ops: int = 9180
+    aggregator_ops: int = 9188
+    authorization_ops: int = 9151
+    socket_ops: int = 9152
+    simulator_ops: int = 9199
+
+    def shifted(self, offset: int) -> "Ports":
+        """All of them, `offset` higher."""
+        return Ports(**{name: port + offset for name, port in asdict(self).items()})
+
+    def all(self) -> set[int]:
+        return set(asdict(self).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The components, once the servers are prepared and the secrets known."""
+
+    settings: LauncherSettings
+    ports: Ports
+    credentials: Credentials
+    postgres: postgres.PostgresServer
+    redis: redis.RedisServer
+
+    def stores(self) -> list[Component]:
+        """What starts first, wherever prices come from: servers, and the databases brought up to date."""
+        return [
+            Component(
+                "postgres",
+                tuple(self.postgres.command),
+                ready=self._databases_ready,
+                stop_signal=signal.SIGINT,
+                account=self.postgres.account,
+                directory=Path("/"),
+            ),
+            Component(
+                "redis",
+                tuple(self.redis.command),
+                ready=partial(redis.check, self.redis),
+                account=self.redis.account,
+                directory=Path("/"),
+            ),
+            Component(
+                "auth-db",
+                _python("services.authorization", "migrate"),
+                ready=None,
+                env=self._authorization_env(),
+                needs=("postgres",),
+            ),
+            Component(
+                "profile-db",
+                _python("services.profile", "migrate"),
+                ready=None,
+                env=self._profile_env(),
+                needs=("postgres",),
+            ),
+            Component(
+                "authorization",
+                _python("services.authorization"),
+                ready=answers_ready(self.ports.authorization_ops),
+                env=self._authorization_env(),
+                needs=("auth-db", "redis"),
+                ports=(self.ports.authorization, self.ports.authorization_ops),
+            ),
+        ]
+
+    def services(self, exchange: Exchange) -> list[Component]:
+        """What depends on where prices come from."""
+        simulator = [
+            Component(
+                "simulator",
+                _python("simulator"),
+                ready=answers_ready(self.ports.simulator_ops),
+                env={
+                    **self._common_env(self.ports.simulator_ops),
+                    "HOST": "127.0.0.1",
+                    "STREAM_PORT": str(self.ports.simulator_stream),
+                    "REST_PORT": str(self.ports.simulator_rest),
+                },
+                ports=(self.ports.simulator_stream, self.ports.simulator_rest, self.ports.simulator_ops),
+            )
+        ]
+        return [
+            *(simulator if exchange.source == "simulator" else []),
+            Component(
+                "socket",
+                _python("services.socket"),
+                ready=answers_ready(self.ports.socket_ops),
+                env={
+                    **self._common_env(self.ports.socket_ops),
+                    "GRPC_ADDRESS": f"127.0.0.1:{self.ports.socket}",
+                    "EXCHANGE": "binance",
+                    "EXCHANGE_STREAM_URL": exchange.stream_url,
+                    "EXCHANGE_REST_URL": exchange.rest_url,
+                    "EXCHANGE_SOURCE": exchange.source,
+                },
+                uses=("simulator",) if exchange.source == "simulator" else (),
+                ports=(self.ports.socket, self.ports.socket_ops),
+            ),
+            Component(
+                "aggregator",
+                _python("services.aggregator"),
+                ready=answers_ready(self.ports.aggregator_ops),
+                env={
+                    **self._common_env(self.ports.aggregator_ops),
+                    "HTTP_HOST": "127.0.0.1",
+                    "HTTP_PORT": str(self.ports.aggregator),
+                    "SOCKET_TARGET": f"127.0.0.1:{self.ports.socket}",
+                    "REDIS_URL": self.redis.url,
+                },
+                needs=("redis",),
+                uses=("socket",),
+                ports=(self.ports.aggregator, self.ports.aggregator_ops),
+            ),
+            Component(
+                "profile",
+                _python("services.profile"),
+                ready=answers_ready(self.ports.profile_ops),
+                env=self._profile_env(),
+                needs=("profile-db", "redis"),
+                uses=("authorization", "aggregator"),
+                ports=(self.ports.profile, self.ports.profile_ops),
+            ),
+        ]
+
+    def _common_env(self, ops_port: int) -> dict[str, str]:
+        return {
+            "LOG_LEVEL": self.settings.log_level,
+            "LOG_FORMAT": self.settings.log_format,
+            "OPS_HOST": "127.0.0.1",
+            "OPS_PORT": str(ops_port),
+            "SHUTDOWN_TIMEOUT_S": str(DRAIN_S),
+        }
+
+    def _authorization_env(self) -> dict[str, str]:
+        return {
+            **self._common_env(self.ports.authorization_ops),
+            "GRPC_ADDRESS": f"127.0.0.1:{self.ports.authorization}",
+            "DATABASE_URL": self._database_url("authorization"),
+            "REDIS_URL": self.redis.url,
+            "JWT_KEYS": json.dumps(self.credentials.jwt_keys),
+            "JWT_ACTIVE_KID": self.credentials.jwt_active_kid,
+        }
+
+    def _profile_env(self) -> dict[str, str]:
+        return {
+            **self._common_env(self.ports.profile_ops),
+            "HTTP_HOST": self.settings.http_host,
+            "HTTP_PORT": str(self.ports.profile),
+            "DATABASE_URL": self._database_url("profile"),
+            "REDIS_URL": self.redis.url,
+            "AUTHORIZATION_TARGET": f"127.0.0.1:{self.ports.authorization}",
+            "AGGREGATOR_URL": f"http://127.0.0.1:{self.ports.aggregator}",
+            "JWT_KEYS": json.dumps(self.credentials.jwt_keys),
+        }
+
+    def _database_url(self, name: str) -> str:
+        return self.postgres.url(name, name, self.credentials.passwords[name])
+
+    async def _databases_ready(self) -> None:
+        await postgres.check(self.postgres)
+        for name in ("authorization", "profile"):
+            await postgres.ensure_database(self.postgres, name, self.credentials.passwords[name])
+
+
+def _python(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", *arguments)
