@@ -1,0 +1,112 @@
+"""What a client sees when it connects, and with every price."""
+
+from decimal import Decimal
+
+import pytest
+from redis.asyncio import Redis
+from websockets.exceptions import InvalidStatus
+
+from tests.processes import until
+from tests.profile.live.replica import Portfolios, Replica, metric, tick
+
+
+async def test_first_document_comes_at_once_with_the_last_known_price(replica: Replica, redis: Redis) -> None:
+    await redis.hset("market:last", "btcusdt", '{"s":"btcusdt","p":68123.45,"t":1767225600123,"src":"binance","o":1.5}')
+    async with replica.client() as client:
+        assert await client.document() == {
+            "ID": 1,
+            "Name": "someone",
+            "Coins": {
+                "Quantities": {"btcusdt": Decimal("1.5")},
+                "Prices": {"btcusdt": Decimal("68123.45")},
+                "Totals": {"btcusdt": Decimal("102185.175")},
+            },
+            "Total": Decimal("102185.175"),
+            "UpdatedAt": 1767225600123,
+            "Source": "binance",
+        }
+
+
+async def test_first_document_without_a_known_price_lists_the_quantities_alone(replica: Replica) -> None:
+    async with replica.client() as client:
+        document = await client.document()
+    assert document["Coins"] == {"Quantities": {"btcusdt": Decimal("1.5")}, "Prices": {}, "Totals": {}}
+    assert (document["Total"], document["UpdatedAt"], document["Source"]) == (0, None, None)
+
+
+async def test_every_price_makes_a_document(replica: Replica, redis: Redis) -> None:
+    async with replica.client() as client:
+        await client.document()
+        for number in range(1, 4):
+            await tick(redis, "btcusdt", f"{number}.10", 1000 * number)
+            document = await client.document_where(UpdatedAt=1000 * number)
+            assert document["Coins"]["Totals"] == {"btcusdt": Decimal("1.5") * Decimal(f"{number}.1")}
+
+
+async def test_an_older_price_is_not_shown(replica: Replica, redis: Redis) -> None:
+    async with replica.client() as client:
+        await client.document()
+        await tick(redis, "btcusdt", "2", 2000)
+        await client.document_where(UpdatedAt=2000)
+        await tick(redis, "btcusdt", "1", 1000)
+        await tick(redis, "btcusdt", "3", 3000)
+        assert (await client.document())["UpdatedAt"] == 3000
+
+
+async def test_malformed_prices_are_counted_and_skipped(replica: Replica, redis: Redis) -> None:
+    before = metric("profile_live_malformed_total", kind="price")
+    async with replica.client() as client:
+        await until(lambda: subscribers(redis, 1, "btcusdt"))
+        bad = [
+            "",
+            "{}",
+            "[]",
+            '{"p":1}',
+            '{"p":1e400,"t":1}',
+            '{"p":-1,"t":1}',
+            '{"p":"NaN","t":1}',
+            '{"p":1,"t":-1}',
+            "\xff",
+        ]
+        for payload in bad:
+            await redis.publish("btcusdt", payload)
+        await tick(redis, "btcusdt", "3", 3000)
+        await client.document_where(UpdatedAt=3000)
+    assert metric("profile_live_malformed_total", kind="price") == before + len(bad)
+
+
+async def test_prices_of_another_source_replace_all_former_ones(
+    replica: Replica, redis: Redis, portfolios: Portfolios
+) -> None:
+    portfolios.put(2, btcusdt="1", ethusdt="1")
+    async with replica.client(2) as client:
+        await tick(redis, "btcusdt", "68000", 9000, "binance")
+        await tick(redis, "ethusdt", "3000", 9000, "binance")
+        await client.document_where(Total=71000)
+        await tick(redis, "btcusdt", "5", 1000, "simulator")
+        document = await client.document_where(Source="simulator")
+    assert document["Coins"]["Prices"] == {"btcusdt": 5}
+    assert document["UpdatedAt"] == 1000
+
+
+async def test_only_the_symbols_of_open_websockets_are_subscribed(
+    replica: Replica, redis: Redis, portfolios: Portfolios
+) -> None:
+    portfolios.put(2, btcusdt="1", ethusdt="1")
+    async with replica.client(1), replica.client(2):
+        assert replica.manager.symbols() == {"btcusdt", "ethusdt"}
+        await until(lambda: subscribers(redis, 1, "btcusdt", "ethusdt"))
+    await until(lambda: subscribers(redis, 0, "btcusdt", "ethusdt"))
+    assert replica.manager.symbols() == frozenset()
+
+
+async def subscribers(redis: Redis, count: int, *symbols: str) -> bool:
+    """Whether each of these channels has `count` subscribers."""
+    return [subscribed for _, subscribed in await redis.pubsub_numsub(*symbols)] == [count] * len(symbols)
+
+
+async def test_without_a_profile_the_handshake_is_refused(replica: Replica) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with replica.client(404):
+            pass
+    assert refused.value.response.status_code == 404
