@@ -56,5 +56,6 @@ def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
 
 def mounted_secrets(service: Mapping[str, Any]) -> dict[str, str]:
     """Name under /run/secrets → name of the secret, for one service."""
-    entries = [each if isinstance(each, dict) else {"source": each} for each in service.get("secrets", ())]
-    return {entry.get("target", entry["source"]): entry["source"] for entry in entries}
+    entries: list[Any] = service.get("secrets", [])
+    pairs = [each if isinstance(each, dict) else {"source": each} for each in entries]
+    return {pair.get("target") or pair["source"]: pair["source"] for pair in pairs}

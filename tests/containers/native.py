@@ -19,8 +19,8 @@ from tests.containers.dockerfile import Instruction
 from tests.processes import REPOSITORY
 
 _IMAGE_PATH = re.compile(r"(?<![\w/.}])/(?=(?:app|build|venv)\b)")
-_NOT_HERE = ("UV_COMPILE_BYTECODE", "UV_LINK_MODE", "PIP_NO_CACHE_DIR")
-"""ENV that only concerns size and speed: without it the machine's caches serve."""
+_NOT_HERE = ("UV_COMPILE_BYTECODE", "UV_LINK_MODE", "PIP_NO_CACHE_DIR", "PYTHONDONTWRITEBYTECODE")
+"""ENV that only concerns size and speed: without it caches serve, the machine's and Python's own."""
 
 
 class StepFailedError(Exception):
@@ -74,8 +74,7 @@ class NativeBuild:
 
     def _run_stage(self, stage: list[Instruction], root: Path, service: str) -> None:
         base_bin = self._base_python()
-        kept = {name: value for name, value in dockerfile.environment(stage).items() if name not in _NOT_HERE}
-        env = {**os.environ, **kept, "PATH": f"{base_bin}:/usr/bin:/bin"}
+        env = {**os.environ, **_environment(stage, root), "PATH": f"{base_bin}:/usr/bin:/bin"}
         shared = True
         for step in stage:
             if step.name == "ARG":
@@ -111,12 +110,17 @@ def _run(step: Instruction, root: Path, env: Mapping[str, str]) -> None:
         raise StepFailedError(f"{step.text}\n{done.stdout}{done.stderr}")
 
 
+def _environment(stage: list[Instruction], root: Path) -> dict[str, str]:
+    said = dockerfile.environment(stage)
+    return {name: _IMAGE_PATH.sub(f"{root}/", value) for name, value in said.items() if name not in _NOT_HERE}
+
+
 def _finish(stage: list[Instruction], root: Path) -> NativeImage:
     """The last stage only copies from the one before it, to the same places: nothing is left to do but to read it."""
     copies = [step.words for step in stage if step.name == "COPY"]
     assert all(source == target for source, target in copies)
     shutil.rmtree(root / "build")
-    env = {name: _IMAGE_PATH.sub(f"{root}/", value) for name, value in dockerfile.environment(stage).items()}
+    env = _environment(stage, root)
     env["PATH"] = env["PATH"].replace("$PATH", "/usr/bin:/bin")
     said = {step.name: step for step in stage}
     healthcheck = Instruction("CMD", (), said["HEALTHCHECK"].text.removeprefix("CMD ")).words

@@ -1,0 +1,118 @@
+"""What compose.yaml tells each service is what that service understands and needs: its own settings class reads it."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.common.settings import ServiceSettings, load_settings
+from tests.containers import compose
+from tests.containers.compose import OURS
+
+Services = dict[str, dict[str, Any]]
+
+SENSITIVE = {"database_url", "redis_url", "jwt_keys"}
+
+
+def settings_class(service: str) -> type[ServiceSettings]:
+    """The settings that the running service reads: the most derived class of its settings module."""
+    package = "simulator" if service == "simulator" else f"services.{service}"
+    module = importlib.import_module(f"{package}.settings")
+    classes = [
+        each
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if issubclass(each, ServiceSettings) and each.__module__ == module.__name__
+    ]
+    return max(classes, key=lambda each: len(each.__mro__))
+
+
+@pytest.fixture
+def read(services: Services, secrets_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Reads the settings of a service as its container would."""
+
+    def read(service: str) -> ServiceSettings:
+        environment = dict(services[service]["environment"])
+        for target, source in compose.mounted_secrets(services[service]).items():
+            (tmp_path / target).write_text((secrets_dir / source).read_text())
+        if "SECRETS_DIR" in environment:
+            environment["SECRETS_DIR"] = str(tmp_path)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return load_settings(settings_class(service))
+
+    return read
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_every_variable_is_a_setting(services: Services, service: str) -> None:
+    known = {name.upper() for name in settings_class(service).model_fields} | {"SECRETS_DIR"}
+    mounted = {target.upper() for target in compose.mounted_secrets(services[service])}
+    assert set(services[service]["environment"]) | mounted <= known
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_the_service_can_start_with_what_it_is_given(read: Any, service: str) -> None:
+    assert isinstance(read(service), ServiceSettings)
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_secrets_come_as_files_never_as_variables(services: Services, service: str) -> None:
+    given = {name.lower() for name in services[service]["environment"]}
+    needed = SENSITIVE & set(settings_class(service).model_fields)
+    assert not SENSITIVE & given
+    assert needed <= set(compose.mounted_secrets(services[service]))
+    assert ("secrets_dir" in given) == bool(needed)
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_health_and_metrics_stay_inside_the_container(read: Any, service: str) -> None:
+    settings = read(service)
+    assert settings.ops_host == "127.0.0.1"
+    assert settings.ops_port > 0
+
+
+@pytest.mark.parametrize(
+    ("service", "setting", "peer"),
+    [
+        ("aggregator", "socket_target", "socket"),
+        ("profile", "authorization_target", "authorization"),
+        ("profile", "aggregator_url", "aggregator"),
+    ],
+)
+def test_a_service_is_told_where_its_peer_listens(
+    read: Any, services: Services, service: str, setting: str, peer: str
+) -> None:
+    told = str(getattr(read(service), setting)).removeprefix("http://").rstrip("/")
+    own = services[peer]["environment"]
+    port = own.get("HTTP_PORT") or own["GRPC_ADDRESS"].rpartition(":")[2]
+    assert told == f"{peer}:{port}"
+    assert set(services[service]["networks"]) & set(services[peer]["networks"])
+
+
+def test_secrets_point_at_the_databases_of_the_compose_file(read: Any, services: Services) -> None:
+    for service, database in (("authorization", "postgres-auth"), ("profile", "postgres-profile")):
+        settings = read(service)
+        name = services[database]["environment"]["SERVICE_DATABASE"]
+        assert settings.database_url.endswith(f"@{database}:5432/{name}")
+        assert settings.database_url.startswith(f"postgresql://{name}:")
+        assert settings.redis_url.endswith("@redis:6379/0")
+
+
+def test_a_secrets_directory_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(SystemExit) as ended:
+        load_settings(ServiceSettings)
+    assert ended.value.code == 2
+    assert "SECRETS_DIR" in capsys.readouterr().err
+
+
+def test_a_variable_wins_over_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "log_level").write_text("error\n")
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    assert load_settings(ServiceSettings).log_level == "error"
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    assert load_settings(ServiceSettings).log_level == "debug"
