@@ -11,7 +11,7 @@ from services.common.lifecycle import Lifecycle
 from simulator.archive import Archive
 from simulator.control import Control
 from simulator.exchange import Exchange, wall_clock_ms
-from simulator.generation import Arrivals, generate, tell_tickers
+from simulator.generation import Arrivals, generate, sum_up_days, tell_tickers
 from simulator.hub import Hub
 from simulator.journal import Journal
 from simulator.market import Market
@@ -36,6 +36,7 @@ async def app(settings: SimulatorSettings, life: Lifecycle) -> AsyncIterator[Non
         await stack.enter_async_context(serve_http(Starlette(routes=routes), rest_sock))
         log.info("rest.listening", port=rest_sock.getsockname()[1])
         await stack.enter_async_context(serve_streams(exchange, settings, stream_sock))
+        await stack.enter_async_context(life.background(sum_up_days(exchange), "days"))
         await stack.enter_async_context(life.background(tell_tickers(exchange), "tickers"))
         await stack.enter_async_context(life.background(_trade(exchange, settings), "trades"))
         yield

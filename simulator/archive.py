@@ -16,8 +16,8 @@ class Archive:
 
     def add(self, symbol: str, trade_id: int, payload: bytes) -> None:
         """Keep a trade. An id that does not follow the one before it starts the symbol's series anew."""
-        trades = self._trades.setdefault(symbol, deque())
-        if trades and trade_id != self._next_ids[symbol]:
+        trades = self._trades.get(symbol)
+        if trades is None or trade_id != self._next_ids[symbol]:
             trades = self._trades[symbol] = deque()
         trades.append(payload)
         self._order.append(trades)

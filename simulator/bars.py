@@ -7,7 +7,6 @@ older than that falls back on the past that would have been there.
 from collections.abc import Iterator
 from struct import Struct
 
-from simulator.decimals import product
 from simulator.history import Bar, History
 
 RETENTION_MINUTES = 1440
@@ -29,14 +28,13 @@ class Bars:
         self.minute = first_live_minute
         self.current = _quiet(history.price(first_live_minute))
 
-    def trade(self, price: int, quantity: int, *, taker_buys: bool) -> None:
-        """Count one trade into the current minute."""
-        bar = self.current
-        quote = product(price, quantity)
+    def trade(self, price: int, quantity: int, quote: int, *, taker_buys: bool) -> None:
+        """Count one trade, worth `quote`, into the current minute."""
+        bar = self.current if self.current.trades else _quiet(price)
         self.current = Bar(
-            bar.open if bar.trades else price,
-            max(bar.high, price) if bar.trades else price,
-            min(bar.low, price) if bar.trades else price,
+            bar.open,
+            price if price > bar.high else bar.high,
+            price if price < bar.low else bar.low,
             price,
             bar.volume + quantity,
             bar.quote_volume + quote,

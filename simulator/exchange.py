@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simulator import frames, metrics
+from simulator import frames
 from simulator.archive import Archive
 from simulator.errors import InvalidSymbolError
 from simulator.faults import Faults
@@ -95,15 +95,20 @@ class Exchange:
         market = self.market(symbol)
         payloads = self.archive.last(symbol, count)
         for payload in payloads:
-            self.hub.publish(f"{market.symbol.lower_name}@aggTrade", payload)
+            self.hub.publish(market.trade_stream, payload)
         return len(payloads)
 
     def tell_tickers(self) -> int:
-        """Send the mini-tickers of the symbols that have traded since the last call. Returns how many."""
-        changed, self._changed = self._changed, {}
+        """Send the mini-tickers of the symbols that have traded since the last call. Returns how many.
+
+        A symbol whose past day is not summed up yet has its turn later.
+        """
+        changed = [symbol for symbol in self._changed if self.markets[symbol].has_day]
         if not changed:
             return 0
         payloads = {symbol: frames.mini_ticker(self.markets[symbol].ticker()) for symbol in changed}
+        for symbol in changed:
+            del self._changed[symbol]
         self.hub.publish(ALL_TICKERS, b"[" + b",".join(payloads.values()) + b"]")
         self._tell_each(payloads.items())
         return len(payloads)
@@ -111,12 +116,12 @@ class Exchange:
     def _tell_each(self, payloads: Iterable[tuple[str, bytes]]) -> None:
         receivers = self.hub.listeners(ALL_TICKERS)
         for symbol, payload in payloads:
-            self.hub.publish(f"{self.markets[symbol].symbol.lower_name}@miniTicker", payload)
+            self.hub.publish(self.markets[symbol].ticker_stream, payload)
             self._note(Record("miniTicker", symbol, receivers, payload))
 
     def _tell(self, trade: Trade) -> None:
         payload = self._keep(trade)
-        receivers = self.hub.publish(f"{self.markets[trade.symbol].symbol.lower_name}@aggTrade", payload)
+        receivers = self.hub.publish(self.markets[trade.symbol].trade_stream, payload)
         self._note(Record("aggTrade", trade.symbol, receivers, payload))
 
     def _note(self, record: Record) -> None:
@@ -128,5 +133,4 @@ class Exchange:
         self.archive.add(trade.symbol, trade.id, payload)
         self.last_event_ms = max(self.last_event_ms, trade.event_ms)
         self._changed[trade.symbol] = None
-        metrics.TRADES.inc()
         return payload

@@ -16,6 +16,7 @@ MAX_TRADES_A_TURN = 2_000
 MAX_TURN_S = 1.0
 TICKER_INTERVAL_S = 1.0
 BURST_CHUNK = 256
+DAY_PAUSE_S = 0.02
 
 
 class Arrivals:
@@ -46,10 +47,17 @@ async def generate(exchange: Exchange, arrivals: Arrivals) -> None:
         if not exchange.generating:
             continue
         if passed_s > MAX_TURN_S:
-            metrics.TRADES_LATE.inc(passed_s - MAX_TURN_S)
+            metrics.MARKET_SECONDS_SKIPPED.inc(passed_s - MAX_TURN_S)
         market_time_s += min(passed_s, MAX_TURN_S)
         for name in islice(arrivals.until(market_time_s), MAX_TRADES_A_TURN):
             exchange.invent_trade(exchange.markets[name])
+
+
+async def sum_up_days(exchange: Exchange) -> None:
+    """Prepare every symbol's rolling day, one at a time, so that no start stalls the streams."""
+    for market in exchange.markets.values():
+        market.day()
+        await asyncio.sleep(DAY_PAUSE_S)
 
 
 async def tell_tickers(exchange: Exchange) -> None:

@@ -5,6 +5,7 @@ computed on its own, in integers alone, so nothing is stored and the same seed h
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from simulator.decimals import product
@@ -40,16 +41,19 @@ class History:
 
     def price(self, minute: int) -> int:
         """The price at the start of `minute` (minutes since 1970): positive and on the tick."""
-        shift = sum(amplitude * self._noise(period, minute) // _MILLION for period, amplitude in _OCTAVES)
-        return self._on_tick(self._symbol.price * (_MILLION + shift) // _MILLION)
+        return next(self._prices(minute))
 
     def bars(self, first_minute: int, end_minute: int) -> Iterator[Bar]:
         """The bars of the minutes in [first_minute, end_minute); each opens where the one before it closed."""
-        opening = self.price(first_minute)
-        for minute in range(first_minute, end_minute):
-            close = self.price(minute + 1)
+        prices = pairwise(self._prices(first_minute))
+        for minute, (opening, close) in zip(range(first_minute, end_minute), prices, strict=False):
             yield self._bar(minute, opening, close)
-            opening = close
+
+    def _prices(self, first_minute: int) -> Iterator[int]:
+        """The prices at the starts of the minutes from `first_minute` on, without end."""
+        noises = [self._noise(period, amplitude, first_minute) for period, amplitude in _OCTAVES]
+        for values in zip(*noises, strict=True):
+            yield self._on_tick(self._symbol.price * (_MILLION + sum(values)) // _MILLION)
 
     def _bar(self, minute: int, opening: int, close: int) -> Bar:
         dice = _mix(self._seed + 7 * minute)
@@ -73,16 +77,19 @@ class History:
             product(price, taker_volume),
         )
 
-    def _noise(self, period: int, minute: int) -> int:
-        """Between -1_000_000 and 1_000_000."""
-        cell, offset = divmod(minute, period)
-        here = self._lattice(period, cell)
-        if offset == 0:
-            return here
-        return here + (self._lattice(period, cell + 1) - here) * offset // period
+    def _noise(self, period: int, amplitude: int, first_minute: int) -> Iterator[int]:
+        """Between -amplitude and amplitude, minute by minute, without end."""
+        cell, offset = divmod(first_minute, period)
+        here = self._lattice(period, cell, amplitude)
+        while True:
+            cell += 1
+            there = self._lattice(period, cell, amplitude)
+            for step in range(offset, period):
+                yield here + (there - here) * step // period
+            here, offset = there, 0
 
-    def _lattice(self, period: int, cell: int) -> int:
-        return _mix(self._seed + period * 0x1_0000_0000 + cell) % (2 * _MILLION + 1) - _MILLION
+    def _lattice(self, period: int, cell: int, amplitude: int) -> int:
+        return _mix(self._seed + (period << 32) + cell) % (2 * amplitude + 1) - amplitude
 
     def _on_tick(self, price: int) -> int:
         tick = self._symbol.tick

@@ -5,7 +5,7 @@ of the trades are. Money is integers scaled by 10^8 throughout.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from simulator.bars import RETENTION_MINUTES, Bars
@@ -57,6 +57,8 @@ class Market:
 
     def __init__(self, symbol: Symbol, seed: int, start_ms: int) -> None:
         self.symbol = symbol
+        self.trade_stream = f"{symbol.name.lower()}@aggTrade"
+        self.ticker_stream = f"{symbol.name.lower()}@miniTicker"
         start_minute = start_ms // _MINUTE_MS
         history = History(symbol, seed)
         self.bars = Bars(history, start_minute)
@@ -68,7 +70,7 @@ class Market:
         self._unit = max(self._anchor // _UNIT_PARTS // symbol.tick, 1) * symbol.tick
         self._time_ms = start_ms
         self._ticker_ms = 0
-        self._day: _Day | None = None
+        self._day: Day | None = None
 
     def next_trade(self, time_ms: int) -> Trade:
         """Let one invented trade happen."""
@@ -88,15 +90,27 @@ class Market:
 
     def pass_time(self, time_ms: int) -> None:
         """Let time go by without a trade."""
-        self._time_ms = max(time_ms, self._time_ms)
-        self._advance(self._time_ms // _MINUTE_MS)
+        if time_ms > self._time_ms:
+            self._time_ms = time_ms
+            if time_ms // _MINUTE_MS > self.bars.minute:
+                self._advance(time_ms // _MINUTE_MS)
+
+    @property
+    def has_day(self) -> bool:
+        """Whether the rolling day is summed up: the first time costs some milliseconds."""
+        return self._day is not None
+
+    def day(self) -> "Day":
+        """The rolling day, summed up from its 1440 minutes at the first call."""
+        if self._day is None:
+            self._day = Day(self.bars)
+        return self._day
 
     def ticker(self) -> Ticker:
         """The rolling day as it stands. `event_ms` is the last trade's, moved on so that no two tickers share one."""
-        if self._day is None:
-            self._day = _Day(self.bars)
+        day = self.day()
         self._ticker_ms = max(self._time_ms, self._ticker_ms + 1)
-        opening, high, low, volume, quote_volume = self._day.summary()
+        opening, high, low, volume, quote_volume = day.summary()
         return Ticker(self.symbol.name, self._ticker_ms, self.price, opening, high, low, volume, quote_volume)
 
     def _next_price(self, dice: int) -> int:
@@ -136,9 +150,10 @@ class Market:
     def _count(self, trade: Trade) -> None:
         self.pass_time(trade.event_ms)
         self.price = trade.price
-        self.bars.trade(trade.price, trade.quantity, taker_buys=not trade.buyer_is_maker)
+        quote = product(trade.price, trade.quantity)
+        self.bars.trade(trade.price, trade.quantity, quote, taker_buys=not trade.buyer_is_maker)
         if self._day is not None:
-            self._day.add(trade.price, trade.quantity)
+            self._day.add(trade.price, trade.quantity, quote)
 
     def _advance(self, minute: int) -> None:
         if minute - self.bars.minute > _FORGET_AFTER_MINUTES:
@@ -150,7 +165,7 @@ class Market:
                 self._day.slide()
 
 
-class _Day:
+class Day:
     """Sums over the current minute and the 1439 before it, kept up to date by differences."""
 
     def __init__(self, bars: Bars) -> None:
@@ -159,17 +174,16 @@ class _Day:
         self._volume = sum(bar.volume for bar in window)
         self._quote_volume = sum(bar.quote_volume for bar in window)
         self._oldest = window[0]
-        self._high = self._low = bars.current.close
-        self._find_extremes()
+        self._high, self._low = self._extremes(window)
 
     def summary(self) -> tuple[int, int, int, int, int]:
         """open, high, low, volume, quote volume."""
         return self._oldest.open, self._high, self._low, self._volume, self._quote_volume
 
-    def add(self, price: int, quantity: int) -> None:
+    def add(self, price: int, quantity: int, quote: int) -> None:
         nothing_else_traded = self._volume == 0
         self._volume += quantity
-        self._quote_volume += product(price, quantity)
+        self._quote_volume += quote
         self._high = price if nothing_else_traded else max(self._high, price)
         self._low = price if nothing_else_traded else min(self._low, price)
 
@@ -179,13 +193,14 @@ class _Day:
         self._volume -= gone.volume
         self._quote_volume -= gone.quote_volume
         if gone.trades and (gone.high >= self._high or gone.low <= self._low):
-            self._find_extremes()
+            self._high, self._low = self._extremes(self._window())
 
-    def _find_extremes(self) -> None:
-        """A day without a trade has its last price as high and low."""
-        last = self._bars.current.close
-        self._high = max((bar.high for bar in self._window() if bar.trades), default=last)
-        self._low = min((bar.low for bar in self._window() if bar.trades), default=last)
+    def _extremes(self, window: Iterable[Bar]) -> tuple[int, int]:
+        """high, low; a day without a trade has its last price for both."""
+        traded = [(bar.high, bar.low) for bar in window if bar.trades]
+        if not traded:
+            return self._bars.current.close, self._bars.current.close
+        return max(high for high, _ in traded), min(low for _, low in traded)
 
     def _window(self) -> Iterator[Bar]:
         return self._bars.between(self._bars.minute - RETENTION_MINUTES + 1, self._bars.minute + 1)

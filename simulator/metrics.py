@@ -7,8 +7,9 @@ CONNECTIONS_CUT = Counter("simulator_connections_cut_total", "Connections ended 
 CONNECTIONS_REFUSED = Counter(
     "simulator_connections_refused_total", "Connection attempts refused, by reason", ["reason"]
 )
-TRADES = Counter("simulator_trades_total", "Aggregate trades that happened")
-TRADES_LATE = Counter("simulator_late_seconds_total", "Seconds of market time skipped because the process was too slow")
+MARKET_SECONDS_SKIPPED = Counter(
+    "simulator_market_seconds_skipped_total", "Seconds of market time skipped because the process was too slow"
+)
 FRAMES_SENT = Counter("simulator_frames_sent_total", "Data frames written to connections")
 RECORDING_LINES = Counter("simulator_recording_lines_total", "Lines of the recording, by outcome", ["outcome"])
 REST_REQUESTS = Counter("simulator_rest_requests_total", "REST requests, by HTTP status", ["status"])

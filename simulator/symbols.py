@@ -49,10 +49,6 @@ class Symbol:
     step: int
     trades_per_s: float
 
-    @property
-    def lower_name(self) -> str:
-        return self.name.lower()
-
 
 def catalogue(count: int) -> tuple[Symbol, ...]:
     """The first `count` symbols, the busiest first. Raises ValueError when more are asked for than there are."""
