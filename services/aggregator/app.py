@@ -1,0 +1,71 @@
+"""The composition root: what is opened, in what order, and what runs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from proto.socket_pb2_grpc import SocketServiceStub
+from services.aggregator.follows import Follows
+from services.aggregator.http import Desk, http_app
+from services.aggregator.intake import Intake
+from services.aggregator.listing import SymbolListing
+from services.aggregator.prices import PriceBook
+from services.aggregator.publisher import Publisher
+from services.aggregator.redis import MarketStore
+from services.aggregator.settings import AggregatorSettings
+from services.aggregator.symbols import Directory
+from services.aggregator.ticker_feed import TickerFeed
+from services.aggregator.trade_feed import TradeFeed
+from services.aggregator.wanted import Wanted
+from services.common.grpc import open_channel
+from services.common.http import listen, serve_http
+from services.common.lifecycle import Lifecycle
+from services.common.redis import check_redis, open_redis
+
+LAST_TICK_TIMEOUT_S = 8.0
+MAX_REQUESTS_AT_ONCE = 500
+
+
+@asynccontextmanager
+async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[None]:
+    """The running service. Leaving it answers open requests, stops the streams, then tells the last prices."""
+    async with AsyncExitStack() as stack:
+        redis = open_redis(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        channel = open_channel(settings.socket_target)
+        stack.push_async_callback(channel.close)
+        stub = SocketServiceStub(channel)
+
+        store, wanted, book = MarketStore(redis), Wanted(), PriceBook()
+        directory = Directory(book.symbols)
+        follows = Follows(store, wanted)
+        intake = Intake(book, on_other_source=directory.forget)
+        tickers, trades = TickerFeed(stub, intake), TradeFeed(stub, intake, wanted)
+        listing = SymbolListing(stub, directory, tickers.reopened)
+        publisher = Publisher(book, store, follows.store_again)
+
+        life.health.add_check("redis", partial(check_redis, redis))
+        life.health.add_check("socket", tickers.check)
+        await stack.enter_async_context(_until_last_tick(publisher, life))
+        for work, name in (
+            (follows.run(), "follows"),
+            (tickers.run(), "tickers"),
+            (trades.run(), "trades"),
+            (listing.run(), "listing"),
+        ):
+            await stack.enter_async_context(life.background(work, name))
+        api = http_app(Desk(book, directory, follows, tickers.state, trades.state))
+        sock = listen(settings.http_host, settings.http_port)
+        await stack.enter_async_context(serve_http(api, sock, limit_concurrency=MAX_REQUESTS_AT_ONCE))
+        yield
+
+
+@asynccontextmanager
+async def _until_last_tick(publisher: Publisher, life: Lifecycle) -> AsyncIterator[None]:
+    async with life.background(publisher.run(), "publisher") as ticking:
+        try:
+            yield
+        finally:
+            publisher.stop()
+            await asyncio.wait([ticking], timeout=LAST_TICK_TIMEOUT_S)

@@ -1,0 +1,115 @@
+"""The HTTP interface: who follows what, and what is known. Routes as in docs/contracts.md."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from fastapi import FastAPI, Query, Response
+
+from services.aggregator.answers import BodyLimit, documented, install_error_answers
+from services.aggregator.errors import UnknownSymbolError
+from services.aggregator.followers import LEASE_S, Follow
+from services.aggregator.follows import Follows
+from services.aggregator.intake import wall_clock_ms
+from services.aggregator.overview import coins_document
+from services.aggregator.prices import PriceBook
+from services.aggregator.schemas import (
+    CoinsAnswer,
+    FollowAnswer,
+    FollowerId,
+    FollowerSymbols,
+    LeaseAnswer,
+    SymbolsAnswer,
+    SymbolText,
+)
+from services.aggregator.streams import StreamState
+from services.aggregator.symbols import Directory, normal_symbol
+
+MAX_UNKNOWN_EXPLAINED = 20
+"""Near matches cost a search each; further unknown symbols of one request are named without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the routes may ask and change."""
+
+    book: PriceBook
+    directory: Directory
+    follows: Follows
+    tickers: StreamState
+    trades: StreamState
+
+
+def http_app(desk: Desk) -> FastAPI:
+    """The application; its OpenAPI document is at /openapi.json, to be read at /docs."""
+    app = FastAPI(title="Aggregator", description="Followed symbols and last prices.", redoc_url=None)
+    app.add_middleware(BodyLimit)
+    install_error_answers(app)
+    _add_follow_routes(app, desk)
+    _add_overview_routes(app, desk)
+    return app
+
+
+def _add_follow_routes(app: FastAPI, desk: Desk) -> None:
+    symbol_query = Query(description="In any case", examples=["btcusdt"])
+    id_query = Query(alias="id", description="The follower", examples=[1])
+
+    @app.get("/coin", response_model=FollowAnswer, responses=documented(404, 422, 503))
+    async def follow(
+        symbol: Annotated[SymbolText, symbol_query], follower_id: Annotated[FollowerId, id_query]
+    ) -> Response:
+        """Follow a symbol until `DELETE /coin`, across restarts. Idempotent."""
+        found = desk.directory.find(symbol)
+        await desk.follows.follow(Follow(follower_id, found))
+        return _json({"status": "started", "symbol": found})
+
+    @app.delete("/coin", response_model=FollowAnswer, responses=documented(404, 422, 503))
+    async def unfollow(
+        symbol: Annotated[SymbolText, symbol_query], follower_id: Annotated[FollowerId, id_query]
+    ) -> Response:
+        """Stop following a symbol, also one that the exchange does not trade any more. Idempotent."""
+        named = normal_symbol(symbol)
+        if named is None:
+            raise UnknownSymbolError(desk.directory.near(symbol))
+        await desk.follows.unfollow(Follow(follower_id, named))
+        return _json({"status": f"for user number {follower_id} stopped", "symbol": named})
+
+    @app.put("/followers/{follower_id}", response_model=LeaseAnswer, responses=documented(400, 413, 422, 503))
+    async def lease(follower_id: FollowerId, wanted: FollowerSymbols) -> Response:
+        """State the whole set of a follower, for 15 s. It replaces whatever the follower held."""
+        known, unknown = _sorted_out(desk.directory, wanted.symbols)
+        await desk.follows.lease(follower_id, known)
+        return _json({"id": follower_id, "symbols": known, "unknown": unknown, "expires_in_s": int(LEASE_S)})
+
+
+def _add_overview_routes(app: FastAPI, desk: Desk) -> None:
+    @app.get("/coins", response_model=CoinsAnswer)
+    async def coins() -> Response:
+        """Where prices come from, who follows what, and every last price with its age."""
+        followers = desk.follows.followers
+        document = coins_document(
+            desk.book, followers, desk.tickers, desk.trades, wall_clock_ms(), desk.follows.clock_s()
+        )
+        return Response(document, media_type="application/json")
+
+    @app.get("/symbols", response_model=SymbolsAnswer, responses=documented(503))
+    async def symbols() -> Response:
+        """Every symbol that can be followed."""
+        return _json({"symbols": desk.directory.listings()})
+
+
+def _sorted_out(directory: Directory, texts: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """The known symbols, in order and once each, and the unknown ones with their near matches."""
+    known: set[str] = set()
+    unknown: dict[str, list[str]] = {}
+    for text in texts:
+        symbol = directory.recognise(text)
+        if symbol is not None:
+            known.add(symbol)
+        elif text not in unknown:
+            unknown[text] = directory.near(text) if len(unknown) < MAX_UNKNOWN_EXPLAINED else []
+    return sorted(known), unknown
+
+
+def _json(document: object) -> Response:
+    return Response(msgspec.json.encode(document), media_type="application/json")

@@ -1,0 +1,86 @@
+"""Where frames become prices: each batch is decoded, counted and handed on, in one synchronous step."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from services.aggregator import metrics
+from services.aggregator.frames import MiniTicker, decode_mini_tickers, decode_trades
+from services.aggregator.prices import PriceBook
+
+log = structlog.get_logger()
+
+MAX_SOURCE_LENGTH = 32
+
+TickerSink = Callable[[Sequence[MiniTicker], int], None]
+"""Takes the accepted mini-tickers of a batch and our clock at their arrival, in ms. Never blocks, never raises."""
+
+
+def wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Intake:
+    """One price book, filled from any number of streams that must all tell of the same source."""
+
+    def __init__(
+        self,
+        book: PriceBook,
+        sinks: Sequence[TickerSink] = (),
+        on_other_source: Callable[[], None] = lambda: None,
+        clock_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self._book = book
+        self._on_other_source = on_other_source
+        self._sinks = tuple(sinks)
+        self._clock_ms = clock_ms
+
+    def open_source(self, source: str) -> str:
+        """A stream has been opened whose frames come from `source`; its name as we keep it."""
+        source = source[:MAX_SOURCE_LENGTH]
+        before = self._book.source
+        if source != before:
+            self._book.switch_source(source)
+            metrics.SOURCE.clear()
+            metrics.SOURCE.labels(source).set(1)
+            log.info("source.changed", source=source, before=before)
+            if before is not None:
+                self._on_other_source()
+        return source
+
+    def trades(self, source: str, frames: Sequence[bytes]) -> None:
+        """aggTrade frames of a stream of `source`."""
+        metrics.FRAMES.labels("agg_trades").inc(len(frames))
+        if source != self._book.source:
+            _count_refused("agg_trades", {"source": len(frames)})
+            return
+        accepted, refused = decode_trades(frames, self._clock_ms())
+        refused["capacity"] += self._book.apply_trades(accepted)
+        metrics.TRADES.inc(len(accepted))
+        _count_refused("agg_trades", refused)
+
+    def mini_tickers(self, source: str, frames: Sequence[bytes]) -> None:
+        """miniTicker frames of a stream of `source`."""
+        metrics.FRAMES.labels("mini_tickers").inc(len(frames))
+        if source != self._book.source:
+            _count_refused("mini_tickers", {"source": len(frames)})
+            return
+        receive_ms = self._clock_ms()
+        accepted, refused = decode_mini_tickers(frames, receive_ms)
+        self._hand_on(accepted, receive_ms, refused)
+        metrics.MINI_TICKERS.inc(len(accepted))
+        _count_refused("mini_tickers", refused)
+
+    def _hand_on(self, tickers: Sequence[MiniTicker], receive_ms: int, refused: Counter[str]) -> None:
+        """Every accepted mini-ticker passes here, with the exchange's own decimal texts: the place for Kafka."""
+        refused["capacity"] += self._book.apply_mini_tickers(tickers)
+        for sink in self._sinks:
+            sink(tickers, receive_ms)
+
+
+def _count_refused(stream: str, refused: Mapping[str, int]) -> None:
+    for reason, number in refused.items():
+        if number:
+            metrics.REFUSED.labels(stream, reason).inc(number)

@@ -1,0 +1,44 @@
+"""Every metric of the aggregator."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+FRAMES: Final = Counter("aggregator_frames", "Raw frames received from socket.", ["stream"])
+TRADES: Final = Counter("aggregator_trades", "Aggregate trades accepted.")
+MINI_TICKERS: Final = Counter("aggregator_mini_tickers", "Mini-tickers accepted.")
+REFUSED: Final = Counter(
+    "aggregator_refused",
+    "Entries refused: malformed, price (not above zero), future (event time), source (of a replaced peer), capacity.",
+    ["stream", "reason"],
+)
+
+STREAM_UP: Final = Gauge("aggregator_stream_up", "1 while the stream from socket is open.", ["stream"])
+STREAM_RECONNECTS: Final = Counter(
+    "aggregator_stream_reconnects",
+    "Streams that ended and were opened again, by what ended them.",
+    ["stream", "reason"],
+)
+SOURCE: Final = Gauge("aggregator_source_info", "1 for the exchange that prices come from now.", ["source"])
+NEWEST_EVENT_AGE: Final = Gauge(
+    "aggregator_newest_event_age_seconds", "Our clock minus the newest event time, at the last tick."
+)
+
+PUBLISHES: Final = Counter("aggregator_publishes", "SecondStats published.")
+TICK_SECONDS: Final = Histogram(
+    "aggregator_tick_seconds",
+    "From the start of a tick to Redis' answer.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
+)
+TICKS_SKIPPED: Final = Counter(
+    "aggregator_ticks_skipped",
+    "Ticks that published nothing: redis (no answer), overrun (the one before took too long).",
+    ["reason"],
+)
+CACHE_REWRITES: Final = Counter("aggregator_cache_rewrites", "Times the whole price cache was written.")
+REDIS_ERRORS: Final = Counter("aggregator_redis_errors", "Redis calls that failed or took too long.", ["call"])
+
+FOLLOWERS: Final = Gauge("aggregator_followers", "Followers that hold at least one symbol.")
+FOLLOWED_SYMBOLS: Final = Gauge("aggregator_followed_symbols", "Symbols whose trades are wanted.")
+LEASES_EXPIRED: Final = Counter("aggregator_leases_expired", "Leases that ended without renewal.")
+LISTED_SYMBOLS: Final = Gauge("aggregator_listed_symbols", "Symbols that the exchange lists; 0 when it does not say.")

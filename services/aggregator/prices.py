@@ -1,0 +1,153 @@
+"""The newest price of every symbol, and which of them are due to be told. No I/O, no clock.
+
+Order: events of a symbol are ordered by (event time, trade id); a mini-ticker's close counts like a trade at its event
+time, before the trades of the same millisecond. Only the newest counts, so duplicates and re-ordering change nothing.
+
+When a price is due: seconds are those of the exchange's event times. A second is closed once an event of a later one
+has been accepted, from any symbol, or once the event time stood still for a whole tick. At a tick, the newest event of
+a symbol's closed seconds is due if it is newer than what was last told of that symbol. So a symbol is told at most
+once a tick, `t` never goes back, and a second is told once, with its last price. The one exception: an event that
+arrives after its second was told (a back-fill) and is newer than the price told, is told too, or the price shown
+would stay wrong until the next trade.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from services.aggregator.frames import AggTrade, MiniTicker
+from services.aggregator.symbols import normal_symbol
+
+MAX_SYMBOLS = 20_000
+"""More symbols than any exchange trades; events of further ones are refused."""
+
+_TICKER_ID = -1
+
+
+class Tick(NamedTuple):
+    """One price at one time. Ticks compare by event time (ms), then trade id; the text only makes the order total."""
+
+    event_ms: int
+    trade_id: int
+    price: str
+
+
+class Quote(NamedTuple):
+    """A symbol's price, and its newest 24 h figures where a mini-ticker has told them."""
+
+    symbol: str
+    tick: Tick
+    day: MiniTicker | None
+
+
+@dataclass(slots=True)
+class _Line:
+    newest: Tick
+    settled: Tick | None = None  # the newest of the seconds before that of `newest`
+    told: Tick | None = None
+    day: MiniTicker | None = None
+
+    def add(self, tick: Tick) -> None:
+        newest = self.newest
+        if tick > newest:
+            if tick.event_ms // 1000 > newest.event_ms // 1000:
+                self.settled = newest
+            self.newest = tick
+        elif tick.event_ms // 1000 < newest.event_ms // 1000 and (self.settled is None or tick > self.settled):
+            self.settled = tick
+
+    def due(self, open_second: int | None) -> Tick | None:
+        newest_is_open = open_second is not None and self.newest.event_ms // 1000 >= open_second
+        tick = self.settled if newest_is_open else self.newest
+        return None if tick is None or (self.told is not None and tick <= self.told) else tick
+
+
+@dataclass(slots=True)
+class PriceBook:
+    """Prices of one source; `switch_source` empties it. Holds at most `MAX_SYMBOLS` lines of constant size."""
+
+    source: str | None = None
+    newest_event_ms: int = 0
+    _lines: dict[str, _Line] = field(default_factory=dict, init=False)
+    _event_ms_at_tick: int = field(default=0, init=False)
+
+    @property
+    def symbols(self) -> Collection[str]:
+        """A live view of the symbols that have a price."""
+        return self._lines.keys()
+
+    def switch_source(self, source: str) -> None:
+        """From now on prices come from `source`. Prices of two sources never mix."""
+        if source != self.source:
+            self.source = source
+            self.newest_event_ms = self._event_ms_at_tick = 0
+            self._lines.clear()
+
+    def apply_trades(self, trades: Iterable[AggTrade]) -> int:
+        """Take trades in; the number refused for want of room."""
+        return sum(not self._add(t.symbol, Tick(t.event_ms, t.trade_id, t.price)) for t in trades)
+
+    def apply_mini_tickers(self, tickers: Iterable[MiniTicker]) -> int:
+        """Take mini-tickers in; the number refused for want of room."""
+        refused = 0
+        for ticker in tickers:
+            line = self._add(ticker.symbol, Tick(ticker.event_ms, _TICKER_ID, ticker.close))
+            if line is None:
+                refused += 1
+            elif line.day is None or ticker.event_ms > line.day.event_ms:
+                line.day = ticker
+        return refused
+
+    def restore(self, quotes: Iterable[Quote]) -> None:
+        """Take in what an earlier life of ours has told already."""
+        for quote in quotes:
+            line = self._add(quote.symbol, quote.tick)
+            if line is not None:
+                line.told = quote.tick if line.told is None else max(line.told, quote.tick)
+                line.day = line.day or quote.day
+
+    def due(self) -> list[Quote]:
+        """What is to be told at this tick. Call it once a tick; nothing counts as told before `confirm`."""
+        stood_still = self.newest_event_ms == self._event_ms_at_tick
+        self._event_ms_at_tick = self.newest_event_ms
+        return self._due(None if stood_still else self.newest_event_ms // 1000)
+
+    def due_at_end(self) -> list[Quote]:
+        """What is to be told before the process ends: every second counts as closed."""
+        return self._due(None)
+
+    def confirm(self, source: str, quotes: Iterable[Quote]) -> None:
+        """`quotes` of `source` have been told. Has no effect if the source has changed since."""
+        if source != self.source:
+            return
+        for quote in quotes:
+            if line := self._lines.get(quote.symbol):
+                line.told = quote.tick
+
+    def told(self) -> list[Quote]:
+        """The last price told of every symbol."""
+        return [Quote(symbol, line.told, line.day) for symbol, line in self._lines.items() if line.told]
+
+    def newest(self) -> list[Quote]:
+        """The newest price of every symbol, told or not, by symbol."""
+        return [Quote(symbol, line.newest, line.day) for symbol, line in sorted(self._lines.items())]
+
+    def _add(self, exchange_symbol: str, tick: Tick) -> _Line | None:
+        symbol = normal_symbol(exchange_symbol)
+        line = self._lines.get(symbol) if symbol else None
+        if line is not None:
+            line.add(tick)
+        elif symbol is None or len(self._lines) >= MAX_SYMBOLS:
+            return None
+        else:
+            line = self._lines[symbol] = _Line(tick)
+        if tick.event_ms > self.newest_event_ms:
+            self.newest_event_ms = tick.event_ms
+        return line
+
+    def _due(self, open_second: int | None) -> list[Quote]:
+        return [
+            Quote(symbol, tick, line.day)
+            for symbol, line in self._lines.items()
+            if (tick := line.due(open_second)) is not None
+        ]

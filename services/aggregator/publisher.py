@@ -1,0 +1,110 @@
+"""The one-second tick: what is due goes to Redis, and the cache is kept whole.
+
+A tick that Redis does not answer is skipped: nothing queues, for the book keeps the newest price of each symbol and
+finds it due again. If such a tick was carried out after all, its messages are told twice, with the same `t`.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from services.aggregator import metrics
+from services.aggregator.documents import last_price, read_last_prices, second_stat
+from services.aggregator.errors import StoreDownError
+from services.aggregator.intake import wall_clock_ms
+from services.aggregator.prices import PriceBook, Quote
+from services.aggregator.redis import CacheState, MarketStore
+
+log = structlog.get_logger()
+
+TICK_S = 1.0
+PHASE_S = 0.2
+"""How long after a full second we tick: by then its last events have usually arrived."""
+
+
+class Publisher:
+    """`run` ticks until `stop`, and then once more. `on_lost_data` is called before the cache is written anew."""
+
+    def __init__(self, book: PriceBook, store: MarketStore, on_lost_data: Callable[[], Awaitable[None]]) -> None:
+        self._book = book
+        self._store = store
+        self._on_lost_data = on_lost_data
+        self._stopping = asyncio.Event()
+        self._cache: CacheState | None = None
+        self._reached = True
+
+    async def run(self) -> None:
+        """Tick once a second, just after it; the last tick tells what is left. Ends after `stop`."""
+        while not await self._stopped_within(_until_next_tick_s()):
+            began_s = time.monotonic()
+            await self.tick(self._book.due)
+            self._observe(time.monotonic() - began_s)
+        await self.tick(self._book.due_at_end)
+
+    def stop(self) -> None:
+        """Let `run` tell what is left and end."""
+        self._stopping.set()
+
+    async def tick(self, due: Callable[[], list[Quote]]) -> None:
+        """Publish what `due` says, if there is a source and Redis answers; never raises StoreDownError."""
+        source = self._book.source
+        if source is None:
+            return
+        try:
+            await self._keep_cache_whole(source)
+            quotes = due() if source == self._book.source else []
+            await self._store.publish(
+                {quote.symbol: second_stat(quote, source) for quote in quotes},
+                {quote.symbol: last_price(quote, source) for quote in quotes},
+            )
+        except StoreDownError as error:
+            self._skip(error)
+            return
+        self._book.confirm(source, quotes)
+        metrics.PUBLISHES.inc(len(quotes))
+        if not self._reached:
+            self._reached = True
+            log.info("redis.reached_again")
+
+    async def _keep_cache_whole(self, source: str) -> None:
+        """After another source, another run of Redis or a lost cache: make Redis hold exactly what it should."""
+        found = await self._store.cache_state()
+        if found == self._cache and found.source == source:
+            return
+        if self._cache is None and found.source == source:
+            self._book.restore(read_last_prices(await self._store.last_prices(), source))
+        else:
+            await self._on_lost_data()
+            write = self._store.refill if found.source == source else self._store.replace
+            await write(source, self._told(source))
+        self._cache = CacheState(found.run_id, source)
+        metrics.CACHE_REWRITES.inc()
+        log.info("cache.taken_over", source=source, before=found.source)
+
+    def _told(self, source: str) -> dict[str, bytes]:
+        return {quote.symbol: last_price(quote, source) for quote in self._book.told()}
+
+    def _skip(self, error: StoreDownError) -> None:
+        metrics.TICKS_SKIPPED.labels("redis").inc()
+        if self._reached:
+            self._reached = False
+            log.warning("redis.lost", cause=type(error.__cause__).__name__)
+
+    def _observe(self, took_s: float) -> None:
+        metrics.TICK_SECONDS.observe(took_s)
+        metrics.TICKS_SKIPPED.labels("overrun").inc(int(took_s // TICK_S))
+        if self._book.newest_event_ms:
+            metrics.NEWEST_EVENT_AGE.set((wall_clock_ms() - self._book.newest_event_ms) / 1000)
+
+    async def _stopped_within(self, wait_s: float) -> bool:
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._stopping.wait()
+        except TimeoutError:
+            return False
+
+
+def _until_next_tick_s() -> float:
+    return TICK_S - (time.time() - PHASE_S) % TICK_S

@@ -1,0 +1,125 @@
+"""Redis: the channels, the price cache, and the follows that outlive us. Names as in docs/contracts.md.
+
+Every call has a deadline and raises StoreDownError when Redis does not answer in time; a write may then have been done
+or not. A cancelled call closes its connection.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import NamedTuple, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.aggregator import metrics
+from services.aggregator.errors import StoreDownError
+from services.aggregator.followers import MAX_FOLLOWER_ID, Follow
+from services.aggregator.symbols import normal_symbol
+
+LAST_PRICES = "market:last"
+SOURCE = "market:source"
+FOLLOWS = "market:follows"
+
+DEADLINE_S = 2.0
+WHOLE_CACHE_DEADLINE_S = 5.0
+
+
+class CacheState(NamedTuple):
+    """Which run of which server holds the cache, and whose prices are in it."""
+
+    run_id: str
+    source: str | None
+
+
+class MarketStore:
+    """What the aggregator keeps in Redis."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def cache_state(self) -> CacheState:
+        async with _reaching("cache_state", DEADLINE_S), self._client.pipeline(transaction=False) as batch:
+            batch.info("server")
+            batch.get(SOURCE)
+            info, source = await batch.execute()
+        return CacheState(str(info["run_id"]), source.decode(errors="replace") if source else None)
+
+    async def last_prices(self) -> dict[bytes, bytes]:
+        """The price cache by symbol, undecoded."""
+        async with _reaching("last_prices", WHOLE_CACHE_DEADLINE_S):
+            return cast("dict[bytes, bytes]", await self._client.hgetall(LAST_PRICES))
+
+    async def refill(self, source: str, last_prices: Mapping[str, bytes]) -> None:
+        """Write the whole cache; symbols that are not in `last_prices` keep their values."""
+        await self._write_cache("refill", source, last_prices, ())
+
+    async def replace(self, source: str, last_prices: Mapping[str, bytes]) -> None:
+        """Make `last_prices` of `source` all that the cache holds, in one transaction."""
+        await self._write_cache("replace", source, last_prices, (LAST_PRICES,))
+
+    async def publish(self, messages: Mapping[str, bytes], last_prices: Mapping[str, bytes]) -> None:
+        """One tick in one batch: the cache first, so that whoever hears a message finds it there."""
+        if not messages:
+            return
+        async with _reaching("publish", DEADLINE_S), self._client.pipeline(transaction=False) as batch:
+            batch.hset(LAST_PRICES, items=_fields(last_prices))
+            for channel, message in messages.items():
+                batch.publish(channel, message)
+            await batch.execute()
+
+    async def follows(self) -> list[Follow]:
+        """The stored follows; members that are none are left out."""
+        async with _reaching("follows", WHOLE_CACHE_DEADLINE_S):
+            members = cast("set[bytes]", await self._client.smembers(FOLLOWS))
+        return [follow for member in members if (follow := _parse_follow(member)) is not None]
+
+    async def add_follows(self, follows: Iterable[Follow]) -> None:
+        members = [_member(follow) for follow in follows]
+        if members:
+            async with _reaching("add_follows", DEADLINE_S):
+                await self._client.sadd(FOLLOWS, *members)
+
+    async def remove_follows(self, follows: Iterable[Follow]) -> None:
+        members = [_member(follow) for follow in follows]
+        if members:
+            async with _reaching("remove_follows", DEADLINE_S):
+                await self._client.srem(FOLLOWS, *members)
+
+    async def _write_cache(
+        self, call: str, source: str, last_prices: Mapping[str, bytes], emptied: Iterable[str]
+    ) -> None:
+        async with _reaching(call, WHOLE_CACHE_DEADLINE_S), self._client.pipeline(transaction=True) as batch:
+            for key in emptied:
+                batch.delete(key)
+            batch.set(SOURCE, source)
+            if last_prices:
+                batch.hset(LAST_PRICES, items=_fields(last_prices))
+            await batch.execute()
+
+
+@asynccontextmanager
+async def _reaching(call: str, deadline_s: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(deadline_s):
+            yield
+    except (RedisError, OSError, TimeoutError) as error:
+        metrics.REDIS_ERRORS.labels(call).inc()
+        raise StoreDownError from error
+
+
+def _fields(values: Mapping[str, bytes]) -> list[str | bytes]:
+    return [part for pair in values.items() for part in pair]
+
+
+def _member(follow: Follow) -> str:
+    return f"{follow.follower_id}:{follow.symbol}"
+
+
+def _parse_follow(member: bytes) -> Follow | None:
+    number, _, symbol = member.decode(errors="replace").partition(":")
+    if not (number.isascii() and number.isdigit() and len(number) <= len(str(MAX_FOLLOWER_ID))):
+        return None
+    if not 1 <= int(number) <= MAX_FOLLOWER_ID or normal_symbol(symbol) != symbol:
+        return None
+    return Follow(int(number), symbol)

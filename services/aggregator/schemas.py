@@ -1,0 +1,78 @@
+"""The shapes of HTTP requests and answers, for validation and for the OpenAPI document."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from services.aggregator.followers import MAX_FOLLOWER_ID, MAX_SYMBOLS_PER_FOLLOWER
+from services.aggregator.symbols import MAX_SYMBOL_LENGTH
+
+SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
+FollowerId = Annotated[int, Field(ge=1, le=MAX_FOLLOWER_ID)]
+
+
+class FollowerSymbols(BaseModel):
+    """The whole set of one follower. Symbols are taken in any case."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"symbols": ["btcusdt", "ethusdt"]}]})
+
+    symbols: list[SymbolText] = Field(max_length=MAX_SYMBOLS_PER_FOLLOWER)
+
+
+class ErrorAnswer(BaseModel):
+    error: str = Field(description="A sentence that a person can act on")
+    code: str = Field(description="A stable slug")
+
+
+class UnknownSymbolAnswer(ErrorAnswer):
+    near: list[str] = Field(description="Symbols that resemble the one asked for, best first")
+
+
+class FollowAnswer(BaseModel):
+    status: str = Field(examples=["started"])
+    symbol: str = Field(examples=["btcusdt"])
+
+
+class LeaseAnswer(BaseModel):
+    id: int
+    symbols: list[str]
+    unknown: dict[str, list[str]] = Field(description="Skipped symbols, each with near matches (for the first 20)")
+    expires_in_s: int = Field(examples=[15])
+
+
+class ListedSymbol(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    base: str = Field(examples=["BTC"], description="Empty where the exchange does not tell")
+    quote: str = Field(examples=["USDT"])
+    status: str = Field(examples=["TRADING"])
+
+
+class SymbolsAnswer(BaseModel):
+    symbols: list[ListedSymbol]
+
+
+class StreamAnswer(BaseModel):
+    up: bool
+    batched: bool = Field(description="False while socket's peer sends one frame a message")
+    silence_s: float | None = Field(description="Since the last message; null before the first")
+    symbols: list[str] | None = Field(default=None, description="The followed symbols; null: all of the market")
+
+
+class FollowerAnswer(BaseModel):
+    id: int
+    symbols: list[str]
+    expires_in_s: float | None = Field(description="null: until taken back")
+
+
+class PriceAnswer(BaseModel):
+    p: float = Field(description="Decimal-exact JSON number", examples=[68123.45])
+    t: int = Field(description="Event time, ms", examples=[1767225600123])
+    age_ms: int
+
+
+class CoinsAnswer(BaseModel):
+    source: str | None = Field(examples=["binance"], description="null before the first stream is open")
+    streams: dict[str, StreamAnswer]
+    followers: list[FollowerAnswer] = Field(description="The first 1,000, by id")
+    followers_total: int
+    prices: dict[str, PriceAnswer]

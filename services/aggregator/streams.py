@@ -1,0 +1,129 @@
+"""One stream from socket, kept open: what all of them share.
+
+A stream that ends is opened again, first at once, then by jittered growing delays. A peer whose host is gone or frozen
+is seen by the channel's keep-alive; one that answers pings and yet sends nothing, by `silence_s`.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import structlog
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+
+from services.aggregator import metrics
+from services.common.backoff import Backoff
+
+log = structlog.get_logger()
+
+RECONNECT_CAP_S = 5.0
+LASTED_S = 10.0
+"""A stream that lived this long was a success: the next attempt is made at once again."""
+WRITE_TIMEOUT_S = 5.0
+DEFAULT_SOURCE = "binance"
+UNAVAILABLE = StatusCode.UNAVAILABLE.name.lower()
+
+
+class PeerLostError(ConnectionError):
+    """The connection that all streams share is gone."""
+
+
+_LOST = (AioRpcError, TimeoutError, PeerLostError)
+
+
+@dataclass(slots=True)
+class StreamState:
+    """What is to be seen of one stream from outside."""
+
+    name: str
+    up: bool = False
+    batched: bool = True
+    """False while the peer only speaks the original's one frame a message."""
+    last_message_s: float = 0.0
+    """`time.monotonic` of the last message; 0 before the first."""
+
+    def opened(self) -> None:
+        if not self.up:
+            self.up = True
+            metrics.STREAM_UP.labels(self.name).set(1)
+            log.info("stream.opened", stream=self.name, batched=self.batched)
+
+    def closed(self, reason: str) -> None:
+        metrics.STREAM_RECONNECTS.labels(self.name, reason).inc()
+        if self.up:
+            self.up = False
+            metrics.STREAM_UP.labels(self.name).set(0)
+            log.warning("stream.lost", stream=self.name, reason=reason)
+
+    def silence_s(self) -> float | None:
+        """Seconds since the last message; None before the first."""
+        return time.monotonic() - self.last_message_s if self.last_message_s else None
+
+
+async def keep_open(session: Callable[[], Awaitable[None]], on_end: Callable[[str], None]) -> NoReturn:
+    """Run `session` again and again; `on_end` hears what ended each: "ended", "silent" or the name of a gRPC status.
+
+    A lost peer is waited for. Any other exception is a fault of ours and is raised.
+    """
+    backoff = Backoff(base_s=0.2, cap_s=RECONNECT_CAP_S)
+    while True:
+        await asyncio.sleep(backoff.next_delay_s())
+        began_s = time.monotonic()
+        on_end(await _end_of(session))
+        if time.monotonic() - began_s >= LASTED_S:
+            backoff.reset()
+
+
+async def _end_of(session: Callable[[], Awaitable[None]]) -> str:
+    try:
+        await session()
+    except _LOST as error:
+        return _reason(error)
+    except BaseExceptionGroup as group:
+        lost, faults = group.split(_LOST)
+        if faults is not None or lost is None:
+            raise
+        return _reason(_first_leaf(lost))
+    return "ended"
+
+
+async def pump(call: Any, silence_s: float, on_open: Callable[[str], None], on_message: Callable[[Any], None]) -> None:
+    """Read `call` to its end; `on_open` gets the source. The call is over when this returns or raises.
+
+    Raises AioRpcError, and TimeoutError after `silence_s` without a message. Safe to cancel.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(silence_s) as silence:
+            on_open(_source_of(await call.initial_metadata()))
+            async for message in call:
+                silence.reschedule(loop.time() + silence_s)
+                on_message(message)
+    finally:
+        call.cancel()
+
+
+def is_unimplemented(error: AioRpcError) -> bool:
+    """Whether the peer lacks the RPC: the Go original's answer to our additions."""
+    return error.code() is StatusCode.UNIMPLEMENTED
+
+
+def _source_of(metadata: Any) -> str:
+    value = dict(metadata or ()).get("x-source")
+    return value if isinstance(value, str) and value else DEFAULT_SOURCE
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, AioRpcError):
+        return error.code().name.lower()
+    return "silent" if isinstance(error, TimeoutError) else UNAVAILABLE
+
+
+def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf

@@ -1,0 +1,130 @@
+"""The trades of followed symbols, from socket to intake.
+
+One stream for all symbols, which is told the whole wanted set at each change; or, from a peer that lacks it, one
+stream per symbol.
+"""
+
+import asyncio
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from grpc.aio import AioRpcError, StreamStreamCall
+
+from proto.socket_pb2 import AggTradeInterest, RawAggTradeRequest, RawBatch, RawResponse
+from services.aggregator import metrics
+from services.aggregator.intake import Intake
+from services.aggregator.streams import (
+    UNAVAILABLE,
+    WRITE_TIMEOUT_S,
+    PeerLostError,
+    StreamState,
+    is_unimplemented,
+    keep_open,
+    pump,
+)
+from services.aggregator.wanted import Wanted
+
+if TYPE_CHECKING:
+    from proto.socket_pb2_grpc import SocketServiceAsyncStub  # exists for type checkers alone
+
+SILENCE_S = 300.0
+"""Followed symbols may be quiet for minutes: this only heals a peer that answers pings and has forgotten us."""
+
+
+class TradeFeed:
+    """`run` keeps the wanted symbols' trades coming."""
+
+    def __init__(self, stub: "SocketServiceAsyncStub", intake: Intake, wanted: Wanted) -> None:
+        self.state = StreamState("agg_trades")
+        self._stub = stub
+        self._intake = intake
+        self._wanted = wanted
+
+    async def run(self) -> None:
+        await keep_open(self._session, self.state.closed)
+
+    async def _session(self) -> None:
+        self.state.batched = True
+        try:
+            await self._one_stream()
+        except* AioRpcError as group:
+            if not _all_unimplemented(group):
+                raise
+            self.state.batched = False
+        if not self.state.batched:
+            await self._stream_per_symbol()
+
+    async def _one_stream(self) -> None:
+        call = self._stub.StreamAggTrades()
+        source = _Source(self._intake, self.state)
+
+        def take(batch: RawBatch) -> None:
+            self.state.last_message_s = monotonic()
+            self._intake.trades(source.name, batch.data)
+
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(self._tell(call))
+            await pump(call, SILENCE_S, source.open, take)
+            telling.cancel()
+
+    async def _tell(self, call: "StreamStreamCall[AggTradeInterest, RawBatch]") -> None:
+        told: frozenset[str] | None = None
+        while True:
+            told = await self._wanted.other_than(told)
+            try:
+                async with asyncio.timeout(WRITE_TIMEOUT_S):
+                    await call.write(AggTradeInterest(symbols=sorted(told)))
+            except (AioRpcError, asyncio.InvalidStateError):
+                return  # the stream is over, and its reader knows why
+
+    async def _stream_per_symbol(self) -> None:
+        streams: dict[str, asyncio.Task[None]] = {}
+        told: frozenset[str] | None = None
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                told = await self._wanted.other_than(told)
+                for symbol in streams.keys() - told:
+                    streams.pop(symbol).cancel()
+                for symbol in told - streams.keys():
+                    streams[symbol] = tasks.create_task(self._keep_one(symbol))
+
+    async def _keep_one(self, symbol: str) -> None:
+        """One symbol's stream, opened again when only it ends. Raises PeerLostError when the peer itself is lost."""
+        source = _Source(self._intake, self.state)
+
+        async def session() -> None:
+            call = self._stub.ReceiveRawAggTrade(RawAggTradeRequest(symbol=symbol))
+            await pump(call, SILENCE_S, source.open, partial(self._take_one, source))
+
+        await keep_open(session, _one_ended)
+
+    def _take_one(self, source: "_Source", response: RawResponse) -> None:
+        self.state.last_message_s = monotonic()
+        self._intake.trades(source.name, (response.data,))
+
+
+class _Source:
+    """Where one stream's frames come from, once it is open."""
+
+    def __init__(self, intake: Intake, state: StreamState) -> None:
+        self.name = ""
+        self._intake = intake
+        self._state = state
+
+    def open(self, source: str) -> None:
+        self.name = self._intake.open_source(source)
+        self._state.opened()
+
+
+def _one_ended(reason: str) -> None:
+    metrics.STREAM_RECONNECTS.labels("agg_trade", reason).inc()
+    if reason == UNAVAILABLE:
+        raise PeerLostError
+
+
+def _all_unimplemented(group: BaseExceptionGroup[AioRpcError]) -> bool:
+    return all(
+        is_unimplemented(error) if isinstance(error, AioRpcError) else _all_unimplemented(error)
+        for error in group.exceptions
+    )

@@ -1,0 +1,24 @@
+"""The symbols whose trades are wanted now, shared between who decides it and who asks for them."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Wanted:
+    """Only the newest set counts: a reader that was busy sees the last of several changes."""
+
+    symbols: frozenset[str] = frozenset()
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def replace(self, symbols: frozenset[str]) -> None:
+        if symbols != self.symbols:
+            self.symbols = symbols
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def other_than(self, seen: frozenset[str] | None) -> frozenset[str]:
+        """The set, as soon as it differs from `seen`. Safe to cancel. Waits without limit: it may never."""
+        while self.symbols == seen:
+            await self._changed.wait()
+        return self.symbols
