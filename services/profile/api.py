@@ -1,0 +1,50 @@
+"""The ASGI application: routes, errors, headers and the documentation page."""
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import WebSocketRoute
+
+from services.profile import account_routes, coin_routes, profile_routes
+from services.profile.answers import install_error_answers
+from services.profile.dependencies import Services
+from services.profile.docs_page import CONTENT_SECURITY_POLICY, render_docs
+from services.profile.middleware import LastResort, Measured, SecurityHeaders
+from services.profile.websocket import LiveProfile
+
+DESCRIPTION = (
+    "Accounts and live crypto portfolios. Register, log in, add coins, then watch the portfolio's value over the "
+    'websocket at /v2/user/profile/ws. Every error is {"error": a sentence for a person, "code": a slug for a program}.'
+)
+
+
+def build_api(services: Services) -> FastAPI:
+    """The application that serves `services`."""
+    api = FastAPI(
+        title="Crypto-Service",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Measured), Middleware(SecurityHeaders), Middleware(LastResort)],
+    )
+    api.state.services = services
+    install_error_answers(api)
+    for routes in (account_routes, coin_routes, profile_routes):
+        api.include_router(routes.router)
+    api.router.routes.append(WebSocketRoute("/v2/user/profile/ws", LiveProfile(services)))
+    _add_pages(api)
+    return api
+
+
+def _add_pages(api: FastAPI) -> None:
+    @api.get("/docs", include_in_schema=False)
+    async def docs(_: Request) -> Response:
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        return HTMLResponse(render_docs(api.openapi()), headers=headers)
+
+    @api.get("/", include_in_schema=False)
+    async def home(_: Request) -> Response:
+        return RedirectResponse("/docs", 307)  # until the web app takes this place

@@ -1,0 +1,85 @@
+"""The composition root: opens what the service stands on, puts its parts together, serves."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import structlog
+
+from services.common.database import check_engine, create_engine
+from services.common.grpc import open_channel
+from services.common.http import listen, serve_http
+from services.common.lifecycle import Lifecycle
+from services.common.redis import check_redis, open_redis
+from services.common.tokens import TokenVerifier
+from services.profile.access import Access
+from services.profile.accounts import Accounts
+from services.profile.aggregator import Aggregator, open_client
+from services.profile.api import build_api
+from services.profile.authorization import Authorization
+from services.profile.dependencies import Services
+from services.profile.leases import Leases, draw_follower_id
+from services.profile.live import ConnectionManager, LiveLimits
+from services.profile.postgres import PortfolioStore
+from services.profile.push import WEBSOCKET_OPTIONS, PushProtocol
+from services.profile.settings import Settings
+from services.profile.tickets import Tickets
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
+    """The running service. Leaving it closes websockets (1012), lets requests finish, then closes the rest."""
+    async with AsyncExitStack() as stack:
+        sock = listen(settings.http_host, settings.http_port)
+        stack.callback(sock.close)
+        services = await _open_services(settings, life, stack)
+        await stack.enter_async_context(
+            serve_http(
+                build_api(services),
+                sock,
+                ws=PushProtocol,
+                **WEBSOCKET_OPTIONS,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
+            )
+        )
+        stack.push_async_callback(services.manager.drain)
+        log.info("http.listening", host=settings.http_host, port=sock.getsockname()[1])
+        yield
+
+
+async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitStack) -> Services:
+    engine = create_engine(settings.database_url)
+    stack.push_async_callback(engine.dispose)
+    redis = open_redis(settings.redis_url)
+    stack.push_async_callback(redis.aclose)
+    channel = open_channel(settings.authorization_target)
+    stack.push_async_callback(channel.close)
+    http = await stack.enter_async_context(open_client(str(settings.aggregator_url), settings.aggregator_timeout_s))
+
+    store = PortfolioStore(engine)
+    limits = LiveLimits(max_clients_per_user=settings.max_websockets_per_user)
+    manager = ConnectionManager(settings.redis_url, store.load, limits)
+    await stack.enter_async_context(manager.running())
+    leases = Leases(Aggregator(http, draw_follower_id()), manager.symbols, settings.lease_interval_s)
+    await stack.enter_async_context(leases.running(life))
+
+    # Authorization and the aggregator are missing on purpose: without them we still serve everybody who is logged in.
+    life.health.add_check("database", partial(check_engine, engine))
+    life.health.add_check("redis", partial(check_redis, redis))
+    life.health.add_check("live", manager.check)
+
+    authorization = Authorization(channel, settings.authorization_timeout_s)
+    return Services(
+        settings=settings,
+        store=store,
+        authorization=authorization,
+        accounts=Accounts(authorization, store),
+        access=Access(TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal), redis),
+        tickets=Tickets(redis),
+        leases=leases,
+        manager=manager,
+        redis=redis,
+    )

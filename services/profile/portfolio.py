@@ -1,0 +1,89 @@
+"""What a user holds: plain values and the rules of quantities and symbols. No I/O."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.profile.errors import InvalidError
+
+INTEGER_DIGITS = 20
+DECIMAL_PLACES = 18
+"""NUMERIC(38,18): the column, and therefore the rule."""
+
+MAX_SYMBOL_CHARACTERS = 50
+_SYMBOL = re.compile(rf"[\w.-]{{1,{MAX_SYMBOL_CHARACTERS}}}")
+_DECIMAL_TEXT = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """One user's coins. `quantities`: symbol → exact quantity, in the order of adding."""
+
+    user_id: int
+    name: str
+    quantities: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """One row of a portfolio."""
+
+    id: int
+    user_id: int
+    symbol: str
+    quantity: Decimal
+
+
+def parse_decimal(text: str) -> Decimal:
+    """The number that JSON text denotes, exactly. Raises ValueError for what is no number, or an absurdly long one.
+
+    The pattern bounds digits and exponent first: `Decimal("1e999999999")` is cheap to make and ruinous to write out.
+    """
+    if not _DECIMAL_TEXT.fullmatch(text):
+        raise ValueError("not a decimal number of reasonable length")
+    return Decimal(text)
+
+
+def parse_quantity(value: object) -> Decimal:
+    """A quantity from a request: a JSON number (already an int or Decimal) or decimal text.
+
+    Raises InvalidError unless it is greater than 0 and fits NUMERIC(38,18) without rounding.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise _invalid_quantity('must be a JSON number, or decimal text such as "0.5"')
+    try:
+        quantity = parse_decimal(value) if isinstance(value, str) else Decimal(value)
+    except ValueError as error:
+        raise _invalid_quantity("must be a decimal number such as 0.5") from error
+    if quantity <= 0:
+        raise _invalid_quantity("must be greater than 0")
+    if quantity.adjusted() >= INTEGER_DIGITS:
+        raise _invalid_quantity(f"may have at most {INTEGER_DIGITS} digits before the decimal point")
+    text = plain(quantity)
+    if len(text.partition(".")[2]) > DECIMAL_PLACES:
+        raise _invalid_quantity(f"may have at most {DECIMAL_PLACES} decimal places")
+    return Decimal(text)
+
+
+def plain(number: Decimal) -> str:
+    """The shortest plain decimal text of `number`: no exponent, no trailing zeros. Exact at any precision."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def parse_symbol(text: str) -> str:
+    """A symbol in any case → as we keep it, in lower case. Raises InvalidError.
+
+    Word characters of any script, `-` and `.`: what the exchange's own rule for symbols admits.
+    """
+    symbol = text.lower()
+    if not _SYMBOL.fullmatch(symbol):
+        raise InvalidError(
+            "invalid_symbol", f"symbol: must be 1 to {MAX_SYMBOL_CHARACTERS} letters and digits, such as btcusdt."
+        )
+    return symbol
+
+
+def _invalid_quantity(rule: str) -> InvalidError:
+    return InvalidError("invalid_quantity", f"quantity: {rule}.")
