@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from services.common.http import listen, serve_http
 from services.profile.live import ConnectionManager, LiveLimits
@@ -83,8 +84,9 @@ class Client:
     async def close_code(self) -> int | None:
         """The code with which the server closes; documents before that are skipped."""
         async with asyncio.timeout(20):
-            async for _ in self.connection:
-                pass
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.connection.recv()
         return self.connection.close_code
 
 
