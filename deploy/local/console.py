@@ -18,6 +18,12 @@ LOG_MAX_BYTES = 5_000_000
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")
 
 
+class _Terminal(RichConsole):
+    def on_broken_pipe(self) -> None:
+        """Fall silent, where rich would end the process."""
+        self.quiet = True
+
+
 @dataclass(slots=True)
 class Console:
     """Lines to the terminal, and to one bounded file per component below `logs`.
@@ -31,10 +37,9 @@ class Console:
     rich: RichConsole = field(init=False)
     _colours: dict[str, str] = field(default_factory=lambda: {LAUNCHER: "bold"})
     _files: dict[str, RotatingFileHandler] = field(default_factory=dict)
-    _gone: bool = False
 
     def __post_init__(self) -> None:
-        self.rich = RichConsole(file=self.stream, highlight=False, soft_wrap=True)
+        self.rich = _Terminal(file=self.stream, highlight=False, soft_wrap=True)
 
     def introduce(self, *names: str) -> None:
         """Align and colour the lines of these components from now on."""
@@ -55,12 +60,10 @@ class Console:
 
     def print(self, renderable: object = "") -> None:
         """To the terminal alone."""
-        if self._gone:
-            return
         try:
             self.rich.print(renderable)
-        except (OSError, ValueError):
-            self._gone = True
+        except OSError:
+            self.rich.quiet = True
 
     def close(self) -> None:
         for handler in self._files.values():

@@ -26,6 +26,7 @@ USES_PATIENCE_S = 10.0
 READY_POLL_S = 0.1
 READY_PATIENCE_S = 30.0
 """After so long without readiness, and every so long again, the launcher says what is missing."""
+RESTART_BASE_S = 1.0
 QUICK_S = 10.0
 """An end so soon after the start counts as a failed start."""
 QUICK_ENDS_TOLD = 5
@@ -58,7 +59,7 @@ class Keeper:
             async with asyncio.timeout(USES_PATIENCE_S):
                 for other in uses:
                     await other.ready.wait()
-        backoff = Backoff(base_s=1.0)
+        backoff = Backoff(base_s=RESTART_BASE_S)
         while True:
             started = time.monotonic()
             code = await self._run()

@@ -1,0 +1,62 @@
+"""Where prices come from: the real exchange, unless it does not answer in time."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deploy.local.exchange import Exchange, choose, probe
+from tests.processes import Process, free_port, service, until_ready
+
+SIMULATOR = Exchange("simulator", "ws://simulator", "http://simulator", "asked for")
+
+
+def binance_at(stream_port: int, rest_port: int) -> Exchange:
+    return Exchange("binance", f"ws://127.0.0.1:{stream_port}", f"http://127.0.0.1:{rest_port}", "it answers")
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Exchange]:
+    """A server that speaks Binance's protocol."""
+    stream_port, rest_port, ops_port = free_port(), free_port(), free_port()
+    ports = {"STREAM_PORT": str(stream_port), "REST_PORT": str(rest_port), "OPS_PORT": str(ops_port)}
+    process: Process = service("simulator", ports).start()
+    await until_ready(process, ops_port)
+    yield binance_at(stream_port, rest_port)
+    process.stop()
+
+
+async def test_an_exchange_that_answers_is_chosen(exchange: Exchange) -> None:
+    assert await probe(exchange.stream_url, exchange.rest_url, limit_s=30) is None
+
+
+async def test_a_stream_that_refuses_is_enough_to_choose_the_simulator(exchange: Exchange) -> None:
+    problem = await probe(f"ws://127.0.0.1:{free_port()}", exchange.rest_url, limit_s=30)
+
+    assert problem is not None
+    assert "refused" in problem.lower() or "connect" in problem.lower()
+
+
+async def test_a_closed_port_leads_to_the_simulator_and_the_reason_is_told() -> None:
+    chosen = await choose("auto", SIMULATOR, binance_at(free_port(), free_port()))
+
+    assert (chosen.source, chosen.stream_url) == ("simulator", SIMULATOR.stream_url)
+    assert chosen.reason.startswith("Binance cannot be reached: ")
+
+
+async def test_a_silent_exchange_costs_no_more_than_the_limit() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        async with asyncio.timeout(20):
+            problem = await probe(f"ws://127.0.0.1:{port}", f"http://127.0.0.1:{port}", limit_s=0.2)
+
+    assert problem == "no answer within 0.2 s"
+
+
+@pytest.mark.parametrize("wanted", ["binance", "simulator"])
+async def test_what_the_person_asks_for_is_not_questioned(wanted: str) -> None:
+    binance = binance_at(free_port(), free_port())
+    expected = {"binance": binance, "simulator": SIMULATOR}
+
+    assert await choose(wanted, SIMULATOR, binance) is expected[wanted]  # type: ignore[arg-type]
