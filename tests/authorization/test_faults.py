@@ -1,0 +1,187 @@
+"""Dependencies that die, freeze and come back: told as UNAVAILABLE in time, never let through, healed without help."""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+
+import asyncpg
+import pytest
+from grpc import StatusCode
+from redis.asyncio import Redis
+
+from deploy.local import postgres, redis
+from proto.auth_pb2 import TokenResponse
+from services.authorization.__main__ import MIGRATIONS
+from services.common.database import upgrade
+from tests.authorization.client import AuthClient, Failure, failure, session_of
+from tests.authorization.conftest import Start
+from tests.conftest import RunningPostgres, RunningRedis
+from tests.processes import until
+
+
+def is_unavailable(refused: Failure) -> bool:
+    return (refused.status, refused.slug) == (StatusCode.UNAVAILABLE, "unavailable")
+
+
+@pytest.fixture
+async def own_database_url(own_postgres: RunningPostgres) -> str:
+    url = await postgres.ensure_database(own_postgres.server, "authorization_test", secrets.token_hex(8))
+    await upgrade(url, MIGRATIONS)
+    return url
+
+
+async def every_call_fails(auth: AuthClient, mine: TokenResponse, other: TokenResponse) -> list[Failure]:
+    calls = [
+        auth.register("another"),
+        auth.login("myuser"),
+        auth.login("nobody"),
+        auth.refresh(mine.refresh, address="192.0.2.1"),
+        auth.logout(other.refresh),
+        auth.revoke_session(mine.access, session_of(other.access)),
+        auth.delete_account(mine.access),
+    ]
+    return [await failure(call) for call in calls]
+
+
+async def test_survives_a_restart_of_postgresql(
+    own_postgres: RunningPostgres, own_database_url: str, start: Start
+) -> None:
+    running = await start(database_url=own_database_url)
+    auth = running.client
+    await auth.register("myuser")
+    mine, other = await auth.login("myuser"), await auth.login("myuser")
+    own_postgres.process.stop(signal.SIGINT)
+    assert all(map(is_unavailable, await every_call_fails(auth, mine, other)))
+    assert is_unavailable(await failure(auth.verify(mine.access)))
+    assert is_unavailable(await failure(auth.list_sessions(mine.access)))
+    assert set(await running.life.health.problems()) == {"database"}
+    own_postgres.process.start()
+    await postgres.wait_until_ready(own_postgres.server)
+    await auth.verify((await auth.refresh(mine.refresh)).access)
+    assert await running.life.health.problems() == {}
+
+
+async def test_a_frozen_postgresql_is_told_within_the_deadline(
+    own_postgres: RunningPostgres, own_database_url: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = (await start(database_url=own_database_url)).client
+    await auth.register("myuser")
+    access = (await auth.login("myuser")).access
+    frozen = [own_postgres.process.pid, *await _backends(own_database_url)]
+    monkeypatch.setattr("tests.authorization.client.DEADLINE_S", 2.0)
+    _signal(frozen, signal.SIGSTOP)
+    try:
+        results = await asyncio.gather(*(failure(auth.verify(access)) for _ in range(30)))
+    finally:
+        _signal(frozen, signal.SIGCONT)
+    assert all(map(is_unavailable, results))
+    monkeypatch.setattr("tests.authorization.client.DEADLINE_S", 20.0)
+    assert (await auth.verify(access)).name == "myuser"
+
+
+async def test_without_redis_nothing_is_let_through(own_redis: RunningRedis, start: Start) -> None:
+    running = await start(redis_url=own_redis.url)
+    auth = running.client
+    await auth.register("myuser")
+    mine, other = await auth.login("myuser"), await auth.login("myuser")
+    own_redis.process.kill()
+    assert all(map(is_unavailable, await every_call_fails(auth, mine, other)))
+    assert set(await running.life.health.problems()) == {"redis"}
+    own_redis.process.start()
+    await redis.wait_until_ready(own_redis.server)
+    await auth.delete_account(mine.access)
+    assert await running.life.health.problems() == {}
+
+
+async def test_a_frozen_redis_is_told_within_the_deadline(
+    own_redis: RunningRedis, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = (await start(redis_url=own_redis.url)).client
+    await auth.register("myuser")
+    monkeypatch.setattr("tests.authorization.client.DEADLINE_S", 2.0)
+    own_redis.process.freeze()
+    try:
+        refused = await failure(auth.login("myuser"))
+    finally:
+        own_redis.process.thaw()
+    assert is_unavailable(refused)
+    monkeypatch.setattr("tests.authorization.client.DEADLINE_S", 20.0)
+    await auth.login("myuser")
+
+
+async def test_what_redis_did_not_hear_the_callers_repetition_finishes(own_redis: RunningRedis, start: Start) -> None:
+    auth = (await start(redis_url=own_redis.url)).client
+    user_id = await auth.register("myuser")
+    ended, revoked, mine = [await auth.login("myuser") for _ in range(3)]
+    own_redis.process.kill()
+    calls: list[Callable[[], Awaitable[None]]] = [
+        lambda: auth.logout(ended.refresh),
+        lambda: auth.revoke_session(revoked.access, session_of(revoked.access)),
+        lambda: auth.delete_account(mine.access),
+    ]
+    for call in calls:
+        assert is_unavailable(await failure(call()))
+        own_redis.process.start()
+        await redis.wait_until_ready(own_redis.server)
+        async with Redis.from_url(own_redis.url, protocol=2) as client:
+            await client.flushall()
+        await call()
+        own_redis.process.kill()
+    own_redis.process.start()
+    await redis.wait_until_ready(own_redis.server)
+    async with Redis.from_url(own_redis.url, protocol=2) as client:
+        assert await client.exists(f"auth:revoked:user:{user_id}") == 1
+
+
+async def test_what_redis_did_not_hear_or_lost_the_sweep_tells(own_redis: RunningRedis, start: Start) -> None:
+    auth = (await start(redis_url=own_redis.url, announce_interval_s=0.05)).client
+    user_id = await auth.register("myuser")
+    ended, mine = await auth.login("myuser"), await auth.login("myuser")
+    own_redis.process.kill()
+    assert is_unavailable(await failure(auth.logout(ended.refresh)))
+    assert is_unavailable(await failure(auth.delete_account(mine.access)))
+    own_redis.process.start()
+    await redis.wait_until_ready(own_redis.server)
+    keys = [f"auth:revoked:session:{session_of(ended.access)}", f"auth:revoked:user:{user_id}"]
+    async with Redis.from_url(own_redis.url, protocol=2) as client, client.pubsub() as channel:
+        await until(lambda: _all_exist(client, keys), what="the announcement after Redis came back")
+        await channel.subscribe("auth:revocations")
+        await client.flushall()
+        await until(lambda: _all_exist(client, keys), what="the announcement of what Redis lost")
+        messages = [await channel.get_message(timeout=5) for _ in range(3)]
+    assert [message["type"] for message in messages if message] == ["subscribe", "message", "message"]
+
+
+async def test_details_of_a_fault_stay_in_the_log(
+    start: Start, database: asyncpg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    auth = (await start()).client
+    await auth.register("myuser")
+    access = (await auth.login("myuser")).access
+    await database.execute("ALTER TABLE accounts RENAME COLUMN name TO secret_name")
+    refused = await failure(auth.verify(access))
+    assert (refused.status, refused.slug, refused.sentence) == (
+        StatusCode.INTERNAL,
+        "internal",
+        "something went wrong",
+    )
+
+
+async def _backends(url: str) -> list[int]:
+    """The server processes behind the connections of this database, but for our own."""
+    connection = await asyncpg.connect(url)
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    pids = [row["pid"] for row in await connection.fetch(query)]
+    await connection.close()
+    return pids
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, number)
+
+
+async def _all_exist(client: Redis, keys: list[str]) -> bool:
+    return await client.exists(*keys) == len(keys)

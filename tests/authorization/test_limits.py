@@ -1,0 +1,142 @@
+"""Limits: each stops before the hash, tells when to come back, and holds nobody else up."""
+
+import asyncio
+
+import pytest
+from grpc import StatusCode
+from redis.asyncio import Redis
+
+from services.authorization import metrics
+from tests.authorization.client import AuthClient, Failure, failure
+from tests.authorization.conftest import Start
+
+HERE, THERE = "192.0.2.1", "198.51.100.2"
+
+
+def hash_operations() -> float:
+    return sum(float(metrics.hashes.labels(operation)._value.get()) for operation in ("hash", "verify"))
+
+
+def is_limit(refused: Failure) -> bool:
+    return (refused.status, refused.slug) == (StatusCode.RESOURCE_EXHAUSTED, "too_many_attempts")
+
+
+async def spend_logins(auth: AuthClient, name: str, address: str, times: int) -> None:
+    for _ in range(times):
+        assert (await failure(auth.login(name, "wrong password", address))).slug == "wrong_credentials"
+
+
+async def test_one_address_gets_few_attempts_at_one_name(start: Start) -> None:
+    auth = (await start(limit_login_name_address="3/minute")).client
+    await auth.register("myuser")
+    await spend_logins(auth, "myuser", HERE, 3)
+    before = hash_operations()
+    refused = await failure(auth.login("MYUSER", address=HERE))
+    assert is_limit(refused)
+    assert refused.retry_after_s is not None
+    assert 1 <= refused.retry_after_s <= 60
+    assert hash_operations() == before
+    await auth.login("myuser", address=THERE)
+    await spend_logins(auth, "other", HERE, 1)
+
+
+async def test_an_unknown_name_meets_the_same_limits(start: Start) -> None:
+    auth = (await start(limit_login_name_address="3/minute", limit_login_name="5/minute")).client
+    await auth.register("myuser")
+    for name in ("myuser", "nobody", " malformed"):
+        await spend_logins(auth, name, HERE, 3)
+        assert is_limit(await failure(auth.login(name, "wrong password", HERE)))
+        await spend_logins(auth, name, THERE, 2)
+        assert is_limit(await failure(auth.login(name, "wrong password", THERE)))
+
+
+async def test_many_addresses_cannot_lock_the_owner_out_where_a_session_is(start: Start) -> None:
+    auth = (await start(limit_login_name="4/hour")).client
+    await auth.register("myuser")
+    await auth.login("myuser", address=HERE)
+    for number in range(3):
+        await spend_logins(auth, "myuser", f"203.0.113.{number}", 1)
+    assert is_limit(await failure(auth.login("myuser", address=THERE)))
+    await auth.login("myuser", address=HERE)
+
+
+async def test_one_address_gets_limited_attempts_over_all_names(start: Start) -> None:
+    auth = (await start(limit_login_address="3/minute")).client
+    for number in range(3):
+        await spend_logins(auth, f"name{number}", HERE, 1)
+    assert is_limit(await failure(auth.login("name9", "wrong password", HERE)))
+    await spend_logins(auth, "name9", THERE, 1)
+
+
+async def test_addresses_of_one_ipv6_customer_count_as_one(start: Start) -> None:
+    auth = (await start(limit_login_address="1/minute")).client
+    await spend_logins(auth, "myuser", "2001:db8:0:1::1", 1)
+    assert is_limit(await failure(auth.login("myuser", address="2001:db8:0:1:ffff::2")))
+    await spend_logins(auth, "myuser", "2001:db8:0:2::1", 1)
+
+
+async def test_logins_over_all_are_limited(start: Start) -> None:
+    auth = (await start(limit_login_all="2/minute")).client
+    await spend_logins(auth, "one", HERE, 1)
+    await spend_logins(auth, "two", "", 1)
+    assert is_limit(await failure(auth.login("three", address=THERE)))
+
+
+async def test_without_an_address_no_limit_takes_all_users_for_one(start: Start) -> None:
+    auth = (await start(limit_login_name_address="1/minute", limit_login_address="1/minute")).client
+    await spend_logins(auth, "one", "", 2)
+    await spend_logins(auth, "two", "nonsense", 2)
+
+
+async def test_a_refused_attempt_spends_nothing_of_the_wider_limits(start: Start) -> None:
+    auth = (await start(limit_login_name_address="1/minute", limit_login_all="2/minute")).client
+    await spend_logins(auth, "one", HERE, 1)
+    for _ in range(3):
+        assert is_limit(await failure(auth.login("one", address=HERE)))
+    await spend_logins(auth, "two", HERE, 1)
+
+
+async def test_registrations_are_limited_by_address_and_over_all(start: Start) -> None:
+    auth = (await start(limit_register_address="2/minute", limit_register_all="3/minute")).client
+    await auth.register("one", address=HERE)
+    await auth.register("two", address=HERE)
+    before = hash_operations()
+    assert is_limit(await failure(auth.register("three", address=HERE)))
+    await auth.register("three", address=THERE)
+    assert is_limit(await failure(auth.register("four", address="203.0.113.4")))
+    assert hash_operations() == before + 1
+
+
+async def test_refreshes_of_one_address_are_limited(start: Start) -> None:
+    auth = (await start(limit_refresh_address="1/minute")).client
+    await auth.register("myuser")
+    tokens = await auth.login("myuser")
+    tokens = await auth.refresh(tokens.refresh, address=HERE)
+    assert is_limit(await failure(auth.refresh(tokens.refresh, address=HERE)))
+    await auth.refresh(tokens.refresh, address=THERE)
+
+
+async def test_names_are_not_readable_in_redis(start: Start, redis: Redis) -> None:
+    auth = (await start()).client
+    await spend_logins(auth, "mistyped-password", HERE, 1)
+    keys = [str(key) for key in await redis.keys("*")]
+    assert keys
+    assert not any("mistyped-password" in key for key in keys)
+
+
+@pytest.mark.parametrize("waiting_max", [0, 3])
+async def test_hashes_beyond_the_bound_are_refused_at_once(start: Start, waiting_max: int) -> None:
+    auth = (await start(bcrypt_cost=12, hash_threads=1, hash_waiting_max=waiting_max)).client
+    results = await asyncio.gather(*(auth.register(f"name{number}") for number in range(12)), return_exceptions=True)
+    made = [result for result in results if isinstance(result, int)]
+    assert len(made) >= 1 + waiting_max
+    refused = [await failure(_raise(result)) for result in results if isinstance(result, Exception)]
+    assert refused
+    assert {(each.status, each.slug, each.retry_after_s) for each in refused} == {
+        (StatusCode.RESOURCE_EXHAUSTED, "busy", 2)
+    }
+    await auth.register("later")
+
+
+async def _raise(error: Exception) -> None:
+    raise error
