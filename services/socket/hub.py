@@ -59,8 +59,9 @@ class Subscriber:
 
     async def take(self, max_frames: int, max_bytes: int) -> list[bytes]:
         """Wait for frames and return as many as are there, within the bounds but at least one. Safe to cancel."""
-        await self._filled.wait()
-        taken, taken_bytes = [self._frames.popleft()], 0
+        while not self._frames:  # the queue may have been let go between the wake-up and our turn
+            await self._filled.wait()
+        taken = [self._frames.popleft()]
         taken_bytes = len(taken[0])
         while self._frames and len(taken) < max_frames and taken_bytes + len(self._frames[0]) <= max_bytes:
             data = self._frames.popleft()

@@ -141,6 +141,16 @@ class Trades:
             self.error = error
 
 
+async def last_words(call: Any) -> aio.AioRpcError:
+    """Read what is left of a stream; the error it ends with."""
+    try:
+        while await call.read() is not aio.EOF:
+            pass
+    except aio.AioRpcError as error:
+        return error
+    raise AssertionError("the stream ended without an error")
+
+
 @asynccontextmanager
 async def subscribed(proxy: Proxy, *symbols: str) -> AsyncIterator[Trades]:
     """A subscriber that reads all the time."""

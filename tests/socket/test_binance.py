@@ -1,0 +1,157 @@
+"""Binance's messages, in and out. Payloads must survive byte for byte."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.socket.binance import Binance
+from services.socket.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
+from services.socket.exchange import Ack, ServerShutdown, TickerFrame, TradeFrame
+
+binance = Binance()
+
+TRADE = (
+    b'{"e":"aggTrade","E":1672515782136,"s":"BNBBTC","a":12345,"p":"0.00100000","q":"100.0","f":100,"l":105,'
+    b'"T":1672515782135,"m":true,"M":true}'
+)
+
+
+def test_a_trade_is_unwrapped_byte_for_byte() -> None:
+    frame = b'{"stream":"bnbbtc@aggTrade","data":' + TRADE + b"}"
+    assert binance.parse(frame) == TradeFrame("bnbbtc", 12345, 1672515782135, TRADE)
+
+
+@given(
+    st.dictionaries(st.text(max_size=8).filter(lambda key: key not in {"e", "a", "T"}), st.text() | st.integers(0, 9)),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+)
+def test_whatever_else_a_payload_holds_it_stays_as_it_was_written(
+    extra: dict[str, object], indent: int | None, ascii_only: bool
+) -> None:
+    trade = {**extra, "e": "aggTrade", "a": 7, "T": 9}
+    payload = json.dumps(trade, indent=indent, ensure_ascii=ascii_only).encode(errors="replace")
+    event = binance.parse(b'{ "data" : ' + payload + b' , "stream" : "x@aggTrade" }')
+    assert event == TradeFrame("x", 7, 9, payload)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_can_do_more_than_be_refused(frame: bytes) -> None:
+    with pytest.raises((MalformedFrameError, UnknownFrameError)):
+        binance.parse(frame)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"stream":"btcusdt@aggTrade"}',
+        b'{"stream":"btcusdt@aggTrade","data":[]}',
+        b'{"stream":"btcusdt@aggTrade","data":{"e":"trade","a":1,"T":1}}',
+        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":"1","T":1}}',
+        b'{"stream":"!miniTicker@arr","data":{}}',
+        b'{"stream":"!miniTicker@arr","data":[{"e":"24hrMiniTicker","s":"BTCUSDT"}]}',
+        b'{"stream":1,"data":{}}',
+        b'{"stream":"btcusdt@aggTrade","data":' + TRADE,
+        b"[" * 100_000,
+    ],
+)
+def test_frames_of_the_wrong_shape_are_malformed(frame: bytes) -> None:
+    with pytest.raises(MalformedFrameError):
+        binance.parse(frame)
+
+
+@pytest.mark.parametrize("frame", [b"{}", b'{"e":"news"}', b'{"stream":"btcusdt@depth","data":{"e":"depthUpdate"}}'])
+def test_events_nobody_asked_for_are_unknown(frame: bytes) -> None:
+    with pytest.raises(UnknownFrameError):
+        binance.parse(frame)
+
+
+def test_a_ticker_frame_keeps_its_bytes_and_tells_its_times() -> None:
+    array = b'[{"e":"24hrMiniTicker","E":5,"s":"BTCUSDT","c":"1"}, {"e":"24hrMiniTicker","E":6,"s":"\xe5\xb8\x81USDT"}]'
+    event = binance.parse(b'{"stream":"!miniTicker@arr","data":' + array + b"}")
+    assert event == TickerFrame({"BTCUSDT": 5, "币USDT": 6}, array)
+
+
+@pytest.mark.parametrize(
+    ("frame", "ack"),
+    [
+        (b'{"result":null,"id":3}', Ack(3, None)),
+        (b'{"error":{"code":2,"msg":"Invalid request"},"id":3}', Ack(3, "2 Invalid request")),
+        (b'{"error":{"code":3,"msg":"Invalid JSON"},"id":null}', Ack(None, "3 Invalid JSON")),
+        (b'{"code":2,"msg":"Invalid request"}', Ack(None, "2 Invalid request")),
+    ],
+)
+def test_answers_to_control_messages(frame: bytes, ack: Ack) -> None:
+    assert binance.parse(frame) == ack
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"e":"serverShutdown","E":1}',
+        b'{"event":{"e":"serverShutdown","E":1}}',
+        b'{"stream":"any","data":{"e":"serverShutdown","E":1}}',
+    ],
+)
+def test_an_announced_shutdown_is_understood_in_every_documented_form(frame: bytes) -> None:
+    assert binance.parse(frame) == ServerShutdown()
+
+
+def test_control_messages() -> None:
+    assert json.loads(binance.subscribe(1, ["btcusdt", "币安usdt"])) == {
+        "method": "SUBSCRIBE",
+        "params": ["btcusdt@aggTrade", "币安usdt@aggTrade"],
+        "id": 1,
+    }
+    assert json.loads(binance.unsubscribe(2, ["btcusdt"]))["method"] == "UNSUBSCRIBE"
+
+
+@given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12), max_size=50))
+def test_the_size_of_a_control_message_is_known_before_it_is_made(symbols: list[str]) -> None:
+    size_bytes = len(binance.subscribe(9, symbols))
+    assert size_bytes <= len(binance.subscribe(9, [])) + sum(map(binance.stream_bytes, symbols))
+
+
+@pytest.mark.parametrize("text", ["", "btc usdt", "btc/usdt", "btcusdt@aggTrade", "btc\nusdt", "b" * 51, '"'])
+def test_what_cannot_be_a_symbol(text: str) -> None:
+    with pytest.raises(InvalidSymbolError):
+        binance.normalize_symbol(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"), [("BTCUSDT", "btcusdt"), ("1INCHbtc", "1inchbtc"), ("币安人生USDT", "币安人生usdt")]
+)
+def test_symbols_are_lower_case_in_any_script(text: str, symbol: str) -> None:
+    assert binance.normalize_symbol(text) == symbol
+
+
+def test_a_past_trade_becomes_the_frame_its_stream_would_have_sent() -> None:
+    rows = b'[{"a":12345,"p":"0.00100000","q":"100.0","f":100,"l":105,"T":1672515782136,"m":true,"M":true}]'
+    [frame] = binance.parse_trades("bnbbtc", rows)
+    assert frame.data == TRADE.replace(b"1672515782135", b"1672515782136")
+    assert (frame.symbol, frame.trade_id, frame.time_ms) == ("bnbbtc", 12345, 1672515782136)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'[{"a":"x"}]'])
+def test_rest_answers_of_the_wrong_shape_are_refused(body: bytes) -> None:
+    with pytest.raises(RestError):
+        binance.parse_trades("btcusdt", body)
+    with pytest.raises(RestError):
+        binance.parse_symbols(body)
+
+
+@pytest.mark.recorded
+def test_a_recorded_ticker_frame_is_understood() -> None:
+    folder = os.environ.get("RECORDED_DATA_DIR")
+    if not folder:
+        pytest.skip("RECORDED_DATA_DIR is not set")
+    array = (Path(folder) / "miniTicker_arr_1592594715455_26sym.json").read_bytes().strip()
+    event = binance.parse(b'{"stream":"!miniTicker@arr","data":' + array + b"}")
+    assert isinstance(event, TickerFrame)
+    assert event.data == array
+    assert event.times_ms == {ticker["s"]: ticker["E"] for ticker in json.loads(array)}
+    assert len(event.times_ms) == 26
