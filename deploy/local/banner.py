@@ -43,7 +43,8 @@ def addresses(settings: LauncherSettings, ports: Ports) -> RichTable:
     table.add_row("API, with its documentation", f"http://localhost:{ports.profile}/docs")
     table.add_row("live portfolio (websocket)", f"ws://localhost:{ports.profile}/v2/user/profile/ws")
     table.add_row("all streams and prices", f"http://localhost:{ports.aggregator}/coins")
-    table.add_row("gRPC", f"authorization localhost:{ports.authorization}, socket localhost:{ports.socket}")
+    table.add_row("gRPC of authorization", f"localhost:{ports.authorization}")
+    table.add_row("gRPC of socket", f"localhost:{ports.socket}")
     operated = {
         "profile": ports.profile_ops,
         "aggregator": ports.aggregator_ops,

@@ -1,0 +1,184 @@
+"""The launcher whole: real databases, the real services, the simulator; on other ports, in a state of its own."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from deploy.local.ports import is_free
+from deploy.local.table import Ports
+from tests.processes import Process, until
+
+ACCOUNT = {"name": "satoshi", "password": "correct horse battery"}
+START_S = 240.0
+"""A first start makes databases and compiles every module; the machine may be busy."""
+STOP_S = 60.0
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A state directory and ports that nobody else uses."""
+
+    state_dir: Path
+    ports: Ports
+    offset: int
+
+    def launcher(self) -> Process:
+        """`make run`, not yet started."""
+        env = {
+            "STATE_DIR": str(self.state_dir),
+            "PORT_OFFSET": str(self.offset),
+            "EXCHANGE": "simulator",
+            "HTTP_HOST": "127.0.0.1",
+        }
+        return Process([sys.executable, "-m", "deploy.local"], env)
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.ports.profile}"
+
+
+@pytest.fixture
+def installation() -> Iterator[Installation]:
+    # Open to others on the way in, so that the databases' account reaches it when the tests run as root.
+    root = Path(tempfile.mkdtemp(prefix="crypto-test-run-"))
+    root.chmod(0o755)
+    offsets = (random.randint(100, 15_000) for _ in range(1000))
+    offset = next(one for one in offsets if all(map(is_free, Ports().shifted(one).all())))
+    yield Installation(root / "state", Ports().shifted(offset), offset)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def launcher(installation: Installation) -> Iterator[Process]:
+    process = installation.launcher()
+    yield process
+    process.stop(signal.SIGINT, STOP_S)
+
+
+async def until_said(process: Process, text: str, times: int = 1, timeout_s: float = START_S) -> None:
+    def said() -> bool:
+        assert process.popen is not None
+        if process.output().count(text) >= times:
+            return True
+        assert process.popen.poll() is None, f"the launcher ended:\n{process.output()[-4000:]}"
+        return False
+
+    await until(said, timeout_s, f"the words {text!r} in\n{process.output()[-4000:]}")
+
+
+async def exit_code(process: Process) -> int:
+    """Wait for its end."""
+    assert process.popen is not None
+    return await asyncio.to_thread(process.popen.wait, STOP_S)
+
+
+def children(process: Process) -> dict[int, str]:
+    """Every process below the launcher, with its command."""
+    return {child.pid: " ".join(child.cmdline()) for child in psutil.Process(process.pid).children(recursive=True)}
+
+
+def still_there(pids: dict[int, str]) -> dict[int, str]:
+    return {pid: command for pid, command in pids.items() if _is_alive(pid)}
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def taken(ports: Ports) -> dict[str, int]:
+    return {name: port for name, port in asdict(ports).items() if not is_free(port)}
+
+
+async def test_from_the_first_start_to_the_second(installation: Installation, launcher: Process) -> None:
+    launcher.start()
+    await until_said(launcher, "everything is ready")
+    async with httpx.AsyncClient(base_url=installation.api, trust_env=False, timeout=30) as client:
+        assert (await client.post("/v1/register", json=ACCOUNT)).status_code == 201
+    output = launcher.output()
+    assert "Prices are INVENTED" in output
+    assert f"http://localhost:{installation.ports.profile}/docs" in output
+    _assert_secrets_are_kept(installation, output)
+
+    aggregator = _pid_of(launcher, "services.aggregator")
+    os.kill(aggregator, signal.SIGKILL)
+    await until_said(launcher, "aggregator ended (SIGKILL); starting it again")
+    await until_said(launcher, "aggregator ready after", times=2)
+    postgres = _pid_of(launcher, "postgres -D")
+    os.kill(postgres, signal.SIGKILL)
+    await until_said(launcher, "postgres ready after", times=2)
+
+    second = installation.launcher().start()
+    assert await exit_code(second) == 1
+    assert f"already running here (process {launcher.pid})" in second.output()
+
+    before = children(launcher)
+    assert len(before) >= 7
+    os.killpg(launcher.pid, signal.SIGINT)
+    assert await exit_code(launcher) == 0
+    assert still_there(before) == {}
+    assert taken(installation.ports) == {}
+
+    launcher.start()
+    await until_said(launcher, "everything is ready", times=2)
+    async with httpx.AsyncClient(base_url=installation.api, trust_env=False, timeout=30) as client:
+        assert (await client.post("/v1/login", json=ACCOUNT)).status_code == 200
+
+    before = children(launcher)
+    launcher.kill()
+    await until(lambda: not still_there(before), STOP_S, "the end of the killed launcher's children")
+    assert taken(installation.ports) == {}
+
+
+def _assert_secrets_are_kept(installation: Installation, output: str) -> None:
+    secrets = installation.state_dir / "secrets.json"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    assert stat.S_IMODE(installation.state_dir.stat().st_mode) & 0o066 == 0
+    values = [word for word in secrets.read_text().split('"') if len(word) >= 32]
+    assert len(values) == 5
+    logs = [path.read_text() for path in (installation.state_dir / "logs").iterdir()]
+    for value in values:
+        assert not any(value in text for text in [output, *logs])
+
+
+def _pid_of(launcher: Process, part: str) -> int:
+    return next(pid for pid, command in children(launcher).items() if part in command)
+
+
+async def test_a_taken_port_is_said_in_one_sentence(installation: Installation, launcher: Process) -> None:
+    holder = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", installation.ports.authorization)
+    async with holder:
+        launcher.start()
+        assert await exit_code(launcher) == 1
+
+    assert f"port {installation.ports.authorization}, which authorization needs, is held by" in launcher.output()
+    assert f"process {os.getpid()} " in launcher.output()
+    assert "Traceback" not in launcher.output()
+
+
+async def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing(installation: Installation, launcher: Process) -> None:
+    launcher.start()
+    await until_said(launcher, "redis ready")
+    before = children(launcher)
+    os.killpg(launcher.pid, signal.SIGINT)
+
+    assert await exit_code(launcher) == 0
+    assert still_there(before) == {}
+    assert taken(installation.ports) == {}
+    assert "Traceback" not in launcher.output()
