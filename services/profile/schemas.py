@@ -12,13 +12,14 @@ ACCESS_EXAMPLE = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOjF9.c2lnbmF0dXJl"
 REFRESH_EXAMPLE = "q2mT1Xw0lB8nYcZbV5s7"
 
 
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise InvalidError("invalid_request", "Text cannot hold the character NUL.")
+def _storable(text: str) -> str:
+    """PostgreSQL holds no NUL; UTF-8, and so gRPC, no surrogate. JSON can spell both."""
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidError("invalid_request", "Text cannot hold the character NUL or half a surrogate pair.")
     return text
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 
 Symbol = Annotated[
     str,
