@@ -98,9 +98,14 @@ async def pump(call: Any, silence_s: float, on_open: Callable[[str], None], on_m
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(silence_s) as silence:
-            on_open(_source_of(await call.initial_metadata()))
+            source = _source_of(await call.initial_metadata())
+            if source:
+                on_open(source)
             async for message in call:
                 silence.reschedule(loop.time() + silence_s)
+                if not source:  # a call that failed has no metadata either: only a message proves that it is open
+                    source = DEFAULT_SOURCE
+                    on_open(source)
                 on_message(message)
     finally:
         call.cancel()
@@ -113,7 +118,7 @@ def is_unimplemented(error: AioRpcError) -> bool:
 
 def _source_of(metadata: Any) -> str:
     value = dict(metadata or ()).get("x-source")
-    return value if isinstance(value, str) and value else DEFAULT_SOURCE
+    return value if isinstance(value, str) else ""
 
 
 def _reason(error: BaseException) -> str:
