@@ -5,6 +5,7 @@ older than that falls back on the past that would have been there.
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from struct import Struct
 
 from simulator.history import Bar, History
@@ -54,10 +55,14 @@ class Bars:
             self._base_minute += excess
 
     def restart(self, minute: int) -> None:
-        """Jump over a long silence to `minute`: what was kept lies beyond the retention anyway."""
-        self._closed.clear()
-        self.minute = self._base_minute = minute
+        """Jump over a silence longer than the retention to `minute`."""
         self.current = _quiet(self.current.close)
+        self._closed = bytearray(_ROW.pack(*self.current) * RETENTION_MINUTES)
+        self.minute, self._base_minute = minute, minute - RETENTION_MINUTES
+
+    def snapshot(self) -> "Bars":
+        """A copy that stands still, for reading in another thread."""
+        return deepcopy(self, {id(self._history): self._history})
 
     def between(self, first_minute: int, end_minute: int) -> Iterator[Bar]:
         """The bars of [first_minute, end_minute), cut to what exists: from the listing to the current minute."""

@@ -5,7 +5,7 @@ import re
 PLACES = 8
 ONE = 100_000_000
 
-_DECIMAL = re.compile(r"(\d{1,18})(?:\.(\d{1,8}))?")
+_DECIMAL = re.compile(r"(\d{1,18})(?:\.(\d{1,8}))?", re.ASCII)
 
 
 def scaled(text: str) -> int:

@@ -158,7 +158,7 @@ class Market:
     def _advance(self, minute: int) -> None:
         if minute - self.bars.minute > _FORGET_AFTER_MINUTES:
             self.bars.restart(minute)
-            self._day = None
+            self._day = Day(self.bars) if self._day else None
         while self.bars.minute < minute:
             self.bars.advance()
             if self._day is not None:

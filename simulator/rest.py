@@ -125,7 +125,9 @@ class PublicRest:
         limit = min(optional_int(request, "limit") or DEFAULT_ROWS, MAX_ROWS)
         now_ms = self._exchange.now_ms()
         market.pass_time(now_ms)
-        return klines(market.bars, interval, start_ms, now_ms if end_ms is None else end_ms, limit)
+        end_ms = now_ms if end_ms is None else end_ms
+        # Long spans of the past take a while to compute: not on the loop that feeds the streams.
+        return await asyncio.to_thread(klines, market.bars.snapshot(), interval, start_ms, end_ms, limit)
 
 
 class _TooManyRequestsError(RequestError):
