@@ -1,0 +1,49 @@
+"""The gRPC kit: a peer that is dead, frozen or not serving is noticed, and nothing waits for it for ever."""
+
+import sys
+
+import grpc
+import pytest
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.common.grpc import check_channel, open_channel, serve_grpc
+from services.common.http import PortTakenError
+from tests.processes import Process, free_port, until_ready
+
+
+async def test_serves_health_and_drains() -> None:
+    serving = serve_grpc(lambda _: None, ["some.Service"], "127.0.0.1:0")
+    async with serving as port, open_channel(f"127.0.0.1:{port}") as channel:
+        await check_channel(channel)
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(service="some.Service"), timeout=10)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    async with open_channel(f"127.0.0.1:{port}") as channel:
+        with pytest.raises(aio.AioRpcError):
+            await check_channel(channel)
+
+
+async def test_a_taken_port_is_named() -> None:
+    async with serve_grpc(lambda _: None, [], "127.0.0.1:0") as port:
+        with pytest.raises(PortTakenError, match=f"127.0.0.1:{port}"):
+            async with serve_grpc(lambda _: None, [], f"127.0.0.1:{port}"):
+                pass
+
+
+async def test_a_frozen_peer_ends_a_stream_that_has_no_deadline() -> None:
+    """Without `ping_timeout_ms` this takes a minute; without keep-alive, for ever."""
+    port, ops_port = free_port(), free_port()
+    env = {"GRPC_ADDRESS": f"127.0.0.1:{port}", "OPS_PORT": str(ops_port)}
+    peer = Process([sys.executable, "-m", "tests.common.sample", "grpc"], env).start()
+    await until_ready(peer, ops_port)
+    async with open_channel(f"127.0.0.1:{port}") as channel:
+        stream = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=45)
+        assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
+        peer.freeze()
+        with pytest.raises(aio.AioRpcError) as lost:
+            await stream.read()
+        assert lost.value.code() is grpc.StatusCode.UNAVAILABLE
+        peer.thaw()
+        await check_channel(channel)
+    assert peer.stop() == 0

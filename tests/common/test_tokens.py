@@ -1,0 +1,123 @@
+"""Reading access tokens: what is believed, and that nothing else ever comes out but a refusal."""
+
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.tokens import (
+    LEEWAY_S,
+    AccessClaims,
+    ExpiredTokenError,
+    InvalidTokenError,
+    TokenVerifier,
+    check_keys,
+)
+
+KEYS = {"new": "n" * 32, "old": "o" * 32}
+STRICT = TokenVerifier(KEYS)
+LENIENT = TokenVerifier(KEYS, accept_minimal=True)
+NOW_S = int(time.time())
+FULL = {
+    "sub": 7,
+    "sid": "s",
+    "jti": "j",
+    "iat": NOW_S,
+    "exp": NOW_S + 600,
+    "iss": "crypto-service",
+    "aud": "crypto-service",
+}
+
+
+def signed(payload: dict[str, Any], kid: str | None = "new", key: str | None = None) -> str:
+    """Signed below the library's own encoder of claims, which refuses some of the forgeries itself."""
+    headers = {"kid": kid} if kid else {}
+    return jwt.api_jws.encode(json.dumps(payload).encode(), key or KEYS[kid or "new"], "HS256", headers)
+
+
+@pytest.mark.parametrize("kid", ["new", "old"])
+def test_believes_every_known_key(kid: str) -> None:
+    assert STRICT.verify(signed(FULL, kid)) == AccessClaims(7, NOW_S + 600, "s", NOW_S)
+
+
+WRONG: dict[str, list[Any]] = {
+    "sub": ["7", 7.0, True, 0, -7, 2**63, None, [7]],
+    "exp": [str(NOW_S + 600), NOW_S + 600.5, None, [], float("inf")],
+    "iat": ["x", None, NOW_S + 600],
+    "iss": ["other", None, ["crypto-service"]],
+    "aud": ["other", None, []],
+    "sid": [7, ["s"]],
+    "nbf": [NOW_S + 600, "x"],
+}
+
+
+@pytest.mark.parametrize(("claim", "value"), [(claim, value) for claim, values in WRONG.items() for value in values])
+def test_refuses_a_claim_of_another_type_or_value(claim: str, value: object) -> None:
+    with pytest.raises(InvalidTokenError):
+        STRICT.verify(signed({**FULL, claim: value}))
+
+
+@pytest.mark.parametrize("claim", ["sub", "exp", "iat", "jti", "iss", "aud"])
+def test_refuses_a_missing_claim(claim: str) -> None:
+    with pytest.raises(InvalidTokenError):
+        STRICT.verify(signed({name: value for name, value in FULL.items() if name != claim}))
+
+
+def test_tells_an_expired_token_from_a_forged_one() -> None:
+    with pytest.raises(ExpiredTokenError):
+        STRICT.verify(signed({**FULL, "exp": NOW_S - LEEWAY_S - 1}))
+    with pytest.raises(InvalidTokenError) as refused:
+        STRICT.verify(signed({**FULL, "exp": NOW_S - 600}, key="x" * 32))
+    assert not isinstance(refused.value, ExpiredTokenError)
+
+
+def test_minimal_tokens_are_believed_only_where_told() -> None:
+    minimal = {"sub": 7, "exp": NOW_S + 600}
+    for key in KEYS.values():
+        assert LENIENT.verify(signed(minimal, None, key)) == AccessClaims(7, NOW_S + 600, None, None)
+    for verifier, token in (
+        (STRICT, signed(minimal, None)),
+        (LENIENT, signed(minimal, None, "x" * 32)),
+        (LENIENT, signed(minimal, "new")),
+    ):
+        with pytest.raises(InvalidTokenError):
+            verifier.verify(token)
+    with pytest.raises(ExpiredTokenError):
+        LENIENT.verify(signed({"sub": 7, "exp": NOW_S - 600}, None, KEYS["old"]))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*FULL, "nbf"]), json_values))
+def test_whatever_is_signed_is_believed_or_refused(changes: dict[str, Any]) -> None:
+    try:
+        claims = STRICT.verify(signed({**FULL, **changes}))
+    except InvalidTokenError:
+        return
+    assert type(claims.user_id) is int
+    assert 0 < claims.user_id < 2**63
+
+
+@given(st.text() | st.from_regex(r"[\w-]*\.[\w-]*\.[\w-]*", fullmatch=True))
+def test_whatever_is_presented_is_refused(text: str) -> None:
+    for verifier in (STRICT, LENIENT):
+        with pytest.raises(InvalidTokenError):
+            verifier.verify(text)
+
+
+def test_weak_keys_are_refused_without_being_shown() -> None:
+    check_keys(KEYS)
+    with pytest.raises(ValueError, match="at least one key"):
+        check_keys({})
+    with pytest.raises(ValueError, match="'weak' is shorter than 32 bytes") as refused:
+        check_keys({**KEYS, "weak": "s" * 31})
+    assert "sss" not in str(refused.value)
