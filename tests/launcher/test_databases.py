@@ -1,0 +1,170 @@
+"""Preparing real servers: half a cluster is never taken for one, and bundled binaries serve where the system has none."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from deploy.local import account, postgres, postgres_binaries, redis
+from tests.processes import Process, free_port
+
+PASSWORD = secrets.token_hex(16)
+FAST = ("-c", "fsync=off")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that the databases' account can reach."""
+    root = Path(tempfile.mkdtemp(prefix="crypto-test-db-"))
+    root.chmod(0o755)
+    yield root
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def start(server: postgres.PostgresServer | redis.RedisServer) -> Process:
+    return Process(server.command, {}, {"cwd": "/", **account.as_account(server.account)}).start()
+
+
+async def version(server: postgres.PostgresServer) -> str:
+    """What the started server says of itself."""
+    await postgres.wait_until_ready(server, 60)
+    connection = await asyncpg.connect(server.url("postgres"))
+    try:
+        return str(await connection.fetchval("SHOW server_version"))
+    finally:
+        await connection.close()
+
+
+async def test_bundled_postgres_serves_where_the_system_has_none(place: Path) -> None:
+    server = postgres.prepare(place / "data", free_port(), PASSWORD, FAST, postgres_binaries.bundled_bin_dirs())
+    process = start(server)
+    try:
+        assert (await version(server)).split(".")[0] == (server.data_dir / "PG_VERSION").read_text().strip()
+    finally:
+        process.stop(signal.SIGINT)
+
+
+async def test_bundled_redis_serves_where_the_system_has_none(place: Path) -> None:
+    server = redis.prepare(
+        place / "redis", free_port(), PASSWORD, account.unprivileged_account(), redis.bundled_binaries()
+    )
+    process = start(server)
+    try:
+        await redis.wait_until_ready(server, 60)
+        async with Redis.from_url(server.url, protocol=2) as client:
+            assert (await client.config_get("appendonly"))["appendonly"] == "yes"
+    finally:
+        process.stop()
+
+
+def test_redis_keeps_its_password_in_a_file_for_its_owner(place: Path) -> None:
+    server = redis.prepare(place / "redis", free_port(), PASSWORD)
+
+    assert PASSWORD not in " ".join(server.command)
+    assert stat.S_IMODE((server.data_dir / "redis.conf").stat().st_mode) == 0o600
+
+
+async def test_an_interrupted_initdb_is_begun_anew(place: Path) -> None:
+    (place / "data.partial").mkdir()
+    (place / "data.partial" / "PG_VERSION").write_text("15")
+    (place / "data.password").touch()
+
+    server = postgres.prepare(place / "data", free_port(), PASSWORD, FAST)
+    process = start(server)
+    try:
+        assert await version(server)
+    finally:
+        process.stop(signal.SIGINT)
+    assert [path.name for path in server.data_dir.parent.iterdir()] == ["data"]
+
+
+def test_a_cluster_of_another_version_is_refused_with_what_to_do(place: Path) -> None:
+    (place / "PG_VERSION").write_text("9")
+
+    with pytest.raises(RuntimeError, match=r"made by PostgreSQL 9, which is no longer here.*make clean"):
+        postgres_binaries.find_bin_dir(place, postgres_binaries.bundled_bin_dirs())
+
+
+def test_a_cluster_is_served_by_the_version_that_made_it(place: Path) -> None:
+    (bundled,) = postgres_binaries.bundled_bin_dirs()
+    (place / "PG_VERSION").write_text("99")
+    other = place / "other"
+    other.mkdir()
+    for name in ("postgres", "initdb"):
+        (other / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 99.1 (Debian 99.1-1)'\n")
+        (other / name).chmod(0o755)
+
+    assert postgres_binaries.find_bin_dir(place, [bundled, other]) == other
+
+
+def test_without_any_binaries_the_message_says_what_to_install(place: Path) -> None:
+    with pytest.raises(RuntimeError, match="install the `postgresql` package"):
+        postgres_binaries.find_bin_dir(place, [])
+    with pytest.raises(RuntimeError, match="install the `redis-server` package"):
+        redis.prepare(place, free_port(), PASSWORD, None, [])
+
+
+async def test_a_wrong_password_is_told_at_once(place: Path) -> None:
+    server = postgres.prepare(place / "data", free_port(), PASSWORD, FAST)
+    process = start(server)
+    try:
+        await postgres.wait_until_ready(server, 60)
+        stranger = postgres.prepare(place / "data", server.port, "another password", FAST)
+        async with asyncio.timeout(30):
+            with pytest.raises(RuntimeError, match=r"another password than the one in secrets\.json"):
+                await postgres.wait_until_ready(stranger, 60)
+    finally:
+        process.stop(signal.SIGINT)
+
+
+async def test_the_mark_of_a_crashed_server_does_not_stop_the_next(place: Path) -> None:
+    server = postgres.prepare(place / "data", free_port(), PASSWORD, FAST)
+    # The process id of the crashed server belongs to another process of the account by now: PostgreSQL would refuse.
+    stranger = Process(["sleep", "1000"], {}, {"cwd": "/", **account.as_account(server.account)}).start()
+    (server.data_dir / "postmaster.pid").write_text(f"{stranger.pid}\n{server.data_dir}\n")
+
+    process = start(postgres.prepare(place / "data", server.port, PASSWORD, FAST))
+    try:
+        assert await version(server)
+    finally:
+        process.stop(signal.SIGINT)
+        stranger.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its databases to another account")
+def test_root_keeps_databases_outside_a_closed_directory(place: Path) -> None:
+    place.chmod(0o700)
+    user = account.unprivileged_account()
+    assert user is not None
+
+    moved = account.reachable_state_dir(place / "data", user)
+    copied = account.reachable_copy(_file(place / "server"), user)
+    try:
+        assert moved.parent == copied.parent == account.outside_dir()
+        assert copied.read_text() == "a program"
+        assert account.reachable_state_dir(place / "data", user) == moved
+        assert account.reachable_state_dir(place / "other", user) != moved
+    finally:
+        copied.unlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its databases to another account")
+def test_root_keeps_databases_in_place_where_the_account_can_reach_them(place: Path) -> None:
+    user = account.unprivileged_account()
+
+    assert account.reachable_state_dir(place / "data", user) == place / "data"
+    assert account.reachable_copy(_file(place / "server"), user) == place / "server"
+
+
+def _file(path: Path) -> Path:
+    path.write_text("a program")
+    return path

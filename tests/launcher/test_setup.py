@@ -1,0 +1,105 @@
+"""`make setup` on machines that lack something. The environment it makes is not tested here: these tests run in it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import REPOSITORY
+
+BASE = "/usr/bin:/bin"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What setup reads of a fresh clone."""
+    for name in ("deploy/local/setup.sh", "deploy/local/uv.txt", "requirements.lock"):
+        target = tmp_path / "checkout" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((REPOSITORY / name).read_bytes())
+    return tmp_path / "checkout"
+
+
+def program(directory: Path, name: str, script: str) -> None:
+    directory.mkdir(exist_ok=True)
+    (directory / name).write_text(f"#!/bin/sh\n{script}\n")
+    (directory / name).chmod(0o755)
+
+
+def setup(checkout: Path, path: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", str(checkout / "deploy/local/setup.sh")],
+        env={"PATH": path, "HOME": str(checkout), **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def only_tools(tmp_path: Path) -> Path:
+    """A PATH directory with what setup needs of a system, and no Python."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("cat", "cmp", "dirname", "mkdir", "rm"):
+        (tools / name).symlink_to(next(path for path in map(Path, BASE.split(":")) if (path / name).exists()) / name)
+    return tools
+
+
+def test_an_old_python_is_told_in_one_sentence(checkout: Path, tmp_path: Path) -> None:
+    tools = only_tools(tmp_path)
+    program(tools, "python3", '[ "$1" = --version ] && echo "Python 3.8.10" || exit 1')
+
+    ended = setup(checkout, str(tools))
+
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("Python 3.11 or newer is needed (found: Python 3.8.10).")
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (checkout / ".venv").exists()
+
+
+def test_no_python_at_all_is_told_in_one_sentence(checkout: Path, tmp_path: Path) -> None:
+    ended = setup(checkout, str(only_tools(tmp_path)))
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Python 3.11 or newer is needed (found: no python3 on PATH).")
+
+
+def test_a_newer_python_beside_an_old_one_is_found(checkout: Path, tmp_path: Path) -> None:
+    tools = only_tools(tmp_path)
+    program(tools, "python3", '[ "$1" = --version ] && echo "Python 3.8.10" || exit 1')
+    program(tools, "python3.12", '[ "$2" = venv ] && echo "asked to make a venv" >&2 && exit 1; exit 0')
+
+    ended = setup(checkout, str(tools))
+
+    assert "asked to make a venv" in ended.stderr
+    assert "python3-venv" in ended.stderr
+
+
+def test_a_python_named_by_the_person_must_be_new_enough(checkout: Path, tmp_path: Path) -> None:
+    tools = only_tools(tmp_path)
+    program(tools, "python2", "exit 1")
+
+    ended = setup(checkout, str(tools), PYTHON="python2")
+
+    assert ended.returncode == 1
+    assert ended.stderr == "PYTHON=python2 is not a Python 3.11 or newer.\n"
+
+
+def test_a_whole_environment_is_left_alone(checkout: Path, tmp_path: Path) -> None:
+    venv = checkout / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    program(venv / "bin", "python", '[ "$1" = -c ] && echo "3.12.1 here"')
+    (venv / "requirements.installed").write_text("3.12.1 here\n" + (checkout / "requirements.lock").read_text())
+
+    ended = setup(checkout, str(only_tools(tmp_path)))
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_make_lists_every_target() -> None:
+    listed = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+
+    for target in ("setup", "run", "test", "lint", "proto", "proto-check", "lock", "bench", "clean"):
+        assert f"  make {target} " in listed
