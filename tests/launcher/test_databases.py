@@ -1,4 +1,4 @@
-"""Preparing real servers: half a cluster is never taken for one, and bundled binaries serve where the system has none."""
+"""Preparing real servers: half a cluster is never taken for one; bundled binaries serve where the system has none."""
 
 import asyncio
 import os
