@@ -68,7 +68,8 @@ class Backfill:
             while congested(symbol):  # noqa: ASYNC110 - a level that falls by itself, bounded by the deadline
                 await asyncio.sleep(_CONGESTION_POLL_S)
             await asyncio.sleep(backoff.next_delay_s())
-            missing = [trade for trade in await self._page(symbol, gap) if sequence.lacks(trade.trade_id)]
+            page = await self._page(symbol, gap)
+            missing = [t for t in page if t.trade_id <= gap.last and sequence.lacks(t.trade_id)]
             for trade in missing:
                 accept(trade)
             metrics.BACKFILLED.inc(len(missing))

@@ -1,6 +1,7 @@
 """The upstream half as a whole: which symbols are asked of the exchange, and every frame's way to the hub."""
 
 import asyncio
+import math
 import time
 
 import structlog
@@ -42,7 +43,7 @@ class Feed:
     @property
     def frame_age_s(self) -> float:
         """Time since the last frame of the stalest connection; infinite before the start."""
-        return max((shard.frame_age_s for shard, _ in self._shards.values()), default=float("inf"))
+        return max((shard.frame_age_s for shard, _ in self._shards.values()), default=math.inf)
 
     async def check(self) -> None:
         """A readiness check: raises unless every connection has brought a frame within the watchdog's time."""
@@ -84,7 +85,9 @@ class Feed:
         for index, wanted in enumerate(self._assignment.shards):
             needed = index == 0 or bool(wanted)
             if needed and index not in self._shards:
-                shard = Shard(self._settings, self._exchange, self._connects, wanted, self._take)
+                # The first connection has to be heard before we are ready; a further one is given its time.
+                heard_s = -math.inf if index == 0 else time.monotonic()
+                shard = Shard(self._settings, self._exchange, self._connects, wanted, self._take, heard_s)
                 self._shards[index] = shard, self._tasks.create_task(shard.run())
             elif index in self._shards and not needed:
                 self._shards.pop(index)[1].cancel()

@@ -130,13 +130,11 @@ class Hub:
 
     def publish_tickers(self, data: bytes) -> None:
         self._push(self._ticker_subscribers, (data,))
-        metrics.DELIVERED.labels("ticker").inc(len(self._ticker_subscribers))
 
     def publish_trades(self, symbol: str, frames: Sequence[TradeFrame]) -> None:
         """Hand consecutive trades of one symbol to everybody interested in it."""
         subscribers = self._by_symbol.get(symbol)
         if subscribers:
-            _delivered_trades.inc(len(subscribers) * len(frames))
             self._push(subscribers, [frame.data for frame in frames])
 
     def is_congested(self, symbol: str) -> bool:
@@ -150,7 +148,12 @@ class Hub:
             subscriber.end(End.DRAINING)
 
     def _push(self, subscribers: set[Subscriber], frames: Sequence[bytes]) -> None:
-        full = [s for s in subscribers if not all(s.push(data) for data in frames)]
+        full = []
+        for subscriber in subscribers:
+            for data in frames:
+                if not subscriber.push(data):
+                    full.append(subscriber)
+                    break
         for subscriber in full:
             self._forget(subscriber)
             self._ticker_subscribers.discard(subscriber)
@@ -182,6 +185,3 @@ class Hub:
         finally:
             members.discard(subscriber)
             gauge.dec()
-
-
-_delivered_trades = metrics.DELIVERED.labels("trade")

@@ -29,6 +29,5 @@ RESTARTS = Counter("socket_sequence_restarts_total", "Times the exchange began t
 REST_REQUESTS = Counter("socket_rest_requests_total", "Requests to the exchange's REST interface.", ["outcome"])
 
 SUBSCRIBERS = Gauge("socket_subscribers", "Open streams to subscribers, by kind.", ["kind"])
-DELIVERED = Counter("socket_frames_delivered_total", "Frames put into subscribers' queues, by kind.", ["kind"])
 CUT = Counter("socket_subscribers_cut_total", "Subscribers ended because their queue was full.")
 SYMBOLS = Gauge("socket_symbols_known", "Symbols the exchange trades, as last told.")

@@ -5,7 +5,6 @@ apart by trade id further on.
 """
 
 import asyncio
-import math
 import random
 import time
 from collections.abc import Set
@@ -35,7 +34,13 @@ class Shard:
     """The symbols in `wanted` (a live set), and the link that carries them."""
 
     def __init__(
-        self, settings: SocketSettings, exchange: Exchange, connects: Budget, wanted: Set[str], on_frame: OnFrame
+        self,
+        settings: SocketSettings,
+        exchange: Exchange,
+        connects: Budget,
+        wanted: Set[str],
+        on_frame: OnFrame,
+        last_frame_s: float,
     ) -> None:
         self._settings = settings
         self._exchange = exchange
@@ -44,7 +49,7 @@ class Shard:
         self._on_frame = on_frame
         self._links: set[Link] = set()
         self._backoff = Backoff()
-        self._last_frame_s = -math.inf
+        self._last_frame_s = last_frame_s
 
     def wanted_changed(self) -> None:
         """Say that `wanted` has other members now."""
@@ -53,7 +58,7 @@ class Shard:
 
     @property
     def frame_age_s(self) -> float:
-        """Time since the last frame; infinite if there was none."""
+        """Time since the last frame, or since `last_frame_s` as given if there was none."""
         return time.monotonic() - max([self._last_frame_s, *(link.last_frame_s for link in self._links)])
 
     async def run(self) -> None:
@@ -62,20 +67,23 @@ class Shard:
             current: Link | None = None
             while True:
                 successor = await self._open(tasks)
-                if await _subscribed(successor):
-                    if current is not None:
-                        tasks.create_task(self._retire(current))
-                    current = successor
-                elif current is None or current not in self._links:
-                    current = successor
-                else:
+                subscribed = await _subscribed(successor)
+                if not subscribed and current in self._links:
                     # The predecessor still brings more than a connection that cannot subscribe.
                     successor.abort()
-                reason = await current.over
-                metrics.REPLACEMENTS.labels(reason.value).inc()
+                    await self._note_end(successor)
+                    continue
+                if subscribed and current is not None:
+                    tasks.create_task(self._retire(current))
+                current = successor
+                await self._note_end(current)
                 if time.monotonic() - current.opened_s >= _STABLE_S:
                     self._backoff.reset()
-                log.warning("shard.replacing_connection", reason=reason.value, symbols=len(self._wanted))
+
+    async def _note_end(self, link: Link) -> None:
+        reason = await link.over
+        metrics.REPLACEMENTS.labels(reason.value).inc()
+        log.warning("shard.replacing_connection", reason=reason.value, symbols=len(self._wanted))
 
     async def _open(self, tasks: asyncio.TaskGroup) -> Link:
         """A new link, being served; tries until there is one."""

@@ -8,9 +8,9 @@ import pytest
 from tests.socket.harness import Proxy, Simulator, running_proxy, start_simulator
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
-    """An exchange with a lively market, shared by a module: a test leaves it without faults."""
+    """An exchange with a lively market, shared by all tests here: each leaves it without faults."""
     running = start_simulator(RATE=2)
     asyncio.run(running.ready())
     yield running

@@ -42,11 +42,14 @@ async def test_messages_stay_below_what_the_exchange_reads_and_within_its_rate()
 
 async def test_a_refused_subscription_replaces_the_connection() -> None:
     before = metric("socket_upstream_replacements_total", reason="control")
-    async with scripted_exchange(refuse) as exchange, running_proxy(exchange.urls) as proxy:
-        async with subscribed(proxy, "btcusdt"):
-            await until(lambda: len(exchange.paths) >= 2)
-            exchange.answer = accept
-            await until(lambda: len(exchange.open) == 1 and exchange.streams(len(exchange.paths) - 1))
+    async with (
+        scripted_exchange(refuse) as exchange,
+        running_proxy(exchange.urls) as proxy,
+        subscribed(proxy, "btcusdt"),
+    ):
+        await until(lambda: len(exchange.paths) >= 2)
+        exchange.answer = accept
+        await until(lambda: len(exchange.open) == 1 and exchange.streams(len(exchange.paths) - 1))
     assert metric("socket_upstream_replacements_total", reason="control") > before
     assert metric("socket_control_messages_total", method="subscribe", outcome="error") > 0
 
