@@ -36,6 +36,7 @@ _CHANNEL_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.enable_http_proxy", 0),  # our services speak to each other: a proxy of the environment leads outside
 ]
 _SERVER_OPTIONS: list[tuple[str, int | str]] = [
     *_CHANNEL_OPTIONS,

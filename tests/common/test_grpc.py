@@ -31,6 +31,13 @@ async def test_a_taken_port_is_named() -> None:
                 pass
 
 
+async def test_a_proxy_of_the_environment_does_not_stand_between_our_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    async with serve_grpc(lambda _: None, [], "127.0.0.1:0") as port, open_channel(f"127.0.0.1:{port}") as channel:
+        await check_channel(channel)
+
+
 async def test_a_frozen_peer_ends_a_stream_that_has_no_deadline() -> None:
     """Without `ping_timeout_ms` this takes a minute; without keep-alive, for ever."""
     port, ops_port = free_port(), free_port()
