@@ -82,11 +82,10 @@ class Hub:
 
         Safe to cancel.
         """
-        for connection in list(self.connections):
-            if not connection.paused or connection.frozen:
-                continue
+        deadline_s = asyncio.get_running_loop().time() + DRAIN_TIMEOUT_S
+        for connection in [c for c in self.connections if c.paused and not c.frozen]:
             try:
-                async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                async with asyncio.timeout_at(deadline_s):
                     await connection.drain()
             except TimeoutError:
                 connection.abort("slow")

@@ -1,6 +1,27 @@
 """Counting against a limit: no I/O, times are handed in."""
 
 from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+MAX_ADDRESSES = 1024
+
+T = TypeVar("T")
+
+
+class ByAddress(Generic[T]):
+    """One counter for each client address; the address first seen is forgotten when there are too many."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._counters: dict[str, T] = {}
+
+    def of(self, address: str) -> T:
+        if address not in self._counters:
+            if len(self._counters) >= MAX_ADDRESSES:
+                del self._counters[next(iter(self._counters))]
+            self._counters[address] = self._make()
+        return self._counters[address]
 
 
 class SlidingWindow:

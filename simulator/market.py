@@ -57,6 +57,7 @@ class Market:
 
     def __init__(self, symbol: Symbol, seed: int, start_ms: int) -> None:
         self.symbol = symbol
+        self.start_ms = start_ms
         self.trade_stream = f"{symbol.name.lower()}@aggTrade"
         self.ticker_stream = f"{symbol.name.lower()}@miniTicker"
         start_minute = start_ms // _MINUTE_MS
@@ -64,7 +65,7 @@ class Market:
         self.bars = Bars(history, start_minute)
         self.price = self._anchor = history.price(start_minute)
         # Ids grow with the start time, so that a restarted exchange never hands out an id a second time.
-        self.next_id = max(start_ms - _FIRST_ID_EPOCH_MS, 0) * _IDS_PER_MS + 1
+        self.first_id = self.next_id = max(start_ms - _FIRST_ID_EPOCH_MS, 0) * _IDS_PER_MS + 1
         self._next_fill_id = 3 * self.next_id
         self._random = random.Random(f"{seed}:{symbol.name}")
         self._unit = max(self._anchor // _UNIT_PARTS // symbol.tick, 1) * symbol.tick

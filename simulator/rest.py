@@ -18,9 +18,10 @@ from simulator import metrics
 from simulator.errors import RequestError
 from simulator.exchange import Exchange
 from simulator.exchange_info import WEIGHT_PER_MINUTE, exchange_info
-from simulator.klines import INTERVALS_MS, klines
-from simulator.limits import MinuteMeter
+from simulator.klines import INTERVALS_MS, klines, second_klines
+from simulator.limits import ByAddress, MinuteMeter
 from simulator.params import optional_int, required, symbol_names
+from simulator.seconds import StoredTrade, traded_seconds
 
 MAX_ROWS = 1000
 DEFAULT_ROWS = 500
@@ -28,25 +29,12 @@ DEFAULT_ROWS = 500
 Endpoint = Callable[[Request], Awaitable[object]]
 
 
-class _StoredTrade(msgspec.Struct):
-    """What `aggTrades` shows of a trade: the stream's event without `e`, `E` and `s`."""
-
-    a: int
-    p: str
-    q: str
-    f: int
-    l: int  # noqa: E741 - Binance's name
-    T: int
-    m: bool
-    M: bool
-
-
 class PublicRest:
     """The market data endpoints of one exchange."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._meters: dict[str, MinuteMeter] = {}
+        self._meters = ByAddress(MinuteMeter)
 
     def routes(self) -> list[Route]:
         return [
@@ -75,7 +63,7 @@ class PublicRest:
 
     def _use(self, request: Request, weight: int) -> int:
         address = request.client.host if request.client else ""
-        return self._meters.setdefault(address, MinuteMeter()).use(weight, time.time())
+        return self._meters.of(address).use(weight, time.time())
 
     def _check_limit(self, used: int) -> None:
         if self._exchange.faults.takes_rest_rejection():
@@ -111,7 +99,7 @@ class PublicRest:
         trades = (
             trade
             for payload in self._exchange.archive.since(market.symbol.name, from_id or 0)
-            if _within(trade := msgspec.json.decode(payload, type=_StoredTrade), start_ms, end_ms)
+            if _within(trade := msgspec.json.decode(payload, type=StoredTrade), start_ms, end_ms)
         )
         return list(islice(trades, limit))
 
@@ -120,14 +108,18 @@ class PublicRest:
         interval = required(request, "interval")
         if interval not in INTERVALS_MS:
             raise RequestError(-1120, "Invalid interval.")
-        start_ms = optional_int(request, "startTime")
-        end_ms = optional_int(request, "endTime")
-        limit = min(optional_int(request, "limit") or DEFAULT_ROWS, MAX_ROWS)
         now_ms = self._exchange.now_ms()
         market.pass_time(now_ms)
-        end_ms = now_ms if end_ms is None else end_ms
+        start_ms, end_ms = optional_int(request, "startTime"), optional_int(request, "endTime")
+        limit = min(optional_int(request, "limit") or DEFAULT_ROWS, MAX_ROWS)
+        span = (start_ms, now_ms if end_ms is None else end_ms, limit)
         # Long spans of the past take a while to compute: not on the loop that feeds the streams.
-        return await asyncio.to_thread(klines, market.bars.snapshot(), interval, start_ms, end_ms, limit)
+        bars = market.bars.snapshot()
+        if interval != "1s":
+            return await asyncio.to_thread(klines, bars, interval, *span)
+        payloads = list(self._exchange.archive.since(market.symbol.name, 0))
+        traded = await asyncio.to_thread(traded_seconds, payloads, market.first_id, market.start_ms)
+        return await asyncio.to_thread(second_klines, bars, traded, *span)
 
 
 class _TooManyRequestsError(RequestError):
@@ -141,7 +133,7 @@ class _TooManyRequestsError(RequestError):
         self.retry_after_s = retry_after_s
 
 
-def _within(trade: _StoredTrade, start_ms: int | None, end_ms: int | None) -> bool:
+def _within(trade: StoredTrade, start_ms: int | None, end_ms: int | None) -> bool:
     return (start_ms or 0) <= trade.T and (end_ms is None or end_ms >= trade.T)
 
 

@@ -22,7 +22,7 @@ from simulator.connection import TOO_MANY_REQUESTS, StreamConnection
 from simulator.exchange import Exchange
 from simulator.faults import Refusal
 from simulator.frames import text_frame
-from simulator.limits import SlidingWindow
+from simulator.limits import ByAddress, SlidingWindow
 from simulator.requests import Session, answer
 from simulator.settings import SimulatorSettings
 
@@ -40,7 +40,7 @@ class StreamServer:
     def __init__(self, exchange: Exchange, settings: SimulatorSettings) -> None:
         self._exchange = exchange
         self._settings = settings
-        self._attempts: dict[str, SlidingWindow] = {}
+        self._attempts = ByAddress(lambda: SlidingWindow(settings.connect_limit, CONNECT_SPAN_S))
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Decide over a handshake: None accepts it, with the session that the path asks for."""
@@ -53,10 +53,7 @@ class StreamServer:
         if self._exchange.faults.refuses(Refusal.HTTP, now_s):
             metrics.CONNECTIONS_REFUSED.labels("unavailable").inc()
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable.\n")
-        attempts = self._attempts.setdefault(
-            connection.address, SlidingWindow(self._settings.connect_limit, CONNECT_SPAN_S)
-        )
-        if not attempts.admit(now_s):
+        if not self._attempts.of(connection.address).admit(now_s):
             metrics.CONNECTIONS_REFUSED.labels("too_many_attempts").inc()
             return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "Too many connection attempts.\n")
         session = session_for(request.path)

@@ -3,9 +3,11 @@ from hypothesis import strategies as st
 
 from simulator.bars import Bars
 from simulator.decimals import scaled
+from simulator.frames import agg_trade
 from simulator.history import Bar, History
-from simulator.klines import MINUTES, Row, klines, merge, seconds_of
+from simulator.klines import MINUTES, Row, klines, merge, second_klines
 from simulator.market import Market
+from simulator.seconds import TradedSeconds, seconds_of, traded_seconds
 from simulator.symbols import catalogue
 from tests.simulator.running import START_MS
 
@@ -81,5 +83,21 @@ def test_candles_of_live_minutes_show_what_was_traded() -> None:
 
 def test_seconds_are_cut_to_the_span_asked_for() -> None:
     start_ms = START_MS // MINUTE_MS * MINUTE_MS - 30_000
-    rows = klines(series(), "1s", start_ms, START_MS, 40)
+    rows = second_klines(series(), TradedSeconds({}, START_MS), start_ms, START_MS, 40)
     assert [row[0] for row in rows] == [start_ms + 1_000 * number for number in range(40)]
+
+
+def test_seconds_are_those_of_the_trades_while_they_are_kept() -> None:
+    market = Market(BTCUSDT, 1, START_MS)
+    trades = [
+        market.trade_at(scaled(price), scaled("1"), START_MS + at) for at, price in ((0, "7"), (10, "9"), (2_500, "8"))
+    ]
+    payloads = [agg_trade(trade) for trade in trades]
+    kept = traded_seconds(payloads, market.first_id, market.start_ms)
+    rows = second_klines(market.bars, kept, START_MS, START_MS + 2_999, 10)
+    assert [row[1:6] for row in rows] == [
+        ["7.00000000", "9.00000000", "7.00000000", "9.00000000", "2.00000000"],
+        ["9.00000000", "9.00000000", "9.00000000", "9.00000000", "0.00000000"],
+        ["8.00000000", "8.00000000", "8.00000000", "8.00000000", "1.00000000"],
+    ]
+    assert traded_seconds(payloads[1:], market.first_id, market.start_ms).complete_from_ms == START_MS + 1_000

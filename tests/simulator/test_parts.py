@@ -13,7 +13,7 @@ from simulator.archive import Archive
 from simulator.frames import text_frame
 from simulator.generation import Arrivals
 from simulator.journal import Journal, Record
-from simulator.limits import MinuteMeter, SlidingWindow
+from simulator.limits import MAX_ADDRESSES, ByAddress, MinuteMeter, SlidingWindow
 from simulator.symbols import catalogue
 
 
@@ -30,6 +30,15 @@ def test_a_window_without_a_limit_admits_everything() -> None:
 def test_weight_is_counted_by_the_clock_minute() -> None:
     meter = MinuteMeter()
     assert [meter.use(20, at) for at in (59.0, 59.9, 60.0)] == [20, 40, 20]
+
+
+def test_counters_are_kept_for_a_bounded_number_of_addresses() -> None:
+    counters = ByAddress(MinuteMeter)
+    first = counters.of("first")
+    assert counters.of("first") is first
+    for number in range(MAX_ADDRESSES):
+        counters.of(str(number))
+    assert counters.of("first") is not first
 
 
 def test_the_archive_finds_trades_by_id_and_forgets_the_oldest_of_all() -> None:

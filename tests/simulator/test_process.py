@@ -1,5 +1,6 @@
 """`python -m simulator` as people start it: ready, journalling to disk, gone on SIGTERM, clear about a taken port."""
 
+import asyncio
 import json
 import signal
 from pathlib import Path
@@ -24,12 +25,12 @@ async def test_a_process_serves_journals_and_drains(tmp_path: Path) -> None:
     try:
         await until_ready(process, int(env["OPS_PORT"]))
         url = f"ws://127.0.0.1:{env['STREAM_PORT']}/ws/btcusdt@aggTrade"
-        async with connect(url, proxy=None) as client:
+        async with connect(url, proxy=None, max_queue=None) as client:
             events = [json.loads(await client.recv()) for _ in range(5)]
             async with httpx.AsyncClient(trust_env=False) as http:
                 metrics = (await http.get(f"http://127.0.0.1:{env['OPS_PORT']}/metrics")).text
             assert "simulator_connections 1.0" in metrics
-            assert process.stop(signal.SIGTERM) == 0
+            assert await asyncio.to_thread(process.stop, signal.SIGTERM) == 0
             await client.wait_closed()
             assert client.close_code == 1001
     finally:

@@ -83,6 +83,15 @@ async def test_klines_show_the_trades_that_were_streamed() -> None:
         assert rows[0][8] >= 1
 
 
+async def test_second_klines_show_the_trades_that_were_streamed() -> None:
+    async with running() as simulator:
+        told = await simulator.control("trade", **TRADE)
+        second_ms = told["time"] // 1_000 * 1_000
+        params = {"symbol": "BTCUSDT", "interval": "1s", "startTime": second_ms, "limit": 1}
+        [row] = (await simulator.http.get("/api/v3/klines", params=params)).json()
+    assert (row[0], row[4], row[5], row[8]) == (second_ms, "68000.50000000", "0.25000000", 1)
+
+
 async def test_wrong_parameters_get_binances_errors() -> None:
     async with running() as simulator:
         for path, code in [
