@@ -55,8 +55,7 @@ class Console:
     def line(self, name: str, text: str, style: str = "") -> None:
         """One line of `name`, as it is: nothing in it is taken for markup."""
         self._file(name).emit(logging.makeLogRecord({"msg": text}))
-        prefix = Text(f"{name:<{self.width}} │ ", style=self._colours.get(name, ""))
-        self.print(prefix + Text(text, style=style))
+        self.print(Text.assemble((f"{name:<{self.width}} │ ", self._colours.get(name, "")), (text, style)))
 
     def print(self, renderable: object = "") -> None:
         """To the terminal alone."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console as RichConsole
 
 from deploy.local import console as module
 from deploy.local.console import Console
@@ -28,6 +29,14 @@ def test_lines_are_prefixed_and_aligned(console: Console, stream: io.StringIO) -
     console.line("authorization", "ready")
 
     assert stream.getvalue() == "redis         │ ready\nauthorization │ ready\n"
+
+
+def test_only_the_prefix_is_coloured_and_only_on_a_terminal(console: Console, stream: io.StringIO) -> None:
+    console.rich = RichConsole(file=stream, force_terminal=True, color_system="standard")
+    console.introduce("redis")
+    console.line("redis", "ready")
+
+    assert stream.getvalue() == "\x1b[36mredis         │ \x1b[0mready\n"
 
 
 def test_long_names_widen_the_prefix(console: Console, stream: io.StringIO) -> None:
