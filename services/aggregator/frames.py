@@ -6,7 +6,7 @@ Field names: https://developers.binance.com/docs/binance-spot-api-docs/web-socke
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -18,7 +18,9 @@ MAX_AHEAD_MS = 60_000
 """An event this far ahead of our clock is refused: it would shadow every true price until then."""
 
 # 20 digits before the point and 18 after it hold every quoted price; no sign, no exponent, no leading zero.
-_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,18})?")
+_PLAIN = r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,18})?"
+_DECIMAL = re.compile(_PLAIN)
+_FIVE_DECIMALS = re.compile(" ".join([_PLAIN] * 5))
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 EventMs = Annotated[int, Meta(ge=1, le=2**53 - 1)]
@@ -130,11 +132,10 @@ def _problem(symbol: str, price: str, event_ms: int, horizon_ms: int) -> str | N
 
 
 def _figures_problem(ticker: MiniTicker) -> str | None:
-    figures = (ticker.open, ticker.high, ticker.low, ticker.base_volume, ticker.quote_volume)
-    return None if all(map(_is_plain, figures)) else "malformed"
+    figures = f"{ticker.open} {ticker.high} {ticker.low} {ticker.base_volume} {ticker.quote_volume}"
+    return None if _FIVE_DECIMALS.fullmatch(figures) else "malformed"
 
 
-_is_plain: Callable[[str], object] = _DECIMAL.fullmatch
 _trade_decoder = msgspec.json.Decoder(AggTrade)
 _ticker_decoder = msgspec.json.Decoder(MiniTicker)
 _tickers_decoder = msgspec.json.Decoder(list[MiniTicker])

@@ -52,7 +52,7 @@ class Intake:
 
     def trades(self, source: str, frames: Sequence[bytes]) -> None:
         """aggTrade frames of a stream of `source`."""
-        metrics.FRAMES.labels("agg_trades").inc(len(frames))
+        metrics.TRADE_FRAMES.inc(len(frames))
         if source != self._book.source:
             _count_refused("agg_trades", {"source": len(frames)})
             return
@@ -63,7 +63,7 @@ class Intake:
 
     def mini_tickers(self, source: str, frames: Sequence[bytes]) -> None:
         """miniTicker frames of a stream of `source`."""
-        metrics.FRAMES.labels("mini_tickers").inc(len(frames))
+        metrics.TICKER_FRAMES.inc(len(frames))
         if source != self._book.source:
             _count_refused("mini_tickers", {"source": len(frames)})
             return

@@ -5,6 +5,8 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 FRAMES: Final = Counter("aggregator_frames", "Raw frames received from socket.", ["stream"])
+TRADE_FRAMES: Final = FRAMES.labels("agg_trades")
+TICKER_FRAMES: Final = FRAMES.labels("mini_tickers")
 TRADES: Final = Counter("aggregator_trades", "Aggregate trades accepted.")
 MINI_TICKERS: Final = Counter("aggregator_mini_tickers", "Mini-tickers accepted.")
 REFUSED: Final = Counter(

@@ -23,6 +23,9 @@ TICK_S = 1.0
 PHASE_S = 0.2
 """How long after a full second we tick: by then its last events have usually arrived."""
 
+BATCH_QUOTES = 5_000
+"""More than a market's symbols, so that a tick is one batch; a larger one must not fail as a whole, again and again."""
+
 
 class Publisher:
     """`run` ticks until `stop`, and then once more. `on_lost_data` is called before the cache is written anew."""
@@ -54,19 +57,21 @@ class Publisher:
             return
         try:
             await self._keep_cache_whole(source)
-            quotes = due() if source == self._book.source else []
-            await self._store.publish(
-                {quote.symbol: second_stat(quote, source) for quote in quotes},
-                {quote.symbol: last_price(quote, source) for quote in quotes},
-            )
+            await self._tell(source, due() if source == self._book.source else [])
         except StoreDownError as error:
             self._skip(error)
-            return
-        self._book.confirm(source, quotes)
-        metrics.PUBLISHES.inc(len(quotes))
-        if not self._reached:
-            self._reached = True
-            log.info("redis.reached_again")
+        else:
+            self._reach()
+
+    async def _tell(self, source: str, quotes: list[Quote]) -> None:
+        for first in range(0, len(quotes), BATCH_QUOTES):
+            batch = quotes[first : first + BATCH_QUOTES]
+            await self._store.publish(
+                {quote.symbol: second_stat(quote, source) for quote in batch},
+                {quote.symbol: last_price(quote, source) for quote in batch},
+            )
+            self._book.confirm(source, batch)
+            metrics.PUBLISHES.inc(len(batch))
 
     async def _keep_cache_whole(self, source: str) -> None:
         """After another source, another run of Redis or a lost cache: make Redis hold exactly what it should."""
@@ -74,7 +79,8 @@ class Publisher:
         if found == self._cache and found.source == source:
             return
         if self._cache is None and found.source == source:
-            self._book.restore(read_last_prices(await self._store.last_prices(), source))
+            values = await self._store.last_prices()
+            self._book.restore(read_last_prices(values, source, wall_clock_ms()))
         else:
             await self._on_lost_data()
             write = self._store.refill if found.source == source else self._store.replace
@@ -91,6 +97,11 @@ class Publisher:
         if self._reached:
             self._reached = False
             log.warning("redis.lost", cause=type(error.__cause__).__name__)
+
+    def _reach(self) -> None:
+        if not self._reached:
+            self._reached = True
+            log.info("redis.reached_again")
 
     def _observe(self, took_s: float) -> None:
         metrics.TICK_SECONDS.observe(took_s)

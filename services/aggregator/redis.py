@@ -45,10 +45,10 @@ class MarketStore:
             info, source = await batch.execute()
         return CacheState(str(info["run_id"]), source.decode(errors="replace") if source else None)
 
-    async def last_prices(self) -> dict[bytes, bytes]:
-        """The price cache by symbol, undecoded."""
+    async def last_prices(self) -> list[bytes]:
+        """The values of the price cache."""
         async with _reaching("last_prices", WHOLE_CACHE_DEADLINE_S):
-            return cast("dict[bytes, bytes]", await self._client.hgetall(LAST_PRICES))
+            return cast("list[bytes]", await self._client.hvals(LAST_PRICES))
 
     async def refill(self, source: str, last_prices: Mapping[str, bytes]) -> None:
         """Write the whole cache; symbols that are not in `last_prices` keep their values."""
@@ -59,9 +59,10 @@ class MarketStore:
         await self._write_cache("replace", source, last_prices, (LAST_PRICES,))
 
     async def publish(self, messages: Mapping[str, bytes], last_prices: Mapping[str, bytes]) -> None:
-        """One tick in one batch: the cache first, so that whoever hears a message finds it there."""
-        if not messages:
-            return
+        """A tick in one pipelined batch: the cache first, so that whoever hears a message finds it there.
+
+        Neither mapping may be empty.
+        """
         async with _reaching("publish", DEADLINE_S), self._client.pipeline(transaction=False) as batch:
             batch.hset(LAST_PRICES, items=_fields(last_prices))
             for channel, message in messages.items():

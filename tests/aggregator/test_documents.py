@@ -48,7 +48,7 @@ def test_any_symbol_makes_valid_json() -> None:
 
 def test_the_cache_reads_back_what_was_written() -> None:
     quote = Quote("btcusdt", Tick(5, 7, "1.50"), DAY)
-    (read,) = read_last_prices({b"btcusdt": last_price(quote, "binance")}, "binance")
+    (read,) = read_last_prices([last_price(quote, "binance")], "binance", 5)
     assert read.tick == Tick(5, -1, "1.5")
     assert read.day is not None
     assert last_price(read, "binance") == last_price(quote, "binance")
@@ -64,7 +64,8 @@ def test_what_is_not_ours_in_the_cache_is_left_out() -> None:
         b'{"s":"btcusdt","p":"1","t":5,"src":"binance"}',
         b'{"s":"BTCUSDT","p":1,"t":5,"src":"binance"}',
         b'{"s":"btcusdt","p":1,"t":5,"src":"simulator"}',
+        b'{"s":"btcusdt","p":1,"t":60006,"src":"binance"}',
     ]
-    assert read_last_prices({str(number).encode(): value for number, value in enumerate(values)}, "binance") == []
-    without_source = read_last_prices({b"btcusdt": b'{"s":"btcusdt","p":1,"t":5}'}, "binance")
+    assert read_last_prices(values, "binance", now_ms=5) == []
+    without_source = read_last_prices([b'{"s":"btcusdt","p":1,"t":5}'], "binance", now_ms=5)
     assert [quote.symbol for quote in without_source] == ["btcusdt"], "the original's SecondStat"

@@ -55,19 +55,26 @@ async def test_after_a_redis_restart_the_cache_is_whole_again(peer: SocketPeer, 
         assert await aggregator.redis.smembers("market:follows") == {b"1:btcusdt"}
 
 
-async def test_a_redis_restart_between_two_ticks_is_noticed(peer: SocketPeer, own_redis: RunningRedis) -> None:
-    """No call fails then: the client connects again in silence."""
+@pytest.mark.parametrize("loss", ["emptied", "restarted without the last writes"])
+async def test_a_cache_that_lost_prices_is_made_whole(peer: SocketPeer, own_redis: RunningRedis, loss: str) -> None:
+    """No call needs to fail for it: the client connects again in silence."""
     async with running(peer, own_redis.url) as aggregator:
         await aggregator.until_streaming()
         async with Subscriber(aggregator.redis) as subscriber:
-            peer.emit_tickers(ticker_frame(ticker("btcusdt", "1")))
-            await subscriber.until_heard(1)
-        await aggregator.redis.flushall()
+            peer.emit_tickers(ticker_frame(ticker("btcusdt", "1"), ticker("ethusdt", "2")))
+            await subscriber.until_heard(2)
+        if loss == "emptied":
+            await aggregator.redis.flushall()
+        else:
+            await aggregator.redis.hdel("market:last", "btcusdt")
+            own_redis.process.stop()
+            own_redis.process.start()
+            await redis_server.wait_until_ready(own_redis.server)
 
         async def whole() -> bool:
-            return await cached_prices(aggregator.redis) == {b"btcusdt": 1}
+            return await cached_prices(aggregator.redis) == {b"btcusdt": 1, b"ethusdt": 2}
 
-        await until(whole, what="the cache is written after it was lost")
+        await until(whole, what="the cache is written again")
 
 
 async def test_a_frozen_redis_skips_ticks_and_keeps_the_newest(peer: SocketPeer, own_redis: RunningRedis) -> None:
