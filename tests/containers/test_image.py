@@ -59,7 +59,8 @@ def test_the_entry_point_passes_its_arguments_on(image: NativeImage, service: st
     assert os.access(start, os.X_OK)
 
 
-def test_without_settings_it_ends_with_a_sentence(image: NativeImage, service: str) -> None:
+def test_a_wrong_setting_ends_it_with_a_sentence(native_build: NativeBuild) -> None:
+    image = native_build.image("simulator")
     done = image.run(image.entrypoint, {"OPS_PORT": "none"})
     assert done.returncode == 2
     assert re.search("^setting OPS_PORT: ", done.stderr, re.MULTILINE)
