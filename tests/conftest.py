@@ -11,11 +11,16 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from deploy.local import postgres, redis
 from deploy.local.account import as_account
 from tests.processes import Process, free_port
+
+# No property may depend on how busy the machine is.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @dataclass(frozen=True, slots=True)
