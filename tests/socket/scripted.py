@@ -43,7 +43,7 @@ class ScriptedExchange:
     answer: Answer = accept
     paths: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
-    open: set[ServerConnection] = field(default_factory=set)
+    open: dict[int, ServerConnection] = field(default_factory=dict)
 
     @property
     def urls(self) -> dict[str, str]:
@@ -63,17 +63,17 @@ class ScriptedExchange:
 
     async def send(self, text: str) -> None:
         """Send a frame on every connection."""
-        for connection in list(self.open):
+        for connection in list(self.open.values()):
             await connection.send(text)
 
     async def drop(self) -> None:
-        for connection in list(self.open):
+        for connection in list(self.open.values()):
             connection.transport.abort()
 
     async def _handle(self, connection: ServerConnection) -> None:
         number = len(self.paths)
         self.paths.append(connection.request.path if connection.request else "")
-        self.open.add(connection)
+        self.open[number] = connection
         ticking = asyncio.ensure_future(self._tick(connection))
         try:
             async for text in connection:
@@ -83,7 +83,7 @@ class ScriptedExchange:
                 if (answer := self.answer(message)) is not None:
                     await connection.send(answer)
         finally:
-            self.open.discard(connection)
+            del self.open[number]
             ticking.cancel()
 
     async def _tick(self, connection: ServerConnection) -> None:

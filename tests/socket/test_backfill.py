@@ -1,6 +1,6 @@
 """Asking the exchange's REST interface for what is missing, and knowing when not to ask."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -35,16 +35,25 @@ async def gap_of(simulator: Simulator, count: int) -> TradeSequence:
     return sequence
 
 
+def never(_: str) -> bool:
+    return False
+
+
+def always(_: str) -> bool:
+    return True
+
+
 async def fill(
     rest: RestClient,
     sequence: TradeSequence,
-    *,
     deadline_s: float = 10.0,
     max_ids: int = 10_000,
-    congested: bool = False,
+    congested: Callable[[str], bool] = never,
 ) -> bool:
-    backfill = Backfill(Binance(), rest, deadline_s, max_ids)
-    return await backfill.fill("btcusdt", sequence, sequence.accept, lambda _: congested)
+    def accept(trade: TradeFrame) -> None:
+        sequence.accept(trade)
+
+    return await Backfill(Binance(), rest, deadline_s, max_ids).fill("btcusdt", sequence, accept, congested)
 
 
 async def test_a_gap_is_filled_page_by_page(simulator: Simulator, rest: RestClient) -> None:
@@ -61,7 +70,7 @@ async def test_a_gap_above_the_limit_is_not_asked_for(simulator: Simulator, rest
 
 async def test_nothing_is_asked_for_while_subscribers_are_busy(simulator: Simulator, rest: RestClient) -> None:
     sequence, before = await gap_of(simulator, 20), requests()
-    assert not await fill(rest, sequence, deadline_s=0.5, congested=True)
+    assert not await fill(rest, sequence, deadline_s=0.5, congested=always)
     assert requests() == before
     assert await fill(rest, sequence)
 

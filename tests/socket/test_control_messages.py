@@ -54,6 +54,22 @@ async def test_a_refused_subscription_replaces_the_connection() -> None:
     assert metric("socket_control_messages_total", method="subscribe", outcome="error") > 0
 
 
+async def test_a_connection_is_kept_until_its_successor_has_subscribed() -> None:
+    async with (
+        scripted_exchange() as exchange,
+        running_proxy(exchange.urls, ack_timeout_s=0.3, overlap_s=0) as proxy,
+        subscribed(proxy, "btcusdt"),
+    ):
+        await until(lambda: exchange.streams(0))
+        exchange.answer = ignore
+        await exchange.send('{"e":"serverShutdown","E":1}')
+        await until(lambda: len(exchange.paths) >= 4)
+        assert 0 in exchange.open
+        exchange.answer = accept
+        await until(lambda: exchange.open and 0 not in exchange.open)
+        assert exchange.streams(max(exchange.open)) == ["btcusdt@aggTrade"]
+
+
 async def test_tickers_flow_although_no_subscription_is_ever_acknowledged() -> None:
     async with scripted_exchange(ignore) as exchange, running_proxy(exchange.urls, ack_timeout_s=0.3) as proxy:
         async with subscribed(proxy, "btcusdt"):
