@@ -49,16 +49,13 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
         decode(body)
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "", '{"symbol":"btcusdt","quantity":NaN}', "[" * 10_000, '{"symbol":"btcusdt",}']
-)
+@pytest.mark.parametrize("text", ["{", '{"symbol":"btcusdt","quantity":NaN}', "[" * 10_000, '{"symbol":"btcusdt",}'])
 async def test_malformed_json(user: User, text: str) -> None:
-    answer = await user.send("POST", COIN, text)
-    assert_error(answer, 422 if text == "" else 400, "invalid_request" if text == "" else "invalid_json")
+    assert_error(await user.send("POST", COIN, text), 400, "invalid_json")
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "null", '"x"', "1", '{"quantity":1}', '{"symbol":1,"quantity":1}', '{"symbol":"x"}']
+    "text", ["", "[]", "null", '"x"', "1", '{"quantity":1}', '{"symbol":1,"quantity":1}', '{"symbol":"x"}']
 )
 async def test_json_of_the_wrong_shape(user: User, text: str) -> None:
     assert_error(await user.send("POST", COIN, text), 422, "invalid_request")

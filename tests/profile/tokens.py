@@ -8,7 +8,9 @@ import jwt
 from tests.profile.conftest import KEY
 
 
-def mint(user_id: object = 1, *, key: str = KEY, algorithm: str = "HS256", kid: str = "test", **claims: Any) -> str:
+def mint(
+    user_id: object = 1, *, key: str = KEY, algorithm: str = "HS256", kid: str | None = "test", **claims: Any
+) -> str:
     """A token as authorization makes them, unless told otherwise. A claim of None is left out."""
     now_s = int(time.time())
     full = {
@@ -21,4 +23,5 @@ def mint(user_id: object = 1, *, key: str = KEY, algorithm: str = "HS256", kid: 
         "aud": "crypto-service",
     } | claims
     present = {name: value for name, value in full.items() if value is not None}
-    return jwt.encode(present, key if algorithm != "none" else "", algorithm=algorithm, headers={"kid": kid})
+    headers = {} if kid is None else {"kid": kid}
+    return jwt.encode(present, key if algorithm != "none" else "", algorithm=algorithm, headers=headers)
