@@ -1,6 +1,7 @@
 """Who follows what: leases, permanent follows, and their bounds."""
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -61,6 +62,7 @@ class FollowersAgainstModel(RuleBasedStateMachine):
 
 
 TestFollowersAgainstModel = FollowersAgainstModel.TestCase
+TestFollowersAgainstModel.settings = settings(max_examples=30, stateful_step_count=30)
 
 
 def test_a_lease_ends_at_its_time_and_not_before() -> None:

@@ -77,6 +77,26 @@ async def test_a_cache_that_lost_prices_is_made_whole(peer: SocketPeer, own_redi
         await until(whole, what="the cache is written again")
 
 
+async def test_redis_may_be_absent_at_the_start(peer: SocketPeer, own_redis: RunningRedis) -> None:
+    async with Redis.from_url(own_redis.url, protocol=2) as redis:
+        await redis.sadd("market:follows", "5:btcusdt")
+    own_redis.process.stop()
+    async with running(peer, own_redis.url) as aggregator:
+        await aggregator.until_ready_to_follow()
+        await aggregator.until_streaming()
+        peer.emit_tickers(ticker_frame(ticker("ethusdt", "2")))
+        refused = await aggregator.http.get("/coin", params={"symbol": "ethusdt", "id": "1"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+        assert peer.interest == frozenset(), "what is not stored is not followed"
+        own_redis.process.start()
+        await until(lambda: peer.interest == {"btcusdt"}, what="the stored follow is read")
+
+        async def told() -> bool:
+            return await cached_prices(aggregator.redis) == {b"ethusdt": 2}
+
+        await until(told)
+
+
 async def test_a_frozen_redis_skips_ticks_and_keeps_the_newest(peer: SocketPeer, own_redis: RunningRedis) -> None:
     async with running(peer, own_redis.url) as aggregator:
         await aggregator.until_streaming()

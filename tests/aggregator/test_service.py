@@ -46,6 +46,15 @@ async def test_the_newest_of_reordered_and_repeated_trades_is_told_once(aggregat
     ]
 
 
+async def test_a_tick_larger_than_a_batch_is_told_whole(aggregator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.aggregator.publisher.BATCH_QUOTES", 2)
+    names = [f"sym{number}usdt" for number in range(5)]
+    async with Subscriber(aggregator.redis) as subscriber:
+        aggregator.peer.emit_tickers(ticker_frame(*(ticker(name, "1") for name in names)))
+        heard = await subscriber.until_heard(5)
+    assert sorted(channel for channel, _ in heard) == names
+
+
 async def test_bad_entries_are_counted_and_cost_only_themselves(aggregator: Running) -> None:
     before = metric("aggregator_refused_total", stream="mini_tickers", reason="malformed")
     async with Subscriber(aggregator.redis) as subscriber:
