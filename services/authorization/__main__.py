@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from services.authorization.app import app
-from services.authorization.settings import AuthorizationSettings
+from services.authorization.settings import AuthorizationSettings, DatabaseSettings
 from services.common.database import upgrade
 from services.common.lifecycle import run
 from services.common.settings import load_settings
@@ -14,13 +14,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def main() -> None:
-    settings = load_settings(AuthorizationSettings)
     if sys.argv[1:] == ["migrate"]:
-        asyncio.run(upgrade(settings.database_url, MIGRATIONS))
+        asyncio.run(upgrade(load_settings(DatabaseSettings).database_url, MIGRATIONS))
     elif sys.argv[1:]:
         sys.exit("usage: python -m services.authorization [migrate]")
     else:
-        run("authorization", settings, app)
+        run("authorization", load_settings(AuthorizationSettings), app)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, exists, func, insert, select, true
+from sqlalchemy import and_, delete, exists, false, func, insert, select, true
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,8 +50,13 @@ async def find_credentials(
     connection: AsyncConnection, key: str, address: str | None, policy: SessionPolicy
 ) -> Credentials | None:
     """The credentials of the account with this name key."""
-    familiar = exists().where(
-        sessions.c.user_id == accounts.c.id, sessions.c.client_address == address, is_active(policy)
+    # An address that is not told is nobody's: compared as NULL it would match every session without one.
+    familiar = (
+        false()
+        if address is None
+        else exists().where(
+            sessions.c.user_id == accounts.c.id, sessions.c.client_address == address, is_active(policy)
+        )
     )
     statement = select(accounts.c.id, accounts.c.password_hash, familiar).where(accounts.c.name_key == key)
     row = (await connection.execute(statement)).one_or_none()

@@ -15,6 +15,10 @@ _OUR_OWN_MISTAKES = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
 _NO_ANSWER = (exc.DBAPIError, exc.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
+_UNDEFINED_TABLE = "42P01"
+"""PostgreSQL's SQLSTATE, Appendix A. The migrations have not run yet: the same as a database that is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """The service's database."""
@@ -30,7 +34,9 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 yield connection
-        except _OUR_OWN_MISTAKES:
+        except _OUR_OWN_MISTAKES as error:
+            if _lacks_tables(error):
+                raise UnavailableError from error
             raise
         except _NO_ANSWER as error:
             raise UnavailableError from error
@@ -39,3 +45,7 @@ class Database:
         """A readiness check: raises unless the database answers and has our tables."""
         async with self.engine.connect() as connection:
             await connection.execute(select(accounts.c.id).limit(1))
+
+
+def _lacks_tables(error: exc.DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE

@@ -18,11 +18,16 @@ Limit = Annotated[str, AfterValidator(_check_limit)]
 """A rate in the notation of the `limits` library: "10/minute", "100 per 2 hours"."""
 
 
-class AuthorizationSettings(ServiceSettings):
-    """See `ServiceSettings`. What is secret has no default and no place in a repr."""
+class DatabaseSettings(ServiceSettings):
+    """What a migration needs."""
+
+    database_url: str = Field(repr=False)
+
+
+class AuthorizationSettings(DatabaseSettings):
+    """What serving needs. What is secret has no default and no place in a repr."""
 
     grpc_address: str = "127.0.0.1:50051"
-    database_url: str = Field(repr=False)
     redis_url: str = Field(repr=False)
 
     jwt_keys: dict[str, str] = Field(repr=False)

@@ -1,6 +1,7 @@
 """The authorization service on a real port, over real PostgreSQL and Redis; in this process."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from deploy.local import postgres
 from services.authorization.__main__ import MIGRATIONS
 from services.authorization.app import app
 from services.authorization.settings import AuthorizationSettings
@@ -16,6 +18,7 @@ from services.common.database import upgrade
 from services.common.grpc import open_channel
 from services.common.lifecycle import Lifecycle
 from tests.authorization.client import AuthClient
+from tests.conftest import RunningPostgres
 from tests.processes import free_port
 
 KEY = "k" * 32
@@ -41,11 +44,25 @@ class Running:
 Start = Callable[..., Awaitable[Running]]
 
 
+@pytest.fixture(scope="session")
+def shared_url(postgres_server: RunningPostgres) -> str:
+    """A database with the service's tables for all these tests: one is made in the time of ten emptied."""
+
+    async def make() -> str:
+        url = await postgres.ensure_database(postgres_server.server, "test_authorization", secrets.token_hex(8))
+        await upgrade(url, MIGRATIONS)
+        return url
+
+    return asyncio.run(make())
+
+
 @pytest.fixture
-async def migrated_url(database_url: str) -> str:
-    """A database of this test's own with the service's tables."""
-    await upgrade(database_url, MIGRATIONS)
-    return database_url
+async def migrated_url(shared_url: str) -> str:
+    """A database with the service's tables, empty."""
+    connection = await asyncpg.connect(shared_url)
+    await connection.execute("TRUNCATE accounts, sessions, refresh_tokens, revocations")
+    await connection.close()
+    return shared_url
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from grpc import StatusCode
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from deploy.local import postgres, redis
 from proto.auth_pb2 import TokenResponse
@@ -154,14 +155,17 @@ async def test_what_redis_did_not_hear_or_lost_the_sweep_tells(own_redis: Runnin
     assert [message["type"] for message in messages if message] == ["subscribe", "message", "message"]
 
 
-async def test_details_of_a_fault_stay_in_the_log(
-    start: Start, database: asyncpg.Connection, caplog: pytest.LogCaptureFixture
-) -> None:
-    auth = (await start()).client
-    await auth.register("myuser")
-    access = (await auth.login("myuser")).access
-    await database.execute("ALTER TABLE accounts RENAME COLUMN name TO secret_name")
-    refused = await failure(auth.verify(access))
+async def test_details_of_a_fault_stay_in_the_log(database_url: str, start: Start) -> None:
+    await upgrade(database_url, MIGRATIONS)
+    auth = (await start(database_url=database_url)).client
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("ALTER TABLE accounts RENAME COLUMN password_hash TO something_else")
+    await connection.close()
+    with capture_logs() as logged:
+        refused = await failure(auth.register("myuser"))
+    assert [(entry["event"], entry["method"], entry["exc_info"]) for entry in logged] == [
+        ("rpc.failed", "Register", True)
+    ]
     assert (refused.status, refused.slug, refused.sentence) == (
         StatusCode.INTERNAL,
         "internal",

@@ -6,20 +6,21 @@ import sys
 import asyncpg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from grpc import StatusCode
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from services.authorization.__main__ import MIGRATIONS
 from services.authorization.schema import metadata
 from services.authorization.sweeps import PURGE_BATCH
+from services.common.database import upgrade
 from tests.authorization.client import AuthClient, failure
-from tests.authorization.conftest import KEY, Start
+from tests.authorization.conftest import Start
 from tests.processes import Process, until
 
 
 def migrate(database_url: str) -> Process:
-    env = {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1", "JWT_ACTIVE_KID": "new"}
-    keys = {"JWT_KEYS": f'{{"new":"{KEY}"}}'}
-    return Process([sys.executable, "-m", "services.authorization", "migrate"], {**env, **keys})
+    return Process([sys.executable, "-m", "services.authorization", "migrate"], {"DATABASE_URL": database_url})
 
 
 async def test_two_migrations_at_once_both_succeed(database_url: str) -> None:
@@ -39,11 +40,12 @@ async def test_the_migrations_make_what_the_service_expects(migrated_url: str) -
     await engine.dispose()
 
 
-async def test_without_its_tables_the_service_is_not_ready(start: Start, database: asyncpg.Connection) -> None:
-    running = await start()
-    assert await running.life.health.problems() == {}
-    await database.execute("DROP TABLE accounts CASCADE")
+async def test_without_its_tables_the_service_is_not_ready(database_url: str, start: Start) -> None:
+    running = await start(database_url=database_url)
     assert set(await running.life.health.problems()) == {"database"}
+    assert (await failure(running.client.login("myuser"))).status is StatusCode.UNAVAILABLE
+    await upgrade(database_url, MIGRATIONS)
+    assert await running.life.health.problems() == {}
 
 
 async def test_purges_what_nobody_used_for_the_idle_time_and_nothing_else(
