@@ -1,5 +1,6 @@
 """Client of the aggregator: HTTP in, plain values or `ApiError` out, each request within its deadline."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -41,17 +42,18 @@ class LeasesUnsupportedError(Exception):
     """The peer has no `PUT /followers/{id}`: it is the Go original."""
 
 
-def open_client(base_url: str, timeout_s: float) -> httpx.AsyncClient:
-    """A client with a bounded pool; waiting for a connection of it counts towards the deadline too."""
+def open_client(base_url: str) -> httpx.AsyncClient:
+    """A client with a bounded pool. Deadlines are `Aggregator`'s: httpx's own begin anew with every byte."""
     limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-    return httpx.AsyncClient(base_url=base_url, timeout=timeout_s, limits=limits, trust_env=False)
+    return httpx.AsyncClient(base_url=base_url, timeout=None, limits=limits, trust_env=False)  # noqa: S113
 
 
 class Aggregator:
     """Requests in the name of one follower: this replica. All raise UnavailableError when no usable answer comes."""
 
-    def __init__(self, http: httpx.AsyncClient, follower_id: int) -> None:
+    def __init__(self, http: httpx.AsyncClient, follower_id: int, timeout_s: float) -> None:
         self._http = http
+        self._timeout_s = timeout_s
         self.follower_id = follower_id
 
     async def follow(self, symbol: str) -> Followed:
@@ -82,8 +84,9 @@ class Aggregator:
     async def _request(self, method: str, path: str, **options: object) -> httpx.Response:
         request = f"{method} {path.split('/')[1]}"
         try:
-            answer = await self._http.request(method, path, **options)  # type: ignore[arg-type]
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._http.request(method, path, **options)  # type: ignore[arg-type]
+        except (httpx.HTTPError, TimeoutError) as error:
             metrics.AGGREGATOR_CALLS.labels(request, "failed").inc()
             raise _unavailable(type(error).__name__) from error
         metrics.AGGREGATOR_CALLS.labels(request, str(answer.status_code)).inc()

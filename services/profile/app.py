@@ -57,13 +57,14 @@ async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitSt
     stack.push_async_callback(redis.aclose)
     channel = open_channel(settings.authorization_target)
     stack.push_async_callback(channel.close)
-    http = await stack.enter_async_context(open_client(str(settings.aggregator_url), settings.aggregator_timeout_s))
+    http = await stack.enter_async_context(open_client(str(settings.aggregator_url)))
 
     store = PortfolioStore(engine)
     limits = LiveLimits(max_clients_per_user=settings.max_websockets_per_user)
     manager = ConnectionManager(settings.redis_url, store.load, limits)
     await stack.enter_async_context(manager.running())
-    leases = Leases(Aggregator(http, draw_follower_id()), manager.symbols, settings.lease_interval_s)
+    aggregator = Aggregator(http, draw_follower_id(), settings.aggregator_timeout_s)
+    leases = Leases(aggregator, manager.symbols, settings.lease_interval_s)
     await stack.enter_async_context(leases.running(life))
 
     # Authorization and the aggregator are missing on purpose: without them we still serve everybody who is logged in.

@@ -52,7 +52,7 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-class _ExactRequest(Request):
+class ExactRequest(Request):
     """A request whose body is bounded in size and time, and whose JSON is exact."""
 
     async def body(self) -> bytes:
@@ -92,7 +92,7 @@ class JsonRoute(APIRoute):
             return handle
 
         async def handle_exactly(request: Request) -> Response:
-            exact = _ExactRequest(request.scope, request.receive)
+            exact = ExactRequest(request.scope, request.receive)
             if await exact.body():
                 _require_json(exact)
                 await exact.json()

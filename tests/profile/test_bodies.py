@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
+import asyncpg
 import httpx
 import pytest
+from starlette.types import Message
 
-from services.profile.errors import MalformedError
+from services.profile import jsonbody
+from services.profile.errors import BodyTimeoutError, MalformedError
 from services.profile.jsonbody import MAX_BODY_BYTES, decode
 from tests.profile.conftest import Service, User, assert_error
 
@@ -122,6 +125,30 @@ async def test_text_that_postgresql_or_grpc_cannot_hold(user: User, text: str) -
         answer = await user.send("POST", path, body)
         assert answer.status_code == 422, (path, answer.text)
         assert answer.json()["code"] in {"invalid_request", "invalid_symbol"}
+
+
+async def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silence() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing sets the event")
+
+    monkeypatch.setattr(jsonbody, "BODY_TIMEOUT_S", 0.01)
+    with pytest.raises(BodyTimeoutError):
+        await jsonbody.ExactRequest({"type": "http", "headers": []}, silence).body()
+
+
+async def test_a_fault_of_ours_says_nothing_about_itself(user: User, profile: Service) -> None:
+    connection = await asyncpg.connect(profile.database_url)
+    await connection.execute("ALTER TABLE coins RENAME TO hidden")
+    try:
+        answer = await user.request("GET", "/v2/coin/symbols")
+    finally:
+        await connection.execute("ALTER TABLE hidden RENAME TO coins")
+        await connection.close()
+    assert_error(answer, 500, "internal_error")
+    assert "coins" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "request.failed" in profile.process.output()
 
 
 async def test_unknown_routes_and_methods_have_the_shape_of_errors(client: httpx.AsyncClient) -> None:

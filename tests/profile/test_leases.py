@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -23,8 +23,8 @@ def peer() -> ScriptedAggregator:
 @asynccontextmanager
 async def renewing(peer: ScriptedAggregator, wanted: set[str]) -> AsyncIterator[Leases]:
     with serving(peer):
-        async with open_client(peer.url, 2.0) as http, asyncio.TaskGroup() as tasks:
-            leases = Leases(Aggregator(http, 7), lambda: frozenset(wanted), 0.01)
+        async with open_client(peer.url) as http, asyncio.TaskGroup() as tasks:
+            leases = Leases(Aggregator(http, 7, 2.0), lambda: frozenset(wanted), 0.01)
             async with leases.running(Lifecycle(tasks)):
                 yield leases
 
@@ -81,18 +81,39 @@ async def test_a_symbol_that_the_go_original_refuses_does_not_stop_the_others(pe
 async def test_an_aggregator_that_is_gone(peer: ScriptedAggregator) -> None:
     with serving(peer):
         url = peer.url
-    async with open_client(url, 2.0) as http:
-        aggregator = Aggregator(http, 7)
+    async with open_client(url) as http:
+        aggregator = Aggregator(http, 7, 2.0)
         for attempt in (aggregator.follow("btcusdt"), aggregator.unfollow("btcusdt"), aggregator.renew(["btcusdt"])):
             with pytest.raises(UnavailableError):
                 await attempt
 
 
+async def test_an_aggregator_that_accepts_and_says_nothing() -> None:
+    """It drips a byte now and then: each would start a per-read timeout anew."""
+
+    ended = asyncio.Event()
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"H")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, asyncio.timeout(20):
+        async with open_client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as http:
+            with pytest.raises(UnavailableError):
+                await Aggregator(http, 7, 0.2).follow("btcusdt")
+        await ended.wait()
+
+
 async def test_unknown_symbols_come_with_near_ones(peer: ScriptedAggregator) -> None:
     with serving(peer):
-        async with open_client(peer.url, 2.0) as http:
+        async with open_client(peer.url) as http:
             with pytest.raises(NotFoundError) as refused:
-                await Aggregator(http, 7).follow("btcusdx")
+                await Aggregator(http, 7, 2.0).follow("btcusdx")
     assert refused.value.extra == {"near": ["btcusdt"]}
 
 

@@ -1,0 +1,133 @@
+"""What profile makes of each way the authorization service can answer, over a real channel to a scripted server."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from grpc import StatusCode, aio
+
+from proto import auth_pb2_grpc
+from services.common.grpc import open_channel, serve_grpc
+from services.profile.authorization import Authorization, Client, UnsupportedError
+from services.profile.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooManyError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+
+NOBODY = Client(None, None)
+SECRET_TEXT = "Traceback: SELECT hash FROM accounts"
+
+
+@dataclass(slots=True)
+class Script:
+    """A servicer whose every call ends with this status and this trailing metadata. It has no Verify."""
+
+    status: StatusCode = StatusCode.OK
+    trailing: tuple[tuple[str, str], ...] = ()
+    seen: tuple[tuple[str, Any], ...] = ()
+
+    async def answer(self, _: Any, context: Any) -> Empty:
+        self.seen = tuple(context.invocation_metadata())
+        if self.status is not StatusCode.OK:
+            await context.abort(self.status, SECRET_TEXT, self.trailing)
+        context.set_trailing_metadata(self.trailing)
+        return Empty()
+
+    async def refuse(self, _: Any, context: Any) -> None:
+        await context.abort(StatusCode.UNIMPLEMENTED, SECRET_TEXT)
+
+    Register = Login = Refresh = Logout = DeleteAccount = ListSessions = RevokeSession = answer
+    Verify = refuse
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+async def authorization(script: Script) -> AsyncIterator[Authorization]:
+    def register(server: aio.Server) -> None:
+        auth_pb2_grpc.add_AuthServicer_to_server(cast("Any", script), server)
+
+    async with (
+        serve_grpc(register, ["auth.Auth"], "127.0.0.1:0", grace_s=1) as port,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        yield Authorization(channel, timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    ("status", "slug", "kind", "code"),
+    [
+        (StatusCode.INVALID_ARGUMENT, "password_too_long", InvalidError, "password_too_long"),
+        (StatusCode.INVALID_ARGUMENT, "news_to_us", InvalidError, "invalid_request"),
+        (StatusCode.INVALID_ARGUMENT, None, InvalidError, "invalid_request"),
+        (StatusCode.ALREADY_EXISTS, None, ConflictError, "name_taken"),
+        (StatusCode.UNAUTHENTICATED, None, UnauthenticatedError, "wrong_credentials"),
+        (StatusCode.PERMISSION_DENIED, None, ForbiddenError, "forbidden"),
+        (StatusCode.NOT_FOUND, None, NotFoundError, "session_not_found"),
+        (StatusCode.RESOURCE_EXHAUSTED, "busy", TooManyError, "busy"),
+        (StatusCode.UNIMPLEMENTED, None, UnsupportedError, "not_supported"),
+        (StatusCode.UNAVAILABLE, "unavailable", UnavailableError, "authorization_unavailable"),
+        (StatusCode.DEADLINE_EXCEEDED, None, UnavailableError, "authorization_unavailable"),
+        (StatusCode.INTERNAL, "boom", UnavailableError, "authorization_unavailable"),
+        (StatusCode.UNKNOWN, None, UnavailableError, "authorization_unavailable"),
+    ],
+)
+async def test_every_status_becomes_an_answer_of_ours(
+    authorization: Authorization, script: Script, status: StatusCode, slug: str | None, kind: type[ApiError], code: str
+) -> None:
+    script.status, script.trailing = status, (("x-error-code", slug),) if slug else ()
+    with pytest.raises(kind) as failed:
+        await authorization.login("name", "password", NOBODY)
+    assert failed.value.code == code
+    assert "SELECT" not in failed.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("42", "42"), ("0", "1"), ("9" * 30, "10"), ("99999", "3600"), ("soon", "10"), (None, "10")]
+)
+async def test_how_long_to_wait_is_passed_on_within_reason(
+    authorization: Authorization, script: Script, text: str | None, seconds: str
+) -> None:
+    script.status = StatusCode.RESOURCE_EXHAUSTED
+    script.trailing = (("retry-after-s", text),) if text else ()
+    with pytest.raises(TooManyError) as failed:
+        await authorization.login("name", "password", NOBODY)
+    assert failed.value.headers == {"Retry-After": seconds}
+
+
+@pytest.mark.parametrize(("text", "user_id"), [("7", 7), ("x", None), (None, None)])
+async def test_the_new_user_id_is_read_where_it_is_sent(
+    authorization: Authorization, script: Script, text: str | None, user_id: int | None
+) -> None:
+    script.trailing = (("x-user-id", text),) if text else ()
+    assert await authorization.register("name", "password", NOBODY) == user_id
+
+
+async def test_the_client_is_described_in_what_metadata_can_carry(authorization: Authorization, script: Script) -> None:
+    await authorization.register("name", "password", Client("203.0.113.7", "café\r\nx-user-id: 1" + "x" * 500))
+    seen = dict(script.seen)
+    assert seen["x-client-address"] == "203.0.113.7"
+    assert seen["x-user-agent"].startswith("cafx-user-id: 1xxx")
+    assert len(seen["x-user-agent"]) == 200
+    assert "x-user-id" not in seen
+
+
+async def test_an_account_that_is_gone_already_is_deleted(authorization: Authorization, script: Script) -> None:
+    script.status = StatusCode.NOT_FOUND
+    await authorization.delete_account("token")
+
+
+async def test_a_peer_without_the_additions(authorization: Authorization) -> None:
+    with pytest.raises(UnsupportedError):
+        await authorization.verify("token")
