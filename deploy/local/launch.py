@@ -104,11 +104,11 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     console.say(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
     _start(supervisor, table.services(chosen))
     missing = await supervisor.until_ready(READY_LIMIT_S)
-    for name, what in missing.items():
-        console.say(f"{name} is not ready: {what}", "bold red")
-    if not missing:
-        console.say(f"everything is ready after {time.monotonic() - started:.1f} s")
     banner.show(console, settings, fixed, chosen)
+    for name, what in missing.items():
+        console.say(f"{name} is not ready yet: {what}", "bold red")
+    await supervisor.until_ready(None)
+    console.say(f"everything is ready after {time.monotonic() - started:.1f} s", "bold")
 
 
 def _start(supervisor: Supervisor, components: Sequence[Component]) -> None:

@@ -39,8 +39,8 @@ class Supervisor:
             needs, uses = ([self.keepers[name] for name in names] for names in (one.needs, one.uses))
             self._tasks[one.name] = self._group.create_task(self.keepers[one.name].keep(needs, uses), name=one.name)
 
-    async def until_ready(self, timeout_s: float) -> dict[str, str]:
-        """Wait until everything is ready, `timeout_s` at most. Returns what each unready component misses."""
+    async def until_ready(self, timeout_s: float | None) -> dict[str, str]:
+        """Wait until everything is ready, `timeout_s` at most if given. Returns what each unready component misses."""
         try:
             async with asyncio.timeout(timeout_s):
                 for keeper in self.keepers.values():

@@ -69,15 +69,16 @@ def launcher(installation: Installation) -> Iterator[Process]:
     process.stop(signal.SIGINT, STOP_S)
 
 
-async def until_said(process: Process, text: str, times: int = 1, timeout_s: float = START_S) -> None:
+async def until_said(process: Process, text: str, times: int = 1) -> None:
     def said() -> bool:
         assert process.popen is not None
-        if process.output().count(text) >= times:
-            return True
-        assert process.popen.poll() is None, f"the launcher ended:\n{process.output()[-4000:]}"
-        return False
+        assert process.popen.poll() is None, "the launcher ended"
+        return process.output().count(text) >= times
 
-    await until(said, timeout_s, f"the words {text!r} in\n{process.output()[-4000:]}")
+    try:
+        await until(said, START_S, f"{text!r}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{process.output()[-4000:]}") from error
 
 
 async def exit_code(process: Process) -> int:
