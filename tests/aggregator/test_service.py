@@ -96,7 +96,7 @@ async def test_another_source_empties_the_cache(aggregator: Running) -> None:
         aggregator.peer.emit_tickers(frame)
         await subscriber.until_heard(2)
         await aggregator.peer.stop()
-        aggregator.peer.source, aggregator.peer.symbols = "simulator", ["btcusdt"]
+        aggregator.peer.source, aggregator.peer.symbols = "simulator", None
         await aggregator.peer.start()
         await aggregator.until_streaming()
         aggregator.peer.emit_tickers(ticker_frame(ticker("btcusdt", "3", START_MS)))
@@ -105,12 +105,15 @@ async def test_another_source_empties_the_cache(aggregator: Running) -> None:
     assert await aggregator.redis.get("market:source") == b"simulator"
     cached = await aggregator.redis.hgetall("market:last")
     assert {name: json.loads(value)["src"] for name, value in cached.items()} == {b"btcusdt": "simulator"}
+    old = await aggregator.http.get("/coin", params={"symbol": "ethusdt", "id": "1"})
+    assert (old.status_code, old.json()["code"]) == (503, "symbols_unknown"), "the old exchange's symbols are forgotten"
+    aggregator.peer.symbols = ["btcusdt"]
 
-    async def forgot_the_old_symbols() -> bool:
+    async def knows_the_new_symbols() -> bool:
         answer = await aggregator.http.get("/coin", params={"symbol": "ethusdt", "id": "1"})
         return answer.status_code == 404
 
-    await until(forgot_the_old_symbols)
+    await until(knows_the_new_symbols)
 
 
 async def test_a_cache_of_another_source_is_emptied_at_the_start(peer: SocketPeer, redis_url: str) -> None:
