@@ -19,6 +19,7 @@ from deploy.local.settings import LauncherSettings
 from deploy.local.supervisor import Supervisor, supervise
 from deploy.local.table import Ports, Table
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_LIMIT_S = 60.0
 """After so long the addresses are shown even if something is not ready."""
 SECOND_SIGNAL_S = 1.0
@@ -33,6 +34,8 @@ async def launch(settings: LauncherSettings) -> int:
         with only_launcher(state_dir):
             async with supervise(console) as supervisor:
                 code = await _run_until_stopped(settings, console, supervisor)
+            # Whoever is still pressing Ctrl-C now has been served: it must not spoil the exit code.
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
             console.say("everything has ended")
             return code
     except LaunchError as error:
@@ -85,7 +88,7 @@ def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:
             console.say(f"{received.name} again: ending at once", "bold")
             supervisor.hurry.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, receive, number)
     return stopped
 

@@ -173,13 +173,32 @@ async def test_a_taken_port_is_said_in_one_sentence(installation: Installation, 
     assert "Traceback" not in launcher.output()
 
 
-async def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing(installation: Installation, launcher: Process) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_an_end_in_the_middle_of_the_start_leaves_nothing(
+    installation: Installation, launcher: Process, number: signal.Signals
+) -> None:
     launcher.start()
     await until_said(launcher, "redis ready")
     before = children(launcher)
-    os.killpg(launcher.pid, signal.SIGINT)
+    os.killpg(launcher.pid, number)
 
     assert await exit_code(launcher) == 0
     assert still_there(before) == {}
     assert taken(installation.ports) == {}
     assert "Traceback" not in launcher.output()
+
+
+async def test_a_second_ctrl_c_ends_at_once_what_does_not_end(installation: Installation, launcher: Process) -> None:
+    launcher.start()
+    await until_said(launcher, "redis ready")
+    before = children(launcher)
+    os.kill(_pid_of(launcher, "redis-server"), signal.SIGSTOP)
+
+    def hurried() -> bool:
+        launcher.send(signal.SIGINT)
+        return "ending at once" in launcher.output()
+
+    await until(hurried, what="the hurry")
+    assert await exit_code(launcher) == 0
+    assert still_there(before) == {}
+    assert "by force" not in launcher.output()
