@@ -67,8 +67,7 @@ class Publisher:
         for first in range(0, len(quotes), BATCH_QUOTES):
             batch = quotes[first : first + BATCH_QUOTES]
             await self._store.publish(
-                {quote.symbol: second_stat(quote, source) for quote in batch},
-                {quote.symbol: last_price(quote, source) for quote in batch},
+                (quote.symbol, second_stat(quote, source), last_price(quote, source)) for quote in batch
             )
             self._book.confirm(source, batch)
             metrics.PUBLISHES.inc(len(batch))

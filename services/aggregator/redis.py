@@ -24,6 +24,15 @@ FOLLOWS = "market:follows"
 DEADLINE_S = 2.0
 WHOLE_CACHE_DEADLINE_S = 5.0
 
+# A script, for a pipeline of as many PUBLISH commands costs our side five times as much (docs/adr/0005-aggregation.md).
+# The cache first: whoever hears a message finds it there.
+_PUBLISH = """
+for i = 1, #ARGV, 3 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+  redis.call('PUBLISH', ARGV[i], ARGV[i + 1])
+end
+"""
+
 
 class CacheState(NamedTuple):
     """Which run of which server holds the cache, and whose prices are in it."""
@@ -37,6 +46,7 @@ class MarketStore:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self._publish = client.register_script(_PUBLISH)
 
     async def cache_state(self) -> CacheState:
         async with _reaching("cache_state", DEADLINE_S), self._client.pipeline(transaction=False) as batch:
@@ -58,16 +68,10 @@ class MarketStore:
         """Make `last_prices` of `source` all that the cache holds, in one transaction."""
         await self._write_cache("replace", source, last_prices, (LAST_PRICES,))
 
-    async def publish(self, messages: Mapping[str, bytes], last_prices: Mapping[str, bytes]) -> None:
-        """A tick in one pipelined batch: the cache first, so that whoever hears a message finds it there.
-
-        Neither mapping may be empty.
-        """
-        async with _reaching("publish", DEADLINE_S), self._client.pipeline(transaction=False) as batch:
-            batch.hset(LAST_PRICES, items=_fields(last_prices))
-            for channel, message in messages.items():
-                batch.publish(channel, message)
-            await batch.execute()
+    async def publish(self, updates: Iterable[tuple[str, bytes, bytes]]) -> None:
+        """A tick, whole or not at all: symbol, message for its channel, value for the cache."""
+        async with _reaching("publish", DEADLINE_S):
+            await self._publish(keys=[LAST_PRICES], args=[part for update in updates for part in update])
 
     async def follows(self) -> list[Follow]:
         """The stored follows; members that are none are left out."""
