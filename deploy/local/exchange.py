@@ -1,7 +1,7 @@
 """Where prices come from: the real exchange where it can be reached within a few seconds, else the simulator."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import httpx
@@ -20,20 +20,24 @@ class Exchange:
     reason: str
 
 
-BINANCE_STREAM_URL = "wss://data-stream.binance.vision"
-BINANCE_REST_URL = "https://data-api.binance.vision"
+BINANCE = Exchange("binance", "wss://data-stream.binance.vision", "https://data-api.binance.vision", "it answers")
+"""Its addresses for market data: no account, no key."""
 
 
-async def choose(wanted: Literal["auto", "binance", "simulator"], simulator: Exchange, binance: Exchange) -> Exchange:
+def simulator(stream_port: int, rest_port: int) -> Exchange:
+    """Our own, on this machine."""
+    urls = f"ws://127.0.0.1:{stream_port}", f"http://127.0.0.1:{rest_port}"
+    return Exchange("simulator", *urls, "EXCHANGE=simulator asks for it")
+
+
+async def choose(wanted: Literal["auto", "binance", "simulator"], fallback: Exchange, binance: Exchange) -> Exchange:
     """`wanted`, or for `auto` Binance if it answers. Takes `PROBE_LIMIT_S` at most; safe to cancel."""
     if wanted == "binance":
         return binance
     if wanted == "simulator":
-        return simulator
+        return fallback
     problem = await probe(binance.stream_url, binance.rest_url)
-    if problem is None:
-        return binance
-    return Exchange("simulator", simulator.stream_url, simulator.rest_url, f"Binance cannot be reached: {problem}")
+    return binance if problem is None else replace(fallback, reason=f"Binance cannot be reached: {problem}")
 
 
 async def probe(stream_url: str, rest_url: str, limit_s: float = PROBE_LIMIT_S) -> str | None:

