@@ -8,6 +8,7 @@ import hashlib
 import os
 import pwd
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,18 +65,22 @@ def reachable_state_dir(preferred: Path, account: Account | None) -> Path:
     return _place_outside(preferred, str(preferred.resolve()))
 
 
-def reachable_copy(source: Path, account: Account | None) -> Path:
-    """`source`, or a copy of that file or tree outside the checkout where `account` could not read it."""
-    if account is None or _reachable_by_others(source):
-        return source
+def reachable_copy(root: Path, names: Sequence[str], account: Account | None) -> Path:
+    """`root`, or where `account` could not read it, a directory outside the checkout with its entries `names`."""
+    if account is None or _reachable_by_others(root):
+        return root
+    first = root / names[0]
     # The time of change stands for the version: a newer wheel gets a copy of its own.
-    target = _place_outside(source, f"{source.resolve()} {source.stat().st_mtime_ns}")
+    target = _place_outside(first, f"{first.resolve()} {first.stat().st_mtime_ns}")
     if not target.exists():
         partial = target.with_name(f"{target.name}.{os.getpid()}")
-        if source.is_dir():
-            shutil.copytree(source, partial, symlinks=True)
-        else:
-            shutil.copy2(source, partial)
+        partial.mkdir()
+        partial.chmod(0o755)
+        for name in names:
+            if (root / name).is_dir():
+                shutil.copytree(root / name, partial / name, symlinks=True)
+            else:
+                shutil.copy2(root / name, partial / name)
         partial.rename(target)
     return target
 

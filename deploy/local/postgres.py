@@ -20,7 +20,7 @@ from deploy.local.account import (
     reachable_state_dir,
     unprivileged_account,
 )
-from deploy.local.postgres_binaries import bundled_bin_dirs, find_bin_dir, system_bin_dirs
+from deploy.local.postgres_binaries import bundled_bin_dirs, find_bin_dir, installation, system_bin_dirs
 
 SUPERUSER = "postgres"
 
@@ -65,8 +65,9 @@ def prepare(
     account = unprivileged_account()
     data_dir = reachable_state_dir(data_dir, account)
     bin_dir = find_bin_dir(data_dir, system_bin_dirs() + bundled_bin_dirs() if bin_dirs is None else bin_dirs)
-    install_dir = reachable_copy(bin_dir.parent, account)
-    server = PostgresServer(install_dir / bin_dir.name, data_dir, port, password, account, extra_args)
+    root, names = installation(bin_dir)
+    reachable_bin_dir = reachable_copy(root, names, account) / bin_dir.relative_to(root)
+    server = PostgresServer(reachable_bin_dir, data_dir, port, password, account, extra_args)
     if not data_dir.exists():
         _initdb(server)
     if not _is_running(data_dir):

