@@ -30,8 +30,8 @@ async def app(settings: SimulatorSettings, life: Lifecycle) -> AsyncIterator[Non
     async with AsyncExitStack() as stack:
         exchange = open_exchange(settings)
         stack.enter_context(closing(exchange.journal))
-        stream_sock = listen(settings.host, settings.stream_port)
-        rest_sock = listen(settings.host, settings.rest_port)
+        stream_sock = stack.enter_context(closing(listen(settings.host, settings.stream_port)))
+        rest_sock = stack.enter_context(closing(listen(settings.host, settings.rest_port)))
         routes = [*PublicRest(exchange).routes(), *Control(exchange).routes()]
         await stack.enter_async_context(serve_http(Starlette(routes=routes), rest_sock))
         log.info("rest.listening", port=rest_sock.getsockname()[1])

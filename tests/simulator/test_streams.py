@@ -147,6 +147,14 @@ async def test_1024_streams_are_allowed_and_one_more_ends_the_connection() -> No
             await ask(client, "SUBSCRIBE", names[1024:])
 
 
+async def test_too_many_streams_in_the_path_end_the_connection() -> None:
+    names = "/".join(str(number) for number in range(1025))
+    async with running() as simulator, simulator.connect(f"/stream?streams={names}") as client:
+        async with asyncio.timeout(DEADLINE_S):
+            await client.wait_closed()
+        assert client.close_code == 1008
+
+
 async def test_connection_attempts_are_limited() -> None:
     async with running(connect_limit=2) as simulator:
         for _ in range(2):
