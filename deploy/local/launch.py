@@ -22,6 +22,8 @@ from deploy.local.table import Ports, Table
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_LIMIT_S = 60.0
 """After so long the addresses are shown even if something is not ready."""
+PORT_PATIENCE_S = 3.0
+"""How long a fixed port may still be held: by what a killed launcher left, or by an outgoing connection."""
 SECOND_SIGNAL_S = 1.0
 """Signals closer together are one: `make` passes on what the whole process group has received already."""
 
@@ -103,13 +105,13 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     choosing = asyncio.create_task(_choose_exchange(settings, console, fixed))
     try:
         table = await _prepare(settings, console, fixed)
-        _require_free_ports(table.stores() + table.services(exchange.BINANCE))
+        await _require_free_ports(table.stores() + table.services(exchange.BINANCE))
         supervisor.start(table.stores())
         chosen = await choosing
     finally:
         choosing.cancel()
     console.say(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
-    _require_free_ports(table.services(chosen))
+    await _require_free_ports(table.services(chosen))
     supervisor.start(table.services(chosen))
     missing = await supervisor.until_ready(READY_LIMIT_S)
     banner.show(console, settings, fixed, chosen)
@@ -119,11 +121,13 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     console.say(f"everything is ready after {time.monotonic() - started:.1f} s", "bold")
 
 
-def _require_free_ports(components: Sequence[Component]) -> None:
-    """Raises `LaunchError` that names every taken port of `components`."""
-    taken = [(one.name, port) for one in components for port in one.ports if not ports.is_free(port)]
-    if taken:
-        raise LaunchError(ports.taken_message(taken))
+async def _require_free_ports(components: Sequence[Component]) -> None:
+    """Raises `LaunchError` that names every port of `components` which somebody still holds after a short while."""
+    deadline = time.monotonic() + PORT_PATIENCE_S
+    while taken := [(one.name, port) for one in components for port in one.ports if not ports.is_free(port)]:
+        if time.monotonic() > deadline:
+            raise LaunchError(ports.taken_message(taken))
+        await asyncio.sleep(0.1)
 
 
 async def _choose_exchange(settings: LauncherSettings, console: Console, fixed: Ports) -> Exchange:

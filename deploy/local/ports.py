@@ -32,23 +32,20 @@ def taken_message(taken: Iterable[tuple[str, int]]) -> str:
 
 
 def holder(port: int) -> str:
-    """Who listens on `port`, as far as this account may know."""
-    try:
-        for process in psutil.process_iter(["pid", "cmdline"]):
-            if _listens(process, port):
-                command = " ".join(process.info["cmdline"] or [])[:100]
-                return f"process {process.info['pid']} ({command})"
-    except psutil.Error:
-        pass
+    """Whose connection or listening socket has `port`, as far as this account may know."""
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        if _has(process, port):
+            command = " ".join(process.info["cmdline"] or [])[:100]
+            return f"process {process.info['pid']} ({command})"
     return "another process"
 
 
-def _listens(process: psutil.Process, port: int) -> bool:
+def _has(process: psutil.Process, port: int) -> bool:
     try:
         connections = process.net_connections("tcp")
     except psutil.Error:  # of another account, or gone meanwhile
         return False
-    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
+    return any(one.laddr and one.laddr.port == port for one in connections)
 
 
 def private_ports(names: Iterable[str], path: Path, reserved: Collection[int]) -> dict[str, int]:
