@@ -3,12 +3,8 @@
 Order: events of a symbol are ordered by (event time, trade id); a mini-ticker's close counts like a trade at its event
 time, before the trades of the same millisecond. Only the newest counts, so duplicates and re-ordering change nothing.
 
-When a price is due: seconds are those of the exchange's event times. A second is closed once an event of a later one
-has been accepted, from any symbol, or once the event time stood still for a whole tick. At a tick, the newest event of
-a symbol's closed seconds is due if it is newer than what was last told of that symbol. So a symbol is told at most
-once a tick, `t` never goes back, and a second is told once, with its last price. The one exception: an event that
-arrives after its second was told (a back-fill) and is newer than the price told, is told too, or the price shown
-would stay wrong until the next trade.
+At a tick, the newest event of a symbol is due if it is newer than what was last told of that symbol. So a symbol is
+told at most once a tick, its price is as fresh as can be, and `t` never goes back.
 """
 
 from collections.abc import Collection, Iterable
@@ -43,23 +39,12 @@ class Quote(NamedTuple):
 @dataclass(slots=True)
 class _Line:
     newest: Tick
-    settled: Tick | None = None  # the newest of the seconds before that of `newest`
     told: Tick | None = None
     day: MiniTicker | None = None
 
-    def add(self, tick: Tick) -> None:
-        newest = self.newest
-        if tick > newest:
-            if tick.event_ms // 1000 > newest.event_ms // 1000:
-                self.settled = newest
-            self.newest = tick
-        elif tick.event_ms // 1000 < newest.event_ms // 1000 and (self.settled is None or tick > self.settled):
-            self.settled = tick
-
-    def due(self, open_second: int | None) -> Tick | None:
-        newest_is_open = open_second is not None and self.newest.event_ms // 1000 >= open_second
-        tick = self.settled if newest_is_open else self.newest
-        return None if tick is None or (self.told is not None and tick <= self.told) else tick
+    @property
+    def is_due(self) -> bool:
+        return self.told is None or self.newest > self.told
 
 
 @dataclass(slots=True)
@@ -69,7 +54,6 @@ class PriceBook:
     source: str | None = None
     newest_event_ms: int = 0
     _lines: dict[str, _Line] = field(default_factory=dict, init=False)
-    _event_ms_at_tick: int = field(default=0, init=False)
 
     @property
     def symbols(self) -> Collection[str]:
@@ -80,7 +64,7 @@ class PriceBook:
         """From now on prices come from `source`. Prices of two sources never mix."""
         if source != self.source:
             self.source = source
-            self.newest_event_ms = self._event_ms_at_tick = 0
+            self.newest_event_ms = 0
             self._lines.clear()
 
     def apply_trades(self, trades: Iterable[AggTrade]) -> int:
@@ -107,14 +91,8 @@ class PriceBook:
                 line.day = line.day or quote.day
 
     def due(self) -> list[Quote]:
-        """What is to be told at this tick. Call it once a tick; nothing counts as told before `confirm`."""
-        stood_still = self.newest_event_ms == self._event_ms_at_tick
-        self._event_ms_at_tick = self.newest_event_ms
-        return self._due(None if stood_still else self.newest_event_ms // 1000)
-
-    def due_at_end(self) -> list[Quote]:
-        """What is to be told before the process ends: every second counts as closed."""
-        return self._due(None)
+        """What is to be told at this tick. Nothing counts as told before `confirm`."""
+        return [Quote(symbol, line.newest, line.day) for symbol, line in self._lines.items() if line.is_due]
 
     def confirm(self, source: str, quotes: Iterable[Quote]) -> None:
         """`quotes` of `source` have been told. Has no effect if the source has changed since."""
@@ -136,7 +114,7 @@ class PriceBook:
         symbol = normal_symbol(exchange_symbol)
         line = self._lines.get(symbol) if symbol else None
         if line is not None:
-            line.add(tick)
+            line.newest = max(line.newest, tick)
         elif symbol is None or len(self._lines) >= MAX_SYMBOLS:
             return None
         else:
@@ -144,10 +122,3 @@ class PriceBook:
         if tick.event_ms > self.newest_event_ms:
             self.newest_event_ms = tick.event_ms
         return line
-
-    def _due(self, open_second: int | None) -> list[Quote]:
-        return [
-            Quote(symbol, tick, line.day)
-            for symbol, line in self._lines.items()
-            if (tick := line.due(open_second)) is not None
-        ]

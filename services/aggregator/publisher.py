@@ -20,11 +20,17 @@ from services.aggregator.redis import CacheState, MarketStore
 log = structlog.get_logger()
 
 TICK_S = 1.0
-PHASE_S = 0.2
-"""How long after a full second we tick: by then its last events have usually arrived."""
+EARLY_S = 0.05
+"""More than a timer is ever early by the wall clock."""
 
 BATCH_QUOTES = 5_000
 """More than a market's symbols, so that a tick is one batch; a larger one must not fail as a whole, again and again."""
+
+
+def until_next_tick_s(now_s: float) -> float:
+    """How long to wait at `now_s`, in Unix time. A tick that fires a little early must not fire again at once."""
+    wait_s = TICK_S - now_s % TICK_S
+    return wait_s if wait_s > EARLY_S else wait_s + TICK_S
 
 
 class Publisher:
@@ -39,25 +45,25 @@ class Publisher:
         self._reached = True
 
     async def run(self) -> None:
-        """Tick once a second, just after it; the last tick tells what is left. Ends after `stop`."""
-        while not await self._stopped_within(_until_next_tick_s()):
+        """Tick at every full second; the last tick tells what is left. Ends after `stop`."""
+        while not await self._stopped_within(until_next_tick_s(time.time())):
             began_s = time.monotonic()
-            await self.tick(self._book.due)
+            await self.tick()
             self._observe(time.monotonic() - began_s)
-        await self.tick(self._book.due_at_end)
+        await self.tick()
 
     def stop(self) -> None:
         """Let `run` tell what is left and end."""
         self._stopping.set()
 
-    async def tick(self, due: Callable[[], list[Quote]]) -> None:
-        """Publish what `due` says, if there is a source and Redis answers; never raises StoreDownError."""
+    async def tick(self) -> None:
+        """Publish what is due, if there is a source and Redis answers; never raises StoreDownError."""
         source = self._book.source
         if source is None:
             return
         try:
             await self._keep_cache_whole(source)
-            await self._tell(source, due() if source == self._book.source else [])
+            await self._tell(source, self._book.due() if source == self._book.source else [])
         except StoreDownError as error:
             self._skip(error)
         else:
@@ -114,7 +120,3 @@ class Publisher:
                 return await self._stopping.wait()
         except TimeoutError:
             return False
-
-
-def _until_next_tick_s() -> float:
-    return TICK_S - (time.time() - PHASE_S) % TICK_S

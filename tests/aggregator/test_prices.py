@@ -52,22 +52,12 @@ def test_reordering_and_duplicates_change_nothing(happened: list[Event], data: s
     assert newest.tick == max(map(tick_of, happened))
 
 
-@given(event_lists, st.integers(0, 5))
-def test_what_is_due_is_the_newest_event_of_the_closed_seconds(happened: list[Event], later_s: int) -> None:
-    book = book_of(*happened)
-    apply(book, (later_s * 1_000, 0), "ETHUSDT")
-    open_ms = max(later_s * 1_000, *(at for at, _ in happened)) // 1_000 * 1_000
-    closed = [tick_of(event) for event in happened if event[0] < open_ms]
-    due = {quote.symbol: quote.tick for quote in book.due()}
-    assert due.get("btcusdt") == max(closed, default=None)
-
-
 @given(st.lists(st.tuples(st.lists(events, max_size=5), st.booleans()), min_size=1, max_size=15))
 def test_time_never_goes_back_and_the_newest_price_is_told_in_the_end(
     ticks: list[tuple[list[Event], bool]],
 ) -> None:
     book, told = book_of((0, 0)), list[Tick]()
-    for arrived, redis_answers in [*ticks, ([], True), ([], True)]:
+    for arrived, redis_answers in [*ticks, ([], True)]:
         for event in arrived:
             apply(book, event)
         due = book.due()
@@ -79,54 +69,23 @@ def test_time_never_goes_back_and_the_newest_price_is_told_in_the_end(
     assert told[-1] == book.newest()[0].tick
 
 
-@given(st.lists(st.tuples(events, st.booleans()), max_size=30))
-def test_no_second_is_told_twice_while_events_arrive_in_order(arrived: list[tuple[Event, bool]]) -> None:
-    book, seconds = book_of((0, 0)), list[int]()
-    for event, then_tick in sorted(arrived):
-        stands_still = event[0] == book.newest_event_ms - START_MS
-        apply(book, event)
-        if then_tick and not stands_still:
-            seconds += [at_ms // 1_000 for _, at_ms, _ in told_at_tick(book)]
-    assert len(seconds) == len(set(seconds))
-
-
-def test_a_second_is_told_once_it_is_over_with_its_last_price() -> None:
+def test_a_symbol_is_told_its_newest_price_once_and_again_when_it_changes() -> None:
     book = book_of((100, 1), (900, 2))
-    assert told_at_tick(book) == [], "the second may not be over"
-    apply(book, (1_050, 3))
     assert told_at_tick(book) == [("btcusdt", 900, price_of((900, 2)))]
-
-
-def test_another_symbols_event_closes_the_second() -> None:
-    book = book_of((900, 1))
-    apply(book, (1_000, 1), "ETHUSDT")
-    assert told_at_tick(book) == [("btcusdt", 900, price_of((900, 1)))]
-
-
-def test_a_standstill_of_one_tick_closes_every_second() -> None:
-    book = book_of((900, 1))
     assert told_at_tick(book) == []
-    assert told_at_tick(book) == [("btcusdt", 900, price_of((900, 1)))]
-    assert told_at_tick(book) == [], "told once"
+    apply(book, (950, 3))
+    apply(book, (960, 1), "ETHUSDT")
+    assert told_at_tick(book) == [
+        ("btcusdt", 950, price_of((950, 3))),
+        ("ethusdt", 960, price_of((960, 1))),
+    ]
 
 
-def test_a_late_event_tells_no_older_price() -> None:
-    book = book_of((900, 2), (1_100, 3))
+def test_a_late_event_is_not_told() -> None:
+    book = book_of((900, 2))
     told_at_tick(book)
     apply(book, (800, 1))
-    apply(book, (2_000, 9), "ETHUSDT")
-    assert told_at_tick(book) == [("btcusdt", 1_100, price_of((1_100, 3)))]
-    apply(book, (950, 2))
-    assert told_at_tick(book) == [("ethusdt", 2_000, price_of((2_000, 9)))]
-
-
-def test_a_late_event_that_is_newer_than_what_was_told_is_told() -> None:
-    book = book_of((1_100, 1))
-    apply(book, (2_000, 1), "ETHUSDT")
-    assert told_at_tick(book) == [("btcusdt", 1_100, price_of((1_100, 1)))]
-    apply(book, (1_900, 2))
-    apply(book, (2_001, 2), "ETHUSDT")
-    assert told_at_tick(book) == [("btcusdt", 1_900, price_of((1_900, 2)))]
+    assert told_at_tick(book) == []
 
 
 def test_a_trade_goes_before_a_mini_ticker_of_the_same_millisecond() -> None:
@@ -145,27 +104,27 @@ def test_the_newest_day_figures_are_kept() -> None:
 
 def test_prices_of_two_sources_never_mix() -> None:
     book = book_of((3_900, 1))
-    due = book.due_at_end()
+    due = book.due()
     book.switch_source("simulator")
     assert (book.newest(), len(book.symbols)) == ([], 0)
     apply(book, (100, 1))
     book.confirm("binance", due)
-    assert [quote.tick for quote in book.due_at_end()] == [tick_of((100, 1))], "the old source's news hold nothing back"
+    assert [quote.tick for quote in book.due()] == [tick_of((100, 1))], "the old source's news hold nothing back"
 
 
 def test_a_restored_price_is_not_told_again_and_holds_back_older_ones() -> None:
     book = PriceBook("binance")
     book.restore([Quote("btcusdt", tick_of((900, -1)), None)])
     apply(book, (800, 5))
-    assert book.due_at_end() == []
+    assert book.due() == []
     apply(book, (901, 6))
-    assert [quote.tick for quote in book.due_at_end()] == [tick_of((901, 6))]
+    assert [quote.tick for quote in book.due()] == [tick_of((901, 6))]
 
 
 def test_restoring_under_a_newer_price_changes_only_what_counts_as_told() -> None:
     book = book_of((950, 3))
     book.restore([Quote("btcusdt", tick_of((900, -1)), None)])
-    assert [quote.tick for quote in book.due_at_end()] == [tick_of((950, 3))]
+    assert [quote.tick for quote in book.due()] == [tick_of((950, 3))]
 
 
 def test_symbols_beyond_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
