@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 from services.common.redis import open_redis
 from services.profile import live_metrics as metrics
 from services.profile.answers import error_response
+from services.profile.clients import Client, Viewing
 from services.profile.errors import ApiError, NotFoundError, TooManyError, UnauthenticatedError, UnavailableError
-from services.profile.fanout import Fanout, Viewer
+from services.profile.fanout import Fanout
 from services.profile.feed import Feed
 from services.profile.portfolio import Portfolio
 from services.profile.prices import MalformedPriceError, decode_price, read_prices
@@ -53,38 +54,6 @@ class LiveLimits:
     probe_timeout_s: float = 3.0
     drain_s: float = 5.0
     """Over how long the websockets are closed when the process stops: so long do their reconnects spread."""
-
-
-class Client:
-    """One websocket, from its arrival to its end."""
-
-    __slots__ = ("attached", "bearer", "ended_with", "socket", "viewing")
-
-    def __init__(self, socket: PushProtocol, bearer: Bearer, viewing: "Viewing") -> None:
-        self.socket = socket
-        self.bearer = bearer
-        self.viewing = viewing
-        self.attached = False
-        self.ended_with: CloseCode | None = None
-
-    def end(self, code: CloseCode) -> None:
-        """Close the websocket, or refuse it if it is not open yet."""
-        if self.ended_with is None:
-            self.ended_with = code
-            metrics.CLOSED.labels(int(code)).inc()
-            if self.attached:
-                self.socket.close(code, code.name.lower())
-
-
-class Viewing(Viewer):
-    """A viewer with what its admission needs: all its clients, attached or not, and whether its portfolio is there."""
-
-    __slots__ = ("clients", "loaded")
-
-    def __init__(self, user_id: int) -> None:
-        super().__init__(user_id)
-        self.clients: set[Client] = set()
-        self.loaded = asyncio.Event()
 
 
 class ConnectionManager:

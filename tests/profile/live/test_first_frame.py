@@ -75,6 +75,24 @@ async def test_malformed_prices_are_counted_and_skipped(replica: Replica, redis:
     assert metric("profile_live_malformed_total", kind="price") == before + len(bad)
 
 
+async def test_a_burst_of_prices_is_one_document_not_one_for_each(
+    replica: Replica, redis: Redis, portfolios: Portfolios
+) -> None:
+    coins = [f"coin{number}" for number in range(10)]
+    portfolios.put(2, **dict.fromkeys(coins, "1"))
+    async with replica.client(2) as client:
+        await client.document()
+        await until(lambda: subscribers(redis, 1, *coins))
+        before = metric("profile_live_documents_total")
+        async with redis.pipeline(transaction=False) as pipeline:
+            for number in range(1000):
+                pipeline.publish(coins[number % 10], f'{{"p":{number},"t":{number}}}')
+            await pipeline.execute()
+        document = await client.document_where(UpdatedAt=999)
+        assert document["Coins"]["Prices"] == {f"coin{number}": 990 + number for number in range(10)}
+    assert metric("profile_live_documents_total") - before < 100
+
+
 async def test_prices_of_another_source_replace_all_former_ones(
     replica: Replica, redis: Redis, portfolios: Portfolios
 ) -> None:

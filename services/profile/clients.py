@@ -1,0 +1,40 @@
+"""Who is connected: a websocket from its arrival to its end, and a user with all of theirs."""
+
+import asyncio
+
+from services.profile import live_metrics as metrics
+from services.profile.fanout import Viewer
+from services.profile.push import CloseCode, PushProtocol
+from services.profile.revocations import Bearer
+
+
+class Client:
+    """One websocket, from its arrival to its end."""
+
+    __slots__ = ("attached", "bearer", "ended_with", "socket", "viewing")
+
+    def __init__(self, socket: PushProtocol, bearer: Bearer, viewing: "Viewing") -> None:
+        self.socket = socket
+        self.bearer = bearer
+        self.viewing = viewing
+        self.attached = False
+        self.ended_with: CloseCode | None = None
+
+    def end(self, code: CloseCode) -> None:
+        """Close the websocket, or refuse it if it is not open yet."""
+        if self.ended_with is None:
+            self.ended_with = code
+            metrics.CLOSED.labels(int(code)).inc()
+            if self.attached:
+                self.socket.close(code, code.name.lower())
+
+
+class Viewing(Viewer):
+    """A viewer with what its admission needs: all its clients, attached or not, and whether its portfolio is there."""
+
+    __slots__ = ("clients", "loaded")
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__(user_id)
+        self.clients: set[Client] = set()
+        self.loaded = asyncio.Event()
