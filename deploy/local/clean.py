@@ -25,7 +25,10 @@ def main() -> None:
     try:
         with only_launcher(state_dir):
             for place in places:
-                shutil.rmtree(place) if place.is_dir() else place.unlink()
+                if place.is_dir():
+                    shutil.rmtree(place)
+                else:
+                    place.unlink()
     except LaunchError as error:
         sys.exit(f"Nothing was deleted: {error}")
     print("Deleted.")

@@ -27,9 +27,9 @@ READY_POLL_S = 0.1
 READY_PATIENCE_S = 30.0
 """After so long without readiness, and every so long again, the launcher says what is missing."""
 RESTART_BASE_S = 1.0
-QUICK_S = 10.0
-"""An end so soon after the start counts as a failed start."""
-QUICK_ENDS_TOLD = 5
+STEADY_S = 10.0
+"""An end before it was ready for so long counts as a failed start."""
+FAILURES_TOLD = 5
 """After so many failed starts in a row, and every so many again, the last lines are shown."""
 LAST_LINES = 12
 LINE_MAX_BYTES = 8192
@@ -48,6 +48,8 @@ class Keeper:
     """Set at the first readiness, and never cleared: whoever waited for it copes with a restart."""
     missing: str = "not started"
     process: Process | None = None
+    _ready_since: float | None = None
+    """When this life of the process became ready."""
     _last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
     async def keep(self, needs: Sequence["Keeper"], uses: Sequence["Keeper"]) -> None:
@@ -66,7 +68,7 @@ class Keeper:
             if code == 0 and self.component.ready is None:
                 self._become_ready(started)
                 return
-            if time.monotonic() - started > QUICK_S:
+            if self._ready_since is not None and time.monotonic() - self._ready_since > STEADY_S:
                 backoff.reset()
             await self._wait_before_restart(code, backoff)
 
@@ -75,7 +77,7 @@ class Keeper:
         when = f"starting it again in {delay_s:.1f} s" if delay_s >= 0.1 else "starting it again"
         self.missing = f"ended ({_ending(code)})"
         self.console.say(f"{self.component.name} ended ({_ending(code)}); {when}", "red")
-        if backoff.attempt % QUICK_ENDS_TOLD == 0:
+        if backoff.attempt % FAILURES_TOLD == 0:
             said = "\n".join(f"    {line}" for line in self._last_lines) or "    (nothing)"
             self.console.say(
                 f"{self.component.name} has now failed {backoff.attempt} times in a row. I keep trying, at most "
@@ -86,7 +88,7 @@ class Keeper:
 
     async def _run(self) -> int:
         """One life of the process; its exit code, negative for a signal. Cancelling ends it politely."""
-        self.missing = "starting"
+        self.missing, self._ready_since = "starting", None
         self.process = process = await _spawn(self.component)
         reading = asyncio.create_task(self._read_output(process))
         watching = asyncio.create_task(self._watch_readiness())
@@ -131,7 +133,7 @@ class Keeper:
             await asyncio.sleep(READY_POLL_S)
 
     def _become_ready(self, started: float) -> None:
-        self.missing = ""
+        self.missing, self._ready_since = "", time.monotonic()
         self.ready.set()
         what = "done" if self.component.ready is None else "ready"
         self.console.say(f"{self.component.name} {what} after {time.monotonic() - started:.1f} s", "dim")
