@@ -37,7 +37,7 @@ def holder(port: int) -> str:
         if _has(process, port):
             command = " ".join(process.info["cmdline"] or [])[:100]
             return f"process {process.info['pid']} ({command})"
-    return "another process"
+    return "another account's process, or by a connection that ended less than a minute ago"
 
 
 def _has(process: psutil.Process, port: int) -> bool:
