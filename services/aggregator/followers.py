@@ -75,6 +75,11 @@ class Followers:
         held = self._holdings.get(follower_id, _NOTHING)
         self._hold(follower_id, replace(held, leased=frozenset(symbols), expires_at_s=now_s + LEASE_S))
 
+    def lease_also(self, follow: Follow, now_s: float) -> None:
+        """Add the symbol to what is leased, and renew the lease."""
+        held = self._holdings.get(follow.follower_id, _NOTHING)
+        self.lease(follow.follower_id, held.leased | {follow.symbol}, now_s)
+
     def drop_permanent(self, follower_id: int, symbols: Iterable[str]) -> None:
         """Let go of permanent follows; what is leased stays. Idempotent."""
         held = self._holdings.get(follower_id, _NOTHING)

@@ -60,6 +60,11 @@ class Follows:
                 raise
         self._changed()
 
+    def lease_also(self, follow: Follow) -> None:
+        """Hold for `LEASE_S`, besides what the follower holds already. Raises what `Followers` raises."""
+        self.followers.lease_also(follow, self.clock_s())
+        self._changed()
+
     async def unfollow(self, follow: Follow) -> None:
         """Drop the symbol, leased or permanent. Idempotent. Raises StoreDownError."""
         async with self._one_at_a_time():

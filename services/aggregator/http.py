@@ -1,7 +1,7 @@
 """The HTTP interface: who follows what, and what is known. Routes as in docs/contracts.md."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import FastAPI, Query, Response
@@ -53,15 +53,21 @@ def http_app(desk: Desk) -> FastAPI:
 def _add_follow_routes(app: FastAPI, desk: Desk) -> None:
     symbol_query = Query(description="In any case", examples=["btcusdt"])
     id_query = Query(alias="id", description="The follower", examples=[1])
+    until_query = Query(description="`lease`: add to the follower's lease, and store nothing")
 
     @app.get("/coin", response_model=FollowAnswer, responses=documented(404, 422, 503))
-    async def follow(
-        symbol: Annotated[SymbolText, symbol_query], follower_id: Annotated[FollowerId, id_query]
+    async def start(
+        symbol: Annotated[SymbolText, symbol_query],
+        follower_id: Annotated[FollowerId, id_query],
+        until: Annotated[Literal["lease"] | None, until_query] = None,
     ) -> Response:
-        """Follow a symbol until `DELETE /coin`, across restarts. Idempotent."""
-        found = desk.directory.find(symbol)
-        await desk.follows.follow(Follow(follower_id, found))
-        return _json({"status": "started", "symbol": found})
+        """Follow a symbol until `DELETE /coin`, across restarts; or by a lease of 15 s. Idempotent."""
+        follow = Follow(follower_id, desk.directory.find(symbol))
+        if until == "lease":
+            desk.follows.lease_also(follow)
+        else:
+            await desk.follows.follow(follow)
+        return _json({"status": "started", "symbol": follow.symbol})
 
     @app.delete("/coin", response_model=FollowAnswer, responses=documented(404, 422, 503))
     async def unfollow(

@@ -58,7 +58,8 @@ class Aggregator:
 
     async def follow(self, symbol: str) -> Followed:
         """Have the symbol's trades streamed. Raises NotFoundError, with near matches, for an unknown symbol."""
-        answer = await self._request("GET", "/coin", params={"symbol": symbol, "id": str(self.follower_id)})
+        wanted = {"symbol": symbol, "id": str(self.follower_id), "until": "lease"}
+        answer = await self._request("GET", "/coin", params=wanted)
         if answer.status_code != httpx.codes.OK:
             raise _refusal(symbol, answer)
         try:

@@ -73,6 +73,14 @@ def test_a_lease_ends_at_its_time_and_not_before() -> None:
     assert followers.holdings == {}
 
 
+def test_what_joins_a_lease_renews_it_and_ends_with_it() -> None:
+    followers = Followers()
+    followers.lease(1, ["btcusdt"], now_s=100.0)
+    followers.lease_also(Follow(1, "ethusdt"), now_s=101.0)
+    assert (followers.expire(100.0 + LEASE_S), followers.wanted) == (0, frozenset({"btcusdt", "ethusdt"}))
+    assert (followers.expire(101.0 + LEASE_S), followers.wanted) == (1, frozenset())
+
+
 def test_a_symbol_is_wanted_until_its_last_follower_goes() -> None:
     followers = Followers()
     followers.follow(Follow(1, "btcusdt"))

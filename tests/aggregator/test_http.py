@@ -50,6 +50,17 @@ async def test_a_lease_replaces_earlier_follows_of_the_same_follower(aggregator:
     assert 0 < shown[3]["expires_in_s"] <= 15
 
 
+async def test_a_follow_may_join_the_lease_and_ends_with_it(aggregator: Running) -> None:
+    await aggregator.http.put("/followers/3", json={"symbols": ["ethusdt"]})
+    query = {"symbol": "BTCUSDT", "id": "3", "until": "lease"}
+    started = await aggregator.http.get("/coin", params=query)
+    assert (started.status_code, started.json()) == (200, {"status": "started", "symbol": "btcusdt"})
+    assert await aggregator.redis.smembers("market:follows") == set(), "nothing is left if its holder dies now"
+    await until(lambda: aggregator.peer.interest == {"btcusdt", "ethusdt"})
+    await aggregator.http.put("/followers/3", json={"symbols": []})
+    await until(lambda: not aggregator.peer.interest)
+
+
 async def test_two_followers_share_one_stream(aggregator: Running) -> None:
     for number in ("1", "2"):
         await aggregator.http.get("/coin", params={"symbol": "btcusdt", "id": number})
