@@ -26,7 +26,7 @@ run: setup ## Start everything on this machine; Ctrl-C ends it
 	@exec $(python) -m deploy.local
 
 test: setup ## Run all tests and report coverage (ARGS="tests/launcher -x" to choose)
-	@$(python) -m pytest --cov --cov-report=term $(ARGS)
+	@$(python) -m pytest --numprocesses=3 --dist=loadfile --cov --cov-report=term $(ARGS)
 
 lint: setup proto-check ## Check style, types, import contracts and generated code
 	@$(python) -m ruff check .

