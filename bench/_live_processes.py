@@ -27,6 +27,9 @@ COINS = 10
 _BATCH = 100
 _MARK = b'"UpdatedAt":'
 _TIME_DIGITS = 13
+_PING = b"\x89\x04"
+"""uvicorn's keep-alive: four bytes of payload. Documents are ASCII: nothing else looks like it."""
+_EMPTY_MASK_PONG = b"\x8a\x84\0\0\0\0"
 
 
 def raise_file_limit() -> None:
@@ -136,6 +139,8 @@ def _count(poll: select.epoll, sockets: dict[int, socket.socket], pipe: Connecti
                 pipe.send(seen.get(tick, (0, 0.0)))
                 continue
             data = sock.recv(65536)
+            if (ping := data.find(_PING)) >= 0:
+                sock.send(_EMPTY_MASK_PONG + data[ping + 2 : ping + 6])
             at = data.rfind(_MARK)
             text = data[at + len(_MARK) : at + len(_MARK) + _TIME_DIGITS]
             if at >= 0 and text.isdigit():
