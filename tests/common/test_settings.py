@@ -11,6 +11,10 @@ class Settings(ServiceSettings):
     keys: dict[str, str] = Field(default_factory=dict)
 
 
+class Derived(Settings):
+    doubled: int = Field(default_factory=lambda data: 2 * data["ops_port"])
+
+
 def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://a:hidden@b/c")
     monkeypatch.setenv("KEYS", '{"a":"b"}')
@@ -43,3 +47,13 @@ def test_says_which_variable_is_wrong_and_not_what_it_holds(
     said = capsys.readouterr().err
     assert sentence in said
     assert "hidden" not in said
+
+
+def test_does_not_complain_about_what_only_follows_from_a_wrong_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPS_PORT", "-1")
+    with pytest.raises(SystemExit):
+        load_settings(Derived)
+    said = capsys.readouterr().err
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["setting OPS_PORT", "setting DATABASE_URL"]
