@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, cast
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -21,8 +22,6 @@ from websockets.http11 import Request
 EXTENSION = "crypto_service.push"
 SEND_BUFFER_BYTES = 64 * 1024
 """SO_SNDBUF: what a stalled client can hold of us in the kernel, instead of megabytes."""
-USER_TIMEOUT_MS = 30_000
-"""TCP_USER_TIMEOUT: how long sent data may stay unacknowledged before the kernel gives the connection up."""
 WRITE_HIGH_WATER_BYTES = 0
 """Nothing is buffered above the kernel: whatever does not leave at once pauses the client."""
 MAX_MESSAGE_BYTES = 4 * 1024
@@ -101,14 +100,20 @@ class PushProtocol(WebSocketsSansIOProtocol):
         if self.close_sent or self.transport.is_closing():
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        if self._full:
-            self.abort()  # a close frame would wait behind what the client does not read
+        if self._full or not self.handshake_complete:
+            self.abort()  # a close frame would wait behind what the client does not read, or has no place yet
             return
         self.stop_keepalive()
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.loop.call_later(self.close_timeout, self.abort)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if self.close_sent:
+            # Refused over HTTP: uvicorn takes that for an unfinished handshake, and would log an error each time.
+            self.handshake_complete = True
 
     def abort(self) -> None:
         """End the connection at once; what is buffered is lost."""
@@ -119,8 +124,6 @@ class PushProtocol(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
     def pause_writing(self) -> None:
         super().pause_writing()

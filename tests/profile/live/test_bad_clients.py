@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator
 
@@ -20,8 +21,8 @@ LONG_NAME = "n" * 30_000
 
 
 @contextlib.asynccontextmanager
-async def deaf_client(replica: Replica, user_id: int = 1) -> AsyncIterator[socket.socket]:
-    """A websocket that shook hands and never reads again."""
+async def handshaking(replica: Replica, user_id: int = 1) -> AsyncIterator[socket.socket]:
+    """A client that has asked for a websocket and not heard yet."""
     loop = asyncio.get_running_loop()
     with socket.socket() as sock:
         sock.setblocking(False)
@@ -34,7 +35,14 @@ async def deaf_client(replica: Replica, user_id: int = 1) -> AsyncIterator[socke
             f"GET {target} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode(),
         )
-        assert (await loop.sock_recv(sock, 12)).endswith(b"101")
+        yield sock
+
+
+@contextlib.asynccontextmanager
+async def deaf_client(replica: Replica, user_id: int = 1) -> AsyncIterator[socket.socket]:
+    """A websocket that shook hands and never reads again."""
+    async with handshaking(replica, user_id) as sock:
+        assert (await asyncio.get_running_loop().sock_recv(sock, 12)).endswith(b"101")
         yield sock
 
 
@@ -124,6 +132,29 @@ async def test_a_flood_of_pings_ends_the_websocket(replica: Replica) -> None:
             for _ in range(1000):
                 await client.connection.ping()
         assert await client.close_code() == 1008
+
+
+async def test_a_flood_before_the_upgrade_ends_the_connection(
+    replica: Replica, portfolios: Portfolios, caplog: pytest.LogCaptureFixture
+) -> None:
+    portfolios.open.clear()
+    async with handshaking(replica) as sock:
+        await until(lambda: portfolios.loads > 0)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(20):
+                await loop.sock_sendall(sock, b"\x81\x80mask" * 5000)
+                assert await loop.sock_recv(sock, 1) == b""
+    portfolios.open.set()
+    async with replica.client() as client:
+        await client.document()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_refusal_is_no_error_in_the_log(replica: Replica, caplog: pytest.LogCaptureFixture) -> None:
+    await replica.manager.drain()
+    assert await refusal(replica, 1) == 503
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_more_websockets_than_allowed_are_refused(redis_url: str, portfolios: Portfolios) -> None:
