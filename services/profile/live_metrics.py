@@ -3,7 +3,6 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 CLIENTS = Gauge("profile_live_clients", "Open portfolio websockets.")
-USERS = Gauge("profile_live_users", "Users with at least one open portfolio websocket.")
 SYMBOLS = Gauge("profile_live_symbols", "Symbols that open websockets show, each one subscribed.")
 DOCUMENTS = Counter("profile_live_documents", "Documents handed to a websocket's transport.")
 CONFLATED = Counter(

@@ -11,7 +11,8 @@ INTEGER_DIGITS = 20
 DECIMAL_PLACES = 18
 """NUMERIC(38,18): the column, and therefore the rule."""
 
-MAX_SYMBOL_CHARACTERS = 50
+MAX_SYMBOL_CHARACTERS = 40
+"""As many as the aggregator takes."""
 _SYMBOL = re.compile(rf"[\w.-]{{1,{MAX_SYMBOL_CHARACTERS}}}")
 _DECIMAL_TEXT = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?")
 

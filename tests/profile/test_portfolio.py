@@ -85,12 +85,14 @@ def test_numbers_of_absurd_length_are_refused_before_they_cost_anything(text: st
         parse_decimal(text)
 
 
-@pytest.mark.parametrize(("text", "symbol"), [("BTCUSDT", "btcusdt"), ("1000sats", "1000sats"), ("币安人生USDT",) * 2])
+@pytest.mark.parametrize(
+    ("text", "symbol"), [("BTCUSDT", "btcusdt"), ("1000sats", "1000sats"), ("币安人生USDT",) * 2, ("B" * 40, "b" * 40)]
+)
 def test_symbols_are_kept_in_lower_case(text: str, symbol: str) -> None:
     assert parse_symbol(text) == symbol.lower()
 
 
-@pytest.mark.parametrize("text", ["", " btcusdt", "btc usdt", "btc\0usdt", "btc\n", "b" * 51, "../x", "a,b"])
+@pytest.mark.parametrize("text", ["", " btcusdt", "btc usdt", "btc\0usdt", "btc\n", "b" * 41, "../x", "a,b"])
 def test_refused_symbols(text: str) -> None:
     with pytest.raises(InvalidError) as refused:
         parse_symbol(text)
