@@ -1,5 +1,6 @@
 """What the profile service can be told from outside."""
 
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, HttpUrl, field_validator
@@ -50,6 +51,14 @@ class Settings(MigrationSettings):
         if isinstance(value, str):
             return [part.strip().rstrip("/") for part in value.split(",") if part.strip()]
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_have_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """uvicorn trusts nobody by a mistyped address, and at `*` believes what the client itself claims to be."""
+        for proxy in proxies:
+            ip_network(proxy)
+        return proxies
 
     @field_validator("jwt_keys")
     @classmethod

@@ -48,6 +48,13 @@ def test_short_keys_are_refused(env: pytest.MonkeyPatch) -> None:
         Settings()
 
 
+@pytest.mark.parametrize("proxies", ["*", "10.0.0.1/8", "proxy", "10.0.0.0/8,10.0.0.256"])
+def test_proxies_are_addresses_or_networks(env: pytest.MonkeyPatch, proxies: str) -> None:
+    env.setenv("TRUSTED_PROXIES", proxies)
+    with pytest.raises(ValidationError, match="trusted_proxies"):
+        Settings()
+
+
 @pytest.fixture(scope="module")
 def configured(
     profile: Service, redis_server: RunningRedis, authorization: Service, aggregator: ScriptedAggregator
