@@ -4,6 +4,7 @@ It listens on 127.0.0.1 alone and asks for a password.
 """
 
 import asyncio
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -59,16 +60,22 @@ def prepare(
         raise RuntimeError("no Redis found, and none is bundled for this platform: install the `redis-server` package")
     binary = reachable_copy(found[0].parent, [found[0].name], account) / found[0].name
     data_dir = private_dir(reachable_state_dir(data_dir, account), account)
-    config = data_dir / "redis.conf"
-    config.touch(0o600)
-    config.write_text(
+    text = (
         f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{data_dir}"\ndaemonize no\nloglevel warning\n'
         'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\n'
         "client-output-buffer-limit pubsub 64mb 16mb 30\n"
     )
-    if account:
-        account.own(config)
+    _write_private(data_dir / "redis.conf", text, account)
     return RedisServer(binary, data_dir, port, password, account)
+
+
+def _write_private(path: Path, text: str, account: Account | None) -> None:
+    """Write a new 0600 file for `account`. The directory is the account's: what lies there already is not trusted."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        if account:
+            os.fchown(file.fileno(), account.uid, account.gid)
+        file.write(text)
 
 
 async def wait_until_ready(server: RedisServer, timeout_s: float = 15.0) -> None:

@@ -184,3 +184,19 @@ async def test_root_copies_bundled_servers_out_of_a_closed_directory(
         assert postgres.prepare(place / "data", port, PASSWORD, FAST, bin_dirs).bin_dir == server.bin_dir
     finally:
         process.stop(signal.SIGINT)
+
+
+@only_root
+def test_root_writes_nowhere_else_for_what_the_account_put_into_its_directory(place: Path) -> None:
+    """Whoever runs as the databases' account must not choose which file root overwrites and gives away."""
+    unprivileged = account.unprivileged_account()
+    data_dir = redis.prepare(place / "redis", free_port(), PASSWORD, unprivileged).data_dir
+    precious = place / "precious"
+    precious.write_text("root's own")
+    (data_dir / "redis.conf").unlink()
+    (data_dir / "redis.conf").symlink_to(precious)
+    redis.prepare(place / "redis", free_port(), PASSWORD, unprivileged)
+    assert (precious.read_text(), precious.stat().st_uid) == ("root's own", 0)
+    config = (data_dir / "redis.conf").lstat()
+    assert unprivileged is not None
+    assert (stat.S_IMODE(config.st_mode), config.st_uid) == (0o600, unprivileged.uid)
