@@ -5,17 +5,18 @@ import decimal
 import json
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from deploy.local import postgres
 from tests.conftest import RunningPostgres, RunningRedis
-from tests.processes import Process, free_port, service, until_ready
+from tests.processes import Process, free_port, service, until, until_ready
 
 PASSWORD = "correct horse battery"
 
@@ -129,6 +130,15 @@ class Stack:
         await self.start_profile()
         return self
 
+    async def repair(self) -> None:
+        """Start again what has ended, and wait until everything is ready."""
+        for running in self.running.values():
+            running.process.thaw()
+            if running.process.popen is None or running.process.popen.poll() is not None:
+                running.process.start()
+        for running in self.running.values():
+            await running.ready()
+
     def stop(self) -> None:
         """End everything, last started first."""
         for running in reversed(self.running.values()):
@@ -174,8 +184,11 @@ async def sign_up(base_url: str, client: httpx.AsyncClient) -> User:
     """Register a fresh name at the replica behind `client` and log in."""
     name = f"user-{secrets.token_hex(4)}"
     body = {"name": name, "password": PASSWORD}
-    registered = await client.post("/v1/register", json=body)
-    assert registered.status_code == 201, registered.text
+
+    async def registered() -> bool:
+        return (await client.post("/v1/register", json=body)).status_code == 201
+
+    await until(registered, what="registration")  # profile may not have found a restarted authorization yet
     logged_in = await client.post("/v1/login", json=body)
     assert logged_in.status_code == 200, logged_in.text
     return User(base_url, name, client, logged_in.json()["access_token"])
@@ -198,11 +211,13 @@ async def until_document(websocket: ClientConnection, condition: Any, frames: in
     raise AssertionError(f"no document satisfied the condition; the last was {document}")
 
 
-async def until_closed(websocket: ClientConnection) -> None:
-    """Read and forget frames until the server closes the websocket; TimeoutError after half a minute."""
-    async with asyncio.timeout(30):
-        async for _ in websocket:
-            pass
+async def until_closed(websocket: ClientConnection) -> int | None:
+    """Read and forget frames until the server closes the websocket; its close code. TimeoutError after a while."""
+    with suppress(ConnectionClosed):
+        async with asyncio.timeout(30):
+            while True:
+                await websocket.recv()
+    return websocket.close_code
 
 
 def assert_exact(document: dict[str, Any]) -> None:
