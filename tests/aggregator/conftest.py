@@ -1,7 +1,7 @@
 """An aggregator in this process, as its composition root makes it, between a scripted socket and a real Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from services.aggregator.app import app
 from services.aggregator.settings import AggregatorSettings
 from services.common.lifecycle import Lifecycle
 from tests.aggregator.socket_peer import SocketPeer
+from tests.conftest import RunningRedis, start_redis, stop_redis
 from tests.processes import free_port, until
 
 
@@ -45,6 +46,14 @@ async def running(peer: SocketPeer, redis_url: str) -> AsyncIterator[Running]:
         async with app(settings, life), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
             life.health.started = True
             yield Running(http, life, peer, redis)
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RunningRedis]:
+    """A Redis of this module's own: what these tests hear there must come from their aggregator alone."""
+    started = start_redis()
+    yield started
+    stop_redis(started)
 
 
 @pytest.fixture

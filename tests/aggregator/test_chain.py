@@ -85,7 +85,13 @@ async def test_a_frozen_socket_is_noticed(redis_url: str) -> None:
 
         await until(back, 60, "the streams are open again")
         await chain.tell("pause")
-        await until_settled(chain)
+        await chain.tell("trade", symbol="BTCUSDT", price="4321.12345678", quantity="1")
+
+        async def current() -> bool:
+            last = (await chain.cached()).get("btcusdt")
+            return last is not None and last.price == Decimal("4321.12345678")
+
+        await until(current, 60, "the newest trade has come through")
 
 
 @pytest.mark.recorded
