@@ -37,12 +37,14 @@ class Sink(Protocol):
 class Viewer:
     """A user with open websockets. All of them show one document, rendered once."""
 
-    __slots__ = ("document", "sinks", "user_id")
+    __slots__ = ("document", "shown", "sinks", "user_id")
 
     def __init__(self, user_id: int) -> None:
         self.user_id = user_id
         self.document: PortfolioDocument | None = None
         self.sinks: list[Sink] = []
+        self.shown: int | None = None
+        """The hash of the frame that all sinks have been sent: what says the same again is not sent."""
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -102,7 +104,9 @@ class Fanout:
         """Send the document to `sink` now, and from now on at every change."""
         viewer.sinks.append(sink)
         if viewer.document is not None:
-            self._push([(sink, self._frame(viewer.document))])
+            frame = self._frame(viewer.document)
+            viewer.shown = hash(frame) if viewer.sinks == [sink] else None
+            self._push([(sink, frame)])
 
     def detach(self, viewer: Viewer, sink: Sink) -> None:
         """Send nothing more to `sink`."""
@@ -163,10 +167,18 @@ class Fanout:
         First all documents, then all system calls: one after the other, each finds the CPU's caches full of the other's
         code, and takes twice as long.
         """
-        frames = [
-            (self._frame(viewer.document), viewer.sinks) for viewer in viewers if viewer.document and viewer.sinks
-        ]
-        self._push((sink, frame) for frame, sinks in frames for sink in sinks)
+        frames = [(viewer.sinks, frame) for viewer in viewers if (frame := self._news(viewer)) is not None]
+        self._push((sink, frame) for sinks, frame in frames for sink in sinks)
+
+    def _news(self, viewer: Viewer) -> bytes | None:
+        if viewer.document is None or not viewer.sinks:
+            return None
+        frame = self._frame(viewer.document)
+        shown = hash(frame)
+        if shown == viewer.shown:
+            return None
+        viewer.shown = shown
+        return frame
 
     def _frame(self, document: PortfolioDocument) -> bytes:
         return text_frame(document.render(self._board.latest))

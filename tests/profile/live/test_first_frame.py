@@ -27,6 +27,16 @@ async def test_first_document_comes_at_once_with_the_last_known_price(replica: R
         }
 
 
+async def test_no_document_comes_twice(replica: Replica, redis: Redis) -> None:
+    await redis.hset("market:last", "btcusdt", '{"s":"btcusdt","p":1,"t":1000,"src":"binance"}')
+    async with replica.client() as client:
+        await client.document()
+        await replica.manager.portfolio_changed(1)
+        await until(lambda: subscribers(redis, 1, "btcusdt"))
+        await tick(redis, "btcusdt", "2", 2000)
+        assert (await client.document())["UpdatedAt"] == 2000
+
+
 async def test_first_document_without_a_known_price_lists_the_quantities_alone(replica: Replica) -> None:
     async with replica.client() as client:
         document = await client.document()
