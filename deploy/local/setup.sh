@@ -61,6 +61,10 @@ else
     fi
 fi
 
+# The system knows which certificates to trust, also where a proxy has its own.
+UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
+export UV_SYSTEM_CERTS
+
 # Compiled now, or every start of every service would compile them anew where Python may not write bytecode.
 say "installing the packages of requirements.lock (once; a minute or so)"
 "$uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" ||
