@@ -43,8 +43,8 @@ def start_postgres() -> RunningPostgres:
     """A PostgreSQL of its own in a temporary directory, ready. The caller ends it with `stop_postgres`."""
     root = Path(tempfile.mkdtemp(prefix="crypto-test-pg-"))
     root.chmod(0o755)
-    # Durability is not under test here: a crash of the machine may lose a test's database.
-    fast = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200")
+    # A crash of the machine may lose a test's database; a killed server loses nothing that it has confirmed.
+    fast = ("-c", "fsync=off", "-c", "max_connections=200")
     server = postgres.prepare(root / "data", free_port(), secrets.token_hex(16), fast)
     process = Process(server.command, {}, {"cwd": "/", **as_account(server.account)}).start()
     asyncio.run(postgres.wait_until_ready(server))

@@ -74,7 +74,12 @@ class NativeBuild:
 
     def _run_stage(self, stage: list[Instruction], root: Path, service: str) -> None:
         base_bin = self._base_python()
-        env = {**os.environ, **_environment(stage, root), "PATH": f"{base_bin}:/usr/bin:/bin"}
+        env = {
+            "UV_SYSTEM_CERTS": "true",
+            **os.environ,
+            **_environment(stage, root),
+            "PATH": f"{base_bin}:/usr/bin:/bin",
+        }
         shared = True
         for step in stage:
             if step.name == "ARG":
