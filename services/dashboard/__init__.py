@@ -1,0 +1,1 @@
+"""The market API, and the operator's page, over Redis and ClickHouse."""

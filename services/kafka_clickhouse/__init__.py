@@ -1,0 +1,1 @@
+"""Kafka to ClickHouse in batches, and the schema of what is kept."""
