@@ -21,6 +21,15 @@ DESCRIPTION = (
 
 def build_api(services: Services) -> FastAPI:
     """The application that serves `services`."""
+    api = describe_api()
+    api.state.services = services
+    api.router.routes.append(WebSocketRoute("/v2/user/profile/ws", LiveProfile(services)))
+    _add_pages(api)
+    return api
+
+
+def describe_api() -> FastAPI:
+    """Every route of the OpenAPI document, with nothing behind them yet."""
     api = FastAPI(
         title="Crypto-Service",
         version="1",
@@ -30,12 +39,9 @@ def build_api(services: Services) -> FastAPI:
         redirect_slashes=False,
         middleware=[Middleware(Measured), Middleware(SecurityHeaders), Middleware(LastResort)],
     )
-    api.state.services = services
     install_error_answers(api)
     for routes in (account_routes, coin_routes, profile_routes):
         api.include_router(routes.router)
-    api.router.routes.append(WebSocketRoute("/v2/user/profile/ws", LiveProfile(services)))
-    _add_pages(api)
     return api
 
 
