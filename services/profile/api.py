@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import WebSocketRoute
 
+from services.common.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from services.profile import account_routes, coin_routes, profile_routes
 from services.profile.answers import install_error_answers
 from services.profile.dependencies import Services
-from services.profile.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from services.profile.middleware import LastResort, Measured, SecurityHeaders
 from services.profile.websocket import LiveProfile
 
@@ -49,7 +49,7 @@ def _add_pages(api: FastAPI) -> None:
     @api.get("/docs", include_in_schema=False)
     async def docs(_: Request) -> Response:
         headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
-        return HTMLResponse(render_docs(api.openapi()), headers=headers)
+        return HTMLResponse(render_docs(api.openapi(), "http://localhost:8080"), headers=headers)
 
     @api.get("/", include_in_schema=False)
     async def home(_: Request) -> Response:

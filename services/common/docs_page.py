@@ -20,11 +20,11 @@ h2 code { font-size: 1.1rem; } .method { color: #0a7; } dt { font-weight: 600; }
 """
 
 
-def render_docs(openapi: Schema) -> str:
-    """A whole HTML page for an OpenAPI document: each operation with an example request and its answers."""
+def render_docs(openapi: Schema, base_url: str) -> str:
+    """A whole HTML page for an OpenAPI document: each operation with an example request (to `base_url`) and answers."""
     title = escape(openapi["info"]["title"])
     sections = "".join(
-        _operation(method, path, operation, openapi)
+        _operation(method, path, operation, openapi, base_url)
         for path, operations in openapi["paths"].items()
         for method, operation in operations.items()
     )
@@ -54,21 +54,21 @@ def example_of(schema: Schema, openapi: Schema) -> Any:
     return {"integer": 0, "number": 0, "boolean": True, "null": None}.get(schema.get("type", ""), "…")
 
 
-def _operation(method: str, path: str, operation: Schema, openapi: Schema) -> str:
+def _operation(method: str, path: str, operation: Schema, openapi: Schema, base_url: str) -> str:
     answers = "".join(_answers(operation, openapi))
     return (
         f'<section><h2><code><span class="method">{method.upper()}</span> {escape(path)}</code></h2>'
         f"<p>{escape(operation.get('description', operation.get('summary', '')))}</p>"
-        f"<pre>{escape(_curl(method, path, operation, openapi))}</pre><dl>{answers}</dl></section>"
+        f"<pre>{escape(_curl(method, base_url + path, operation, openapi))}</pre><dl>{answers}</dl></section>"
     )
 
 
-def _curl(method: str, path: str, operation: Schema, openapi: Schema) -> str:
-    parts = [f"curl -X {method.upper()} http://localhost:8080{path}"]
+def _curl(method: str, url: str, operation: Schema, openapi: Schema) -> str:
+    parts = [f"curl -X {method.upper()} {url}"]
     schemes = {name for requirement in operation.get("security", ()) for name in requirement}
     if "HTTPBearer" in schemes:
         parts.append('-H "Authorization: Bearer $TOKEN"')
-    if "APIKeyCookie" in schemes or path.endswith("/login"):
+    if "APIKeyCookie" in schemes or url.endswith("/login"):
         parts.append("-b cookies -c cookies")
     if "requestBody" in operation:
         body = example_of(_json_schema(operation["requestBody"]), openapi)
@@ -78,7 +78,7 @@ def _curl(method: str, path: str, operation: Schema, openapi: Schema) -> str:
 
 def _answers(operation: Schema, openapi: Schema) -> Iterator[str]:
     for status, answer in operation["responses"].items():
-        if status.startswith("2") and answer.get("content"):
+        if status.startswith("2") and "application/json" in answer.get("content", {}):
             example = json.dumps(example_of(_json_schema(answer), openapi), ensure_ascii=False, indent=2)
             yield f"<dt>{status}</dt><dd><pre>{escape(example)}</pre></dd>"
     errors = [status for status in operation["responses"] if not status.startswith("2")]
