@@ -18,6 +18,8 @@ from deploy.local import postgres, redis
 from deploy.local.account import as_account
 from tests.processes import Process, free_port
 
+pytest_plugins = ["tests.kafka_broker"]
+
 # No property may depend on how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")

@@ -1,0 +1,97 @@
+"""Where a Kafka broker's programs lie: a Java, and the jars of the system's Kafka or those that Maven fetches.
+
+The jars of `pom.xml` are fetched once per checkout, into the environment that `make setup` makes.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+POM = Path(__file__).with_name("pom.xml")
+FETCHED = Path(sys.prefix) / "kafka"
+"""A directory of jars for each state of the pom that was fetched; the name is a digest of the pom."""
+JAVA_NEEDED = 17
+INSTALL_JAVA = "Java 17 or newer (Debian, Ubuntu: apt install default-jre-headless)"
+INSTALL_MAVEN = "Maven, which fetches Kafka (Debian, Ubuntu: apt install maven)"
+INSTALL_BOTH = f"Java {JAVA_NEEDED} or newer, and Maven (Debian, Ubuntu: apt install default-jre-headless maven)"
+FETCH_LIMIT_S = 600
+
+
+def java() -> Path | None:
+    """A Java that can run Kafka: that of JAVA_HOME, else that on PATH; None if it is too old or not there."""
+    home = os.environ.get("JAVA_HOME")
+    candidates = [str(Path(home) / "bin" / "java")] if home else []
+    for found in filter(None, map(shutil.which, [*candidates, "java"])):
+        if _java_version(found) >= JAVA_NEEDED:
+            return Path(found).resolve()
+    return None
+
+
+def missing() -> str | None:
+    """What a person must install before Kafka can run here, as one sentence; None if nothing."""
+    jars_here = system_jars() or _fetched_dir().exists()
+    maven_here = jars_here or shutil.which("mvn")
+    if java():
+        return None if maven_here else f"Kafka needs {INSTALL_MAVEN}."
+    return f"Kafka needs {INSTALL_JAVA if maven_here else INSTALL_BOTH}."
+
+
+def system_jars() -> Path | None:
+    """The jars of an installed Kafka 4 or newer: that of KAFKA_HOME, else that of `kafka-server-start` on PATH."""
+    homes = [Path(home)] if (home := os.environ.get("KAFKA_HOME")) else []
+    for name in ("kafka-server-start", "kafka-server-start.sh"):
+        if found := shutil.which(name):
+            above = Path(found).resolve().parents[1]
+            homes += [above, above / "libexec"]
+    return next((home / "libs" for home in homes if _is_recent(home / "libs")), None)
+
+
+def fetched_jars() -> Path:
+    """The jars of the pom; they are fetched if need be, by one process at a time. Raises RuntimeError."""
+    target = _fetched_dir()
+    if target.exists():
+        return target
+    FETCHED.mkdir(exist_ok=True)
+    with (FETCHED / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            _fetch(target)
+    return target
+
+
+def _fetch(target: Path) -> None:
+    """Into a directory beside `target`, moved there when whole: an interrupted fetch is never mistaken for one."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    options = ("-B", "-q", "--strict-checksums", "-Dstyle.color=never", "-DincludeScope=runtime")
+    command = ["mvn", *options, f"-DoutputDirectory={partial}", "-f", str(POM), "dependency:copy-dependencies"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_LIMIT_S)
+    except subprocess.CalledProcessError as error:
+        told = next((line for line in error.stdout.splitlines() if line.startswith("[ERROR]")), error.stderr)
+        raise RuntimeError(f"Maven could not fetch Kafka: {told.removeprefix('[ERROR]').strip()}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RuntimeError(f"Maven could not fetch Kafka: {error}") from error
+    partial.rename(target)
+    for other in FETCHED.iterdir():
+        if other.is_dir() and other != target:
+            shutil.rmtree(other)
+
+
+def _fetched_dir() -> Path:
+    return FETCHED / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+
+
+def _java_version(binary: str) -> int:
+    answer = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(\d+)', answer.stderr)
+    return int(found[1]) if found else 0
+
+
+def _is_recent(libs: Path) -> bool:
+    return any(re.match(r"kafka_[\d.]+-([4-9]|\d\d)\.", jar.name) for jar in libs.glob("kafka_*.jar"))

@@ -1,0 +1,48 @@
+"""Preparing and keeping a real Kafka broker."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from deploy.local.kafka_topics import TOPICS, make_topics
+from tests.kafka_broker import RunningKafka
+
+
+async def test_topics_are_made_once(kafka_broker: RunningKafka) -> None:
+    assert await make_topics(kafka_broker.bootstrap) == []
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap)
+    await admin.start()
+    try:
+        described = await admin.describe_topics(list(TOPICS))
+    finally:
+        await admin.close()
+    partitions = {each["topic"]: len(each["partitions"]) for each in described}
+    assert partitions == {"binance.miniticker": 3, "binance.miniticker.dlq": 1}
+
+
+async def test_what_was_acknowledged_survives_a_kill(own_kafka: RunningKafka) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=own_kafka.bootstrap, acks="all")
+    await producer.start()
+    await producer.send_and_wait("binance.miniticker.dlq", b"kept")
+    await producer.stop()
+
+    own_kafka.process.kill()
+    await own_kafka.start_again()
+
+    consumer = AIOKafkaConsumer(bootstrap_servers=own_kafka.bootstrap)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition("binance.miniticker.dlq", 0)])
+        await consumer.seek_to_beginning()
+        message = await asyncio.wait_for(consumer.getone(), 30)
+    finally:
+        await consumer.stop()
+    assert message.value == b"kept"
+
+
+async def test_a_stop_is_polite_and_within_the_launchers_grace(own_kafka: RunningKafka) -> None:
+    own_kafka.process.stop(timeout_s=12)
+
+    assert (own_kafka.server.data_dir / "topics" / ".kafka_cleanshutdown").exists()
