@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import WebSocketRoute
 
 from services.common.docs_page import CONTENT_SECURITY_POLICY, render_docs
-from services.profile import account_routes, coin_routes, profile_routes
+from services.profile import account_routes, coin_routes, market_routes, profile_routes
 from services.profile.answers import install_error_answers
 from services.profile.dependencies import Services
 from services.profile.middleware import LastResort, Measured, SecurityHeaders
@@ -40,7 +40,7 @@ def describe_api() -> FastAPI:
         middleware=[Middleware(Measured), Middleware(SecurityHeaders), Middleware(LastResort)],
     )
     install_error_answers(api)
-    for routes in (account_routes, coin_routes, profile_routes):
+    for routes in (account_routes, coin_routes, profile_routes, market_routes):
         api.include_router(routes.router)
     return api
 

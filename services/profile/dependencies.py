@@ -14,6 +14,7 @@ from services.profile.browser import COOKIE, require_own_page
 from services.profile.errors import UnauthenticatedError
 from services.profile.leases import Leases
 from services.profile.live import ConnectionManager
+from services.profile.market import Market
 from services.profile.portfolio import Portfolio
 from services.profile.postgres import PortfolioStore
 from services.profile.settings import Settings
@@ -36,6 +37,7 @@ class Services:
     access: Access
     tickets: Tickets
     leases: Leases
+    market: Market
     manager: ConnectionManager
     redis: Redis
 

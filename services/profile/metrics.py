@@ -23,3 +23,8 @@ ROWS_DEFERRED = Counter(
 )
 ROWS_HEALED = Counter("profile_rows_healed", "Profile rows made for an account that had none.")
 WEBSOCKETS_REFUSED = Counter("profile_websockets_refused", "Websocket handshakes refused, by slug.", ["code"])
+MARKET_REQUESTS = Counter(
+    "profile_market_requests",
+    "Requests for market data: the status passed on, limited (client), unavailable, cut (after the head had left).",
+    ["outcome"],
+)

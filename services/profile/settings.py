@@ -3,6 +3,7 @@
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
+from limits import parse
 from pydantic import Field, HttpUrl, field_validator
 from pydantic_settings import NoDecode
 
@@ -24,6 +25,8 @@ class Settings(MigrationSettings):
     redis_url: str = Field(repr=False)
     authorization_target: str = "127.0.0.1:50051"
     aggregator_url: HttpUrl = HttpUrl("http://127.0.0.1:8088")
+    dashboard_url: HttpUrl | None = None
+    """Where market data comes from; without, /v1/market answers 503."""
     jwt_keys: dict[str, str] = Field(repr=False)
     """kid → secret of at least 32 bytes; a JSON object."""
     jwt_accept_minimal: bool = False
@@ -40,6 +43,10 @@ class Settings(MigrationSettings):
     """How long a browser keeps the refresh token; the token's own end is the authorization service's to say."""
     authorization_timeout_s: float = Field(default=3.0, gt=0)
     aggregator_timeout_s: float = Field(default=2.0, gt=0)
+    dashboard_timeout_s: float = Field(default=7.0, gt=0)
+    """To the head of its answer; longer than it takes itself to give up."""
+    limit_market: str = "1200/minute"
+    """Requests for market data of one client address."""
     lease_interval_s: float = Field(default=5.0, gt=0)
     """Between two renewals of what our websockets follow; well below the aggregator's lease."""
     max_websockets_per_user: int = Field(default=20, ge=1)
@@ -59,6 +66,17 @@ class Settings(MigrationSettings):
         for proxy in proxies:
             ip_network(proxy)
         return proxies
+
+    @field_validator("dashboard_url", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return value or None
+
+    @field_validator("limit_market")
+    @classmethod
+    def _limit_can_be_read(cls, rate: str) -> str:
+        parse(rate)
+        return rate
 
     @field_validator("jwt_keys")
     @classmethod

@@ -1,0 +1,52 @@
+"""How often one client may ask, counted in this process: so many at once, which come back evenly over a period.
+
+The generic cell rate algorithm (ITU-T I.371, annex A): one number a client, constant time, an exact time to wait. Of
+at most `MAX_PARTIES` clients the number is kept; beyond, the one that has been silent longest starts anew.
+"""
+
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from limits import parse
+
+IPV6_NETWORK_BITS = 64
+MAX_PARTIES = 20_000
+
+
+def party_of(address: str | None) -> str:
+    """Whom an address counts for: itself, or the IPv6 /64 that one customer has to itself; "" where there is none."""
+    try:
+        read = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = read.ipv4_mapped if isinstance(read, ipaddress.IPv6Address) else None
+    if mapped is not None or read.version == 4:
+        return str(mapped or read)
+    return str(ipaddress.ip_network((read, IPV6_NETWORK_BITS), strict=False))
+
+
+class ClientLimit:
+    """One limit, told as "600/minute"."""
+
+    def __init__(self, rate: str, clock: Callable[[], float] = time.monotonic) -> None:
+        limit = parse(rate)
+        self._period_s = float(limit.get_expiry())
+        self._interval_s = self._period_s / limit.amount
+        self._clock = clock
+        self._empty_at_s: OrderedDict[str, float] = OrderedDict()
+
+    def spend(self, address: str | None) -> int:
+        """Count a request of the client at `address`: 0 when it may pass, else the seconds it has to wait."""
+        party, now = party_of(address), self._clock()
+        filled = max(now, self._empty_at_s.get(party, now)) + self._interval_s
+        excess_s = filled - now - self._period_s
+        if excess_s > 1e-9:  # a float's last digits
+            return max(1, math.ceil(excess_s))
+        self._empty_at_s[party] = filled
+        self._empty_at_s.move_to_end(party)
+        if len(self._empty_at_s) > MAX_PARTIES:
+            self._empty_at_s.popitem(last=False)
+        return 0

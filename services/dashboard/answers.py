@@ -1,0 +1,141 @@
+"""Answers: errors in one shape, `{"error": <sentence>, "code": <slug>}`, and documents that clients may keep.
+
+A document's ETag is a hash of its bytes, weak since it may travel compressed. Large ones are compressed once, in a
+thread, for whoever accepts gzip.
+"""
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from services.dashboard import metrics
+from services.dashboard.errors import MarketError
+from services.dashboard.schemas import ErrorAnswer, UnknownSymbolAnswer
+
+JSON = "application/json"
+GZIP_FROM_BYTES = 2048
+GZIP_IN_THREAD_FROM_BYTES = 64 * 1024
+GZIP_LEVEL = 1
+"""Level 6 costs five times the CPU for a tenth less of size (docs/adr/0015-market-api.md)."""
+_COMPRESSIBLE = frozenset({JSON, "text/csv; charset=utf-8; header=present"})
+
+_HTTP_ERRORS = {
+    404: ("not_found", "There is nothing here. The routes are described at /docs."),
+    405: ("method_not_allowed", "This route does not know that method. The routes are described at /docs."),
+}
+
+
+@dataclass(slots=True)
+class Document:
+    """A finished answer. `max_age_s` is how long a client may use it unasked."""
+
+    body: bytes
+    max_age_s: int
+    media_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+    etag: str = field(init=False)
+    _zipped: bytes | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.etag = f'W/"{hashlib.blake2b(self.body, digest_size=12).hexdigest()}"'
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.body) + len(self._zipped or b"")
+
+    async def zipped(self) -> bytes:
+        if self._zipped is None:
+            if len(self.body) < GZIP_IN_THREAD_FROM_BYTES:
+                self._zipped = gzip.compress(self.body, GZIP_LEVEL, mtime=0)
+            else:
+                self._zipped = await asyncio.to_thread(gzip.compress, self.body, GZIP_LEVEL, mtime=0)
+        return self._zipped
+
+    @property
+    def compressible(self) -> bool:
+        return self.media_type in _COMPRESSIBLE and len(self.body) >= GZIP_FROM_BYTES
+
+
+async def answer(request: Request, document: Document) -> Response:
+    """The document, or 304 to who has it already."""
+    headers = {
+        **document.headers,
+        "ETag": document.etag,
+        "Cache-Control": f"public, max-age={document.max_age_s}",
+        "Vary": "Accept-Encoding",
+    }
+    if has_already(request.headers.get("if-none-match", ""), document.etag):
+        metrics.NOT_MODIFIED.inc()
+        return Response(status_code=304, headers=headers)
+    if document.compressible and accepts_gzip(request.headers.get("accept-encoding", "")):
+        body = await document.zipped()
+        return Response(body, media_type=document.media_type, headers=headers | {"Content-Encoding": "gzip"})
+    return Response(document.body, media_type=document.media_type, headers=headers)
+
+
+def has_already(if_none_match: str, etag: str) -> bool:
+    """Weak comparison, RFC 9110 section 13.1.2."""
+    given = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in given or etag.removeprefix("W/") in given
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether gzip is named and not refused, RFC 9110 section 12.5.3. `*` alone is not taken for it."""
+    for offer in accept_encoding.split(","):
+        coding, _, parameters = offer.partition(";")
+        if coding.strip().lower() == "gzip":
+            return parameters.replace(" ", "").rstrip("0").rstrip(".") != "q="
+    return False
+
+
+def install_error_answers(app: FastAPI) -> None:
+    """Answer every error of a route, and of the routing itself, in our shape."""
+
+    @app.exception_handler(MarketError)
+    async def on_market_error(_: Request, error: MarketError) -> Response:
+        return _error(error.status, error.code, error.sentence, error.extra, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_: Request, error: RequestValidationError) -> Response:
+        return _error(422, "invalid_request", _sentence(error.errors()[0]))
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(_: Request, error: HTTPException) -> Response:
+        code, sentence = _HTTP_ERRORS.get(error.status_code, ("http_error", "The request cannot be answered."))
+        return _error(error.status_code, code, sentence, headers=error.headers)
+
+
+def internal_error_response() -> Response:
+    """The answer when the fault is ours and unforeseen."""
+    return _error(500, "internal_error", "Something went wrong on our side. Try again.")
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of a route that can fail with `statuses`."""
+    models = {404: UnknownSymbolAnswer}
+    return {status: {"model": models.get(status, ErrorAnswer)} for status in sorted(statuses)}
+
+
+def _sentence(problem: dict[str, Any]) -> str:
+    """One validation problem in words, without the input."""
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("query", "path"))
+    return f"{where}: {problem['msg']}."
+
+
+def _error(
+    status: int,
+    code: str,
+    sentence: str,
+    extra: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    metrics.ERRORS.labels(code).inc()
+    return JSONResponse({"error": sentence, "code": code, **(extra or {})}, status, headers)

@@ -1,0 +1,50 @@
+"""The ASGI application: routes, errors, headers and pages."""
+
+from functools import partial
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services.common.asgi import LastResort, Measured, SecurityHeaders
+from services.common.docs_page import CONTENT_SECURITY_POLICY, render_docs
+from services.dashboard import metrics
+from services.dashboard.answers import install_error_answers, internal_error_response
+
+DESCRIPTION = (
+    "Prices, history and analytics of the market. Every route is there without /v1 too. Numbers are exact decimals, "
+    'times are milliseconds. Every error is {"error": a sentence for a person, "code": a slug for a program}.'
+)
+
+
+def build_api(*routers: APIRouter) -> FastAPI:
+    """The application that serves `routers`, under /v1 (which is what the OpenAPI document shows) and without."""
+    api = FastAPI(
+        title="Crypto-Service market API",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(Measured, seconds=metrics.HTTP_SECONDS),
+            Middleware(SecurityHeaders),
+            Middleware(LastResort, answer=internal_error_response),
+        ],
+    )
+    install_error_answers(api)
+    for router in routers:
+        api.include_router(router, prefix="/v1")
+        api.include_router(router, include_in_schema=False)
+    _add_docs(api)
+    return api
+
+
+def _add_docs(api: FastAPI) -> None:
+    render = partial(render_docs, base_url="http://localhost:8083")
+
+    @api.get("/docs", include_in_schema=False)
+    async def docs(_: Request) -> Response:
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        return HTMLResponse(render(api.openapi()), headers=headers)

@@ -1,0 +1,40 @@
+"""The bytes of JSON answers, as docs/contracts.md spells them. No I/O.
+
+Prices go from Redis' digits to the answer's; ages are as of the snapshot's time, so one snapshot has one document.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from services.dashboard.market import Quote, Snapshot
+from services.dashboard.symbols import Listing
+
+
+def prices_document(
+    snapshot: Snapshot, quotes: Iterable[Quote], unknown: Mapping[str, list[str]], following: str | None
+) -> bytes:
+    rest = f',"unknown":{_json(unknown)},"next":{_json(following)}}}'
+    return _quotes_document(snapshot, "prices", quotes) + rest.encode()
+
+
+def movers_document(snapshot: Snapshot, quotes: Iterable[Quote]) -> bytes:
+    return _quotes_document(snapshot, "movers", quotes) + b"}"
+
+
+def symbols_document(listings: Iterable[Listing], following: str | None) -> bytes:
+    return msgspec.json.encode({"symbols": list(listings), "next": following})
+
+
+def _quotes_document(snapshot: Snapshot, name: str, quotes: Iterable[Quote]) -> bytes:
+    beginning = f'{{"source":{_json(snapshot.source)},"time":{snapshot.time_ms},"{name}":['
+    return beginning.encode() + b",".join(_with_age(quote, snapshot.time_ms) for quote in quotes) + b"]"
+
+
+def _with_age(quote: Quote, time_ms: int) -> bytes:
+    """An event of the future, by a clock that differs from ours, is of age 0."""
+    return b"%b%d%b" % (quote.head, max(0, time_ms - quote.event_ms), quote.tail)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,160 @@
+"""The market at one instant, as Redis tells it: quotes with their exact figures, symbols, movers. No I/O.
+
+A number is the text that the aggregator wrote until it is compared, and the same digits afterwards.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType, field
+
+from services.dashboard import metrics
+from services.dashboard.decimals import change, change_percent, is_decimal, plain
+from services.dashboard.symbols import Directory, Listing, normal_symbol
+
+Ranking = Literal["gainers", "losers", "volume"]
+
+WINDOW_MS = 24 * 3600 * 1000
+"""Figures of a rolling day say nothing once their last event is older than that."""
+
+
+class _LastPrice(msgspec.Struct, frozen=True):
+    symbol: str = field(name="s")
+    price: Raw = field(name="p")
+    event_ms: int = field(name="t")
+    source: str = field(name="src", default="binance")
+    opened: Raw | UnsetType = field(name="o", default=UNSET)
+    high: Raw | UnsetType = field(name="h", default=UNSET)
+    low: Raw | UnsetType = field(name="l", default=UNSET)
+    volume: Raw | UnsetType = field(name="v", default=UNSET)
+    quote_volume: Raw | UnsetType = field(name="q", default=UNSET)
+
+
+class _Listings(msgspec.Struct, frozen=True):
+    symbols: list[Listing]
+
+
+class Quote(NamedTuple):
+    """One symbol's last price. `head` and `tail` are its JSON up to its age, and from there on."""
+
+    symbol: str
+    source: str
+    event_ms: int
+    head: bytes
+    tail: bytes
+    change_percent: Decimal | None
+    quote_volume: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was known at `time_ms`. `quotes` are in the order of their symbols."""
+
+    source: str
+    time_ms: int
+    quotes: Mapping[str, Quote]
+    directory: Directory
+
+    def movers(self, by: Ranking, quote: str | None, limit: int) -> list[Quote]:
+        """The first `limit` of those that moved within the last 24 h and whose figures are known."""
+        current = [
+            candidate
+            for candidate in self.quotes.values()
+            if candidate.change_percent is not None
+            and candidate.event_ms > self.time_ms - WINDOW_MS
+            and (quote is None or self.directory.quote_is(candidate.symbol, quote))
+        ]
+        return sorted(current, key=_KEYS[by])[:limit]
+
+
+@dataclass(slots=True)
+class SnapshotReader:
+    """Makes snapshots of Redis' values; what has not changed since the last one is not decoded again."""
+
+    _quotes: dict[bytes, tuple[bytes, Quote | None]] = dataclasses.field(default_factory=dict)
+    _directory: Directory = dataclasses.field(default_factory=lambda: Directory((), ()))
+    _named: tuple[bytes, frozenset[str]] = (b"", frozenset())
+
+    def read(self, source: str, last: Mapping[bytes, bytes], symbols: bytes, time_ms: int) -> Snapshot:
+        """`last` and `symbols` are the values of `market:last` and `market:symbols` as they came."""
+        self._quotes = {name: self._decoded(name, value) for name, value in last.items()}
+        found = {quote.symbol: quote for _, quote in self._quotes.values() if quote and quote.source == source}
+        metrics.UNREADABLE_PRICES.set(len(last) - len(found))
+        quotes = dict(sorted(found.items()))
+        return Snapshot(source, time_ms, quotes, self._directory_of(symbols, frozenset(quotes)))
+
+    def _decoded(self, name: bytes, value: bytes) -> tuple[bytes, Quote | None]:
+        before = self._quotes.get(name)
+        return before if before is not None and before[0] == value else (value, read_quote(value))
+
+    def _directory_of(self, symbols: bytes, priced: frozenset[str]) -> Directory:
+        named = (symbols, priced)
+        if named != self._named:
+            self._directory = Directory(read_listings(symbols), priced)
+            self._named = named
+        return self._directory
+
+
+def read_quote(value: bytes) -> Quote | None:
+    """A value of `market:last`; None for what cannot be one."""
+    try:
+        last = _last_price.decode(value)
+    except (ValueError, RecursionError):
+        return None
+    price = _number(last.price)
+    if price is None or normal_symbol(last.symbol) != last.symbol:
+        return None
+    opened = _number(last.opened)
+    return _quote(last, price, opened)
+
+
+def read_listings(value: bytes) -> list[Listing]:
+    """The value of `market:symbols`; nothing for what cannot be one."""
+    try:
+        return [listing for listing in _symbols.decode(value).symbols if normal_symbol(listing.symbol)]
+    except (ValueError, RecursionError):
+        return []
+
+
+def _quote(last: _LastPrice, price: Decimal, opened: Decimal | None) -> Quote:
+    moved = change_percent(price, opened) if opened is not None else None
+    figures = {
+        "open_24h": opened,
+        "high_24h": _number(last.high),
+        "low_24h": _number(last.low),
+        "volume_24h": _number(last.volume),
+        "quote_volume_24h": _number(last.quote_volume),
+        "change_24h": change(price, opened) if opened is not None else None,
+        "change_percent_24h": moved,
+    }
+    tail = "".join(f',"{name}":{"null" if value is None else plain(value)}' for name, value in figures.items())
+    symbol = msgspec.json.encode(last.symbol).decode()
+    head = f'{{"symbol":{symbol},"price":{plain(price)},"event_time":{last.event_ms},"age_ms":'
+    return Quote(
+        last.symbol,
+        last.source,
+        last.event_ms,
+        head.encode(),
+        f"{tail}}}".encode(),
+        moved,
+        figures["quote_volume_24h"],
+    )
+
+
+def _number(raw: Raw | UnsetType) -> Decimal | None:
+    text = bytes(raw).decode() if isinstance(raw, Raw) else ""
+    return Decimal(text) if is_decimal(text) else None
+
+
+_last_price: Final = msgspec.json.Decoder(_LastPrice)
+_symbols: Final = msgspec.json.Decoder(_Listings)
+
+_KEYS: Final = {
+    "gainers": lambda quote: (-quote.change_percent, quote.symbol),
+    "losers": lambda quote: (quote.change_percent, quote.symbol),
+    "volume": lambda quote: (-(quote.quote_volume or 0), quote.symbol),
+}

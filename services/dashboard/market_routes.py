@@ -1,0 +1,116 @@
+"""/prices, /movers, /symbols: answered from Redis alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.dashboard.answers import Document, answer, documented
+from services.dashboard.documents import movers_document, prices_document, symbols_document
+from services.dashboard.errors import InvalidRequestError
+from services.dashboard.limits import Limited
+from services.dashboard.market import Quote, Ranking, Snapshot
+from services.dashboard.redis import MarketReader
+from services.dashboard.schemas import (
+    MAX_NAMED,
+    MAX_PRICES,
+    Asset,
+    Movers,
+    Prices,
+    SymbolList,
+    Symbols,
+    SymbolText,
+)
+
+MAX_AGE_S = 1
+MAX_EXPLAINED = 20
+"""Near matches cost a search each; further unknown symbols of one request are named without."""
+
+Symbols_ = Annotated[
+    SymbolList | None,
+    Query(description=f"In any case, separated by commas, at most {MAX_NAMED}.", examples=["btcusdt"]),
+]
+PageLimit = Annotated[int, Query(ge=1, le=MAX_PRICES)]
+After = Annotated[SymbolText | None, Query(description="`next` of the page before.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a list of symbols in a request means."""
+
+    known: list[str]
+    unknown: dict[str, list[str]]
+
+
+def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
+    router = APIRouter(tags=["market"], dependencies=[limited.client])
+
+    @router.get("/prices", response_model=Prices, responses=documented(422, 429, 503))
+    async def prices(
+        request: Request, symbols: Symbols_ = None, limit: PageLimit = 1_000, after: After = None
+    ) -> Response:
+        """The last price of some symbols, or page by page of all, with its age and the figures of the last 24 h."""
+        snapshot = await market.snapshot()
+        if symbols is not None:
+            asked = read_symbols(symbols, snapshot, MAX_NAMED)
+            quotes = [quote for symbol in asked.known if (quote := snapshot.quotes.get(symbol))]
+            return await answer(request, Document(prices_document(snapshot, quotes, asked.unknown, None), MAX_AGE_S))
+        page, following = page_of(snapshot.quotes, after, limit)
+        body = prices_document(snapshot, [snapshot.quotes[symbol] for symbol in page], {}, following)
+        return await answer(request, Document(body, MAX_AGE_S))
+
+    @router.get("/movers", response_model=Movers, responses=documented(422, 429, 503))
+    async def movers(
+        request: Request,
+        by: Ranking = "gainers",
+        quote: Annotated[
+            Asset | None, Query(description="Only symbols priced in this asset.", examples=["usdt"])
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 20,
+    ) -> Response:
+        """What moved most in 24 h, in percent; or by volume, in the quote asset (then choose a `quote`)."""
+        snapshot = await market.snapshot()
+        found: list[Quote] = snapshot.movers(by, quote.lower() if quote else None, limit)
+        return await answer(request, Document(movers_document(snapshot, found), MAX_AGE_S))
+
+    @router.get("/symbols", response_model=Symbols, responses=documented(422, 429, 503))
+    async def symbols(
+        request: Request,
+        search: Annotated[SymbolText | None, Query(description="Best matches first, and no pages.")] = None,
+        limit: PageLimit = 1_000,
+        after: After = None,
+    ) -> Response:
+        """Every symbol there is, page by page; or those that fit a search."""
+        directory = (await market.snapshot()).directory
+        if search is not None:
+            return await answer(request, Document(symbols_document(directory.search(search, limit), None), MAX_AGE_S))
+        page, following = page_of(directory.listings, after, limit)
+        listings = [directory.listings[symbol] for symbol in page]
+        return await answer(request, Document(symbols_document(listings, following), MAX_AGE_S))
+
+    return router
+
+
+def read_symbols(text: str, snapshot: Snapshot, limit: int) -> Asked:
+    """A list of symbols, known ones once each and in order. Raises InvalidRequestError for too many."""
+    named = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not 1 <= len(named) <= limit:
+        raise InvalidRequestError(f"symbols: name 1 to {limit} symbols, separated by commas.")
+    known: dict[str, None] = {}
+    unknown: dict[str, list[str]] = {}
+    for name in named:
+        symbol = snapshot.directory.recognise(name)
+        if symbol is not None:
+            known[symbol] = None
+        else:
+            unknown[name] = snapshot.directory.near(name) if len(unknown) < MAX_EXPLAINED else []
+    return Asked(list(known), unknown)
+
+
+def page_of(symbols: Iterable[str], after: str | None, limit: int) -> tuple[list[str], str | None]:
+    """The first `limit` of the ordered `symbols` beyond `after`, and the following page's `after`."""
+    start = after.lower() if after is not None else ""
+    page = list(islice((symbol for symbol in symbols if symbol > start), limit + 1))
+    return page[:limit], page[limit - 1] if len(page) > limit else None

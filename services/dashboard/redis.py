@@ -1,0 +1,66 @@
+"""Redis, read: the market as a snapshot, at most once a second however many ask. Names as in docs/contracts.md."""
+
+import asyncio
+import time
+from typing import NamedTuple, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.dashboard import metrics
+from services.dashboard.errors import PricesUnavailableError
+from services.dashboard.market import Snapshot, SnapshotReader
+
+log = structlog.get_logger()
+
+LAST_PRICES = "market:last"
+SOURCE = "market:source"
+SYMBOLS = "market:symbols"
+
+DEADLINE_S = 2.0
+FRESH_S = 1.0
+
+
+class _Outcome(NamedTuple):
+    at_s: float
+    snapshot: Snapshot | None
+
+
+class MarketReader:
+    """Snapshots for everybody: whoever asks within a second of a read gets what that read brought, failure included."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._reader = SnapshotReader()
+        self._turn = asyncio.Lock()
+        self._outcome = _Outcome(-FRESH_S, None)
+
+    async def snapshot(self) -> Snapshot:
+        """Raises PricesUnavailableError, within a second of the deadline. Safe to cancel."""
+        async with self._turn:
+            if time.monotonic() - self._outcome.at_s >= FRESH_S:
+                snapshot = await self._read()
+                self._outcome = _Outcome(time.monotonic(), snapshot)
+        if self._outcome.snapshot is None:
+            raise PricesUnavailableError
+        return self._outcome.snapshot
+
+    async def _read(self) -> Snapshot | None:
+        try:
+            async with asyncio.timeout(DEADLINE_S), self._client.pipeline(transaction=True) as batch:
+                batch.get(SOURCE)
+                batch.hgetall(LAST_PRICES)
+                batch.get(SYMBOLS)
+                source, last, symbols = await batch.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            metrics.REDIS_READS.labels("failed").inc()
+            metrics.PART_UP.labels("redis").set(0)
+            log.warning("redis.unavailable", error=type(error).__name__)
+            return None
+        metrics.PART_UP.labels("redis").set(1)
+        metrics.REDIS_READS.labels("read" if source else "empty").inc()
+        if not source:
+            return None
+        name = cast("bytes", source).decode(errors="replace")
+        return self._reader.read(name, last, symbols or b"", time.time_ns() // 1_000_000)

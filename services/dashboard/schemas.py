@@ -1,0 +1,121 @@
+"""The shapes of requests and answers, for validation and for the OpenAPI document. Answers are written elsewhere."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
+
+from services.dashboard.symbols import MAX_SYMBOL_LENGTH
+
+MAX_PRICES = 5_000
+MAX_NAMED = 500
+"""Symbols in one request for prices."""
+
+Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+"""A JSON number, decimal-exact."""
+TimeMs = Annotated[int, Field(examples=[1767225600123])]
+
+SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
+SymbolList = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAMED * (MAX_SYMBOL_LENGTH + 1))]
+Asset = Annotated[str, StringConstraints(min_length=1, max_length=20)]
+
+
+class ErrorAnswer(BaseModel):
+    error: str = Field(description="A sentence that a person can act on.")
+    code: str = Field(description="A stable slug.")
+
+
+class UnknownSymbolAnswer(ErrorAnswer):
+    near: list[str] = Field(default=[], description="Symbols that resemble the one asked for, best first.")
+
+
+class Price(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    price: Number = Field(examples=[68123.45])
+    event_time: TimeMs = Field(description="When the exchange had this price, ms.")
+    age_ms: int = Field(examples=[412], description="`time` minus `event_time`; 0 where that is negative.")
+    open_24h: Number | None = Field(examples=[67000])
+    high_24h: Number | None = Field(examples=[68500])
+    low_24h: Number | None = Field(examples=[66800.01])
+    volume_24h: Number | None = Field(examples=[12345.678], description="In the base asset.")
+    quote_volume_24h: Number | None = Field(examples=[834567890.12], description="In the quote asset.")
+    change_24h: Number | None = Field(examples=[1123.45], description="`price` minus `open_24h`, exact.")
+    change_percent_24h: Number | None = Field(examples=[1.67679104], description="To 8 places, half to even.")
+
+
+class Prices(BaseModel):
+    """All numbers are exact decimals. Figures that nobody has told yet are null."""
+
+    source: str = Field(examples=["binance"], description="Where all of these prices come from.")
+    time: TimeMs = Field(description="When the prices were read, ms.")
+    prices: list[Price]
+    unknown: dict[str, list[str]] = Field(
+        examples=[{"btcusdx": ["btcusdt"]}],
+        description="Asked for and not known, with near matches (for the first 20).",
+    )
+    next: str | None = Field(examples=[None], description="`after` of the following page; null on the last.")
+
+
+class Movers(BaseModel):
+    source: str = Field(examples=["binance"])
+    time: TimeMs
+    movers: list[Price]
+
+
+class ListedSymbol(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    base: str = Field(examples=["BTC"], description="Empty where the exchange does not tell.")
+    quote: str = Field(examples=["USDT"])
+    status: str = Field(examples=["TRADING"])
+
+
+class Symbols(BaseModel):
+    symbols: list[ListedSymbol]
+    next: str | None = Field(examples=[None], description="`after` of the following page; null on the last.")
+
+
+Interval = Literal["1s", "1m", "1h", "1d"]
+HistoryFormat = Literal["json", "csv", "arrow", "parquet"]
+
+
+class Candle(BaseModel):
+    t: TimeMs = Field(description="Start, ms.")
+    o: Number = Field(examples=[68100])
+    h: Number = Field(examples=[68200.5])
+    l: Number = Field(examples=[68050])  # noqa: E741 - the contract's key
+    c: Number = Field(examples=[68123.45])
+    v: Number | None = Field(examples=[12.5], description="Base volume of this interval, where back-filled.")
+    q: Number | None = Field(examples=[851543.125], description="Quote volume of this interval, where back-filled.")
+    v24: Number | None = Field(examples=[12345.678], description="Rolling 24 h base volume at the last event.")
+    q24: Number | None = Field(examples=[834567890.12], description="Rolling 24 h quote volume at the last event.")
+
+
+class History(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    interval: Interval
+    source: str = Field(examples=["binance"])
+    candles: list[Candle] = Field(description="Ascending in `t`; the newest may still be forming.")
+    next: int | None = Field(examples=[1767225660000], description="`from` of the following page.")
+    previous: int | None = Field(examples=[None], description="`to` of the page before.")
+
+
+Close = Annotated[
+    list[Number],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "number"},
+            "description": "Start of the hour in ms, and its last price.",
+            "examples": [[1767225600000, 68123.45]],
+        }
+    ),
+]
+
+
+class Sparklines(BaseModel):
+    source: str = Field(examples=["binance"])
+    interval: Literal["1h"] = "1h"
+    sparklines: dict[str, list[Close]] = Field(examples=[{"btcusdt": [[1767225600000, 68123.45]]}])
+    unknown: dict[str, list[str]] = Field(examples=[{}], description="As in prices.")

@@ -1,0 +1,65 @@
+"""What the dashboard can be told from outside."""
+
+from ipaddress import ip_network
+from typing import Annotated, Any
+
+from limits import parse
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from services.common.settings import ServiceSettings
+
+
+class DashboardSettings(ServiceSettings):
+    """Environment variables are the field names in upper case; lists are separated by commas."""
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8083, ge=0, le=65535)
+    redis_url: str = Field(repr=False)
+    clickhouse_url: str | None = Field(default=None, repr=False)
+    """`http://user:password@host:8123/crypto`; without: no history."""
+    kafka_bootstrap_servers: str | None = None
+    """`host:port[,host:port]`; without: no lag."""
+    kafka_topic: str = "binance.miniticker"
+    kafka_group: str = "clickhouse-consumer-group"
+    """Whose lag the operator's page shows."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "::1")
+    """Addresses and networks whose X-Forwarded-For is believed: profile's, and a proxy's of ours."""
+    limit_client: str = "1200/minute"
+    """Requests of one client address."""
+    limit_history: str = "300/minute"
+    """Those of them that are for history or sparklines."""
+    history_timeout_s: float = Field(default=5.0, gt=0)
+    """From a request's arrival to ClickHouse's last byte."""
+    history_queries: int = Field(default=4, ge=1)
+    """Queries that run in ClickHouse at once."""
+    history_waiting: int = Field(default=64, ge=0)
+    """Queries that may wait for their turn."""
+    history_cache_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
+    """Size of the answers kept in memory."""
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_have_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """uvicorn trusts nobody by a mistyped address, and at `*` believes what the client itself claims to be."""
+        for proxy in proxies:
+            ip_network(proxy)
+        return proxies
+
+    @field_validator("limit_client", "limit_history")
+    @classmethod
+    def _limits_can_be_read(cls, rate: str) -> str:
+        parse(rate)
+        return rate
+
+    @field_validator("clickhouse_url", "kafka_bootstrap_servers", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return value or None

@@ -1,0 +1,167 @@
+"""The market API of the dashboard service, handed through: bounded in number, time and size, and never in memory whole.
+
+Its answers go out as they came, with what caches and pagers need of their headers: it is a public API of ours, whose
+sentences are meant for people. Whatever is not such an answer becomes 503 `market_unavailable`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import quote
+
+import httpx
+import structlog
+from fastapi import Request, Response
+from starlette.types import Receive, Scope, Send
+
+from services.common.client_limits import ClientLimit, party_of
+from services.profile import metrics
+from services.profile.errors import TooManyError, UnavailableError
+
+log = structlog.get_logger()
+
+MAX_AT_ONCE = 64
+MAX_AT_ONCE_PER_CLIENT = 8
+"""A client that reads slowly holds one of these until `BODY_TIMEOUT_S`."""
+BODY_TIMEOUT_S = 30.0
+MAX_BODY_BYTES = 32 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+_PASSED_REQUEST_HEADERS = ("if-none-match", "accept-encoding")
+_PASSED_HEADERS = (
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "content-disposition",
+    "etag",
+    "cache-control",
+    "vary",
+    "retry-after",
+    "x-next",
+    "x-previous",
+)
+_DOCUMENTED = frozenset({200, 304, 404, 422, 429, 503})
+
+
+class Market:
+    """Where market requests go. Without `base_url`, and whenever no answer comes, they are 503."""
+
+    def __init__(self, http: httpx.AsyncClient | None, timeout_s: float, rate: str) -> None:
+        self._http = http
+        self._timeout_s = timeout_s
+        self._limit = ClientLimit(rate)
+        self._open: Counter[str] = Counter()
+
+    def spend(self, address: str | None) -> None:
+        """Raises TooManyError when this client has asked as often as it may."""
+        wait_s = self._limit.spend(address)
+        if wait_s:
+            metrics.MARKET_REQUESTS.labels("limited").inc()
+            raise TooManyError("too_many_requests", f"Too many requests. Try again in {wait_s} s.", wait_s)
+
+    def relay(self, request: Request, *path: str) -> Response:
+        """The answer of the dashboard to the same query at `path`; it is asked for when this one is sent."""
+        target = "/v1/" + "/".join(quote(part, safe="").replace(".", "%2E") for part in path)
+        return _Relayed(self, request, target)
+
+    @asynccontextmanager
+    async def ask(self, request: Request, target: str) -> AsyncIterator[httpx.Response]:
+        """The answer's head, its body still to be read. Raises UnavailableError, TooManyError."""
+        address = request.client.host if request.client else None
+        if self._http is None:
+            raise _unavailable("not_configured")
+        with self._slot(party_of(address)):
+            answer = await self._send(self._http, request, target, address)
+            try:
+                _require_documented(answer)
+                yield answer
+            finally:
+                await answer.aclose()
+
+    async def _send(
+        self, http: httpx.AsyncClient, request: Request, target: str, address: str | None
+    ) -> httpx.Response:
+        headers = {name: request.headers.get(name, "") for name in _PASSED_REQUEST_HEADERS}
+        if address is not None:
+            headers["x-forwarded-for"] = address
+        url = f"{target}?{request.url.query}" if request.url.query else target
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await http.send(http.build_request("GET", url, headers=headers), stream=True)
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise _unavailable(type(error).__name__) from error
+
+    @contextmanager
+    def _slot(self, party: str) -> Iterator[None]:
+        if self._open[party] >= MAX_AT_ONCE_PER_CLIENT:
+            metrics.MARKET_REQUESTS.labels("limited").inc()
+            raise TooManyError("too_many_requests", "Too many requests at once. Wait for some to end.", 1)
+        if self._open.total() >= MAX_AT_ONCE:
+            raise _unavailable("full")
+        self._open[party] += 1
+        try:
+            yield
+        finally:
+            self._open[party] -= 1
+            if not self._open[party]:
+                del self._open[party]
+
+
+class _Relayed(Response):
+    """Asks when it is sent, so that what it holds is let go in the same place, however the sending ends."""
+
+    def __init__(self, market: Market, request: Request, target: str) -> None:
+        super().__init__()
+        self._market, self._request, self._target = market, request, target
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        async with self._market.ask(self._request, self._target) as answer:
+            headers = [
+                (name.encode(), answer.headers[name].encode()) for name in _PASSED_HEADERS if name in answer.headers
+            ]
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+            try:
+                async with asyncio.timeout(BODY_TIMEOUT_S):
+                    await _send_body(answer, send)
+            except (httpx.HTTPError, TimeoutError, _TooLargeError) as error:
+                # The head has left: an answer without its end is cut, and told from a whole one by its length.
+                metrics.MARKET_REQUESTS.labels("cut").inc()
+                log.warning("market.answer_cut", reason=type(error).__name__)
+                return
+            metrics.MARKET_REQUESTS.labels(str(answer.status_code)).inc()
+
+
+class _TooLargeError(Exception):
+    """More than any answer of the market API may have."""
+
+
+async def _send_body(answer: httpx.Response, send: Send) -> None:
+    sent_bytes = 0
+    async for chunk in answer.aiter_raw(CHUNK_BYTES):
+        sent_bytes += len(chunk)
+        if sent_bytes > MAX_BODY_BYTES:
+            raise _TooLargeError
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def open_client(base_url: str) -> httpx.AsyncClient:
+    """A client with a bounded pool. Deadlines are `Market`'s: httpx's own begin anew with every byte."""
+    limits = httpx.Limits(max_connections=MAX_AT_ONCE, max_keepalive_connections=MAX_AT_ONCE_PER_CLIENT)
+    return httpx.AsyncClient(base_url=base_url, timeout=None, limits=limits, trust_env=False)  # noqa: S113
+
+
+def _require_documented(answer: httpx.Response) -> None:
+    """Raises UnavailableError for what is no answer of the market API: an overloaded server's text, a proxy's page."""
+    is_error = answer.is_error and answer.headers.get("content-type", "").partition(";")[0] != "application/json"
+    if answer.status_code not in _DOCUMENTED or is_error:
+        raise _unavailable(str(answer.status_code))
+
+
+def _unavailable(reason: str) -> UnavailableError:
+    metrics.MARKET_REQUESTS.labels("unavailable").inc()
+    log.warning("market.unavailable", reason=reason)
+    return UnavailableError(
+        "market_unavailable", "Market data cannot be read now. Try again shortly.", headers={"Retry-After": "2"}
+    )
