@@ -6,12 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from proto.socket_pb2_grpc import SocketServiceStub
+from services.aggregator.backlog import Backlog
+from services.aggregator.events import TOPIC
 from services.aggregator.follows import Follows
 from services.aggregator.http import Desk, http_app
 from services.aggregator.intake import Intake
+from services.aggregator.kafka import open_producer, silence_client_log
 from services.aggregator.listing import SymbolListing
 from services.aggregator.prices import PriceBook
 from services.aggregator.publisher import Publisher
+from services.aggregator.recorder import Recorder
 from services.aggregator.redis import MarketStore
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.symbols import Directory
@@ -29,7 +33,8 @@ MAX_REQUESTS_AT_ONCE = 500
 
 @asynccontextmanager
 async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[None]:
-    """The running service. Leaving it answers open requests, stops the streams, then tells the last prices."""
+    """The running service. Leaving it answers open requests, stops the streams, tells the last prices, then
+    delivers the last events."""
     async with AsyncExitStack() as stack:
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
@@ -40,10 +45,12 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
         store, wanted, book = MarketStore(redis), Wanted(), PriceBook()
         directory = Directory(book.symbols)
         follows = Follows(store, wanted)
-        intake = Intake(book, on_other_source=directory.forget)
+        recorder = await stack.enter_async_context(_recording(settings, life))
+        sinks = [recorder.take] if recorder else []
+        intake = Intake(book, sinks, on_other_source=directory.forget)
         tickers, trades = TickerFeed(stub, intake), TradeFeed(stub, intake, wanted)
         listing = SymbolListing(stub, directory, tickers.reopened)
-        publisher = Publisher(book, store, follows.store_again)
+        publisher = Publisher(book, directory, store, follows.store_again)
 
         life.health.add_check("redis", partial(check_redis, redis))
         life.health.add_check("socket", tickers.check)
@@ -55,10 +62,28 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             (listing.run(), "listing"),
         ):
             await stack.enter_async_context(life.background(work, name))
-        api = http_app(Desk(book, directory, follows, tickers.state, trades.state))
+        api = http_app(Desk(book, directory, follows, tickers.state, trades.state, recorder))
         sock = listen(settings.http_host, settings.http_port)
         await stack.enter_async_context(serve_http(api, sock, limit_concurrency=MAX_REQUESTS_AT_ONCE))
         yield
+
+
+@asynccontextmanager
+async def _recording(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[Recorder | None]:
+    """What feeds Kafka, if there is one. Leaving it delivers what waits, or counts it as lost."""
+    if not settings.kafka_bootstrap_servers:
+        yield None
+        return
+    silence_client_log()
+    opener = partial(open_producer, settings.kafka_bootstrap_servers, TOPIC)
+    recorder = Recorder(Backlog(settings.kafka_buffer_bytes), opener)
+    async with life.background(recorder.run(), "recorder") as running:
+        try:
+            yield recorder
+        finally:
+            recorder.stop()
+            await asyncio.wait([running], timeout=settings.kafka_drain_timeout_s if recorder.waiting else 0)
+    recorder.give_up()
 
 
 @asynccontextmanager

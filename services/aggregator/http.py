@@ -11,8 +11,9 @@ from services.aggregator.errors import UnknownSymbolError
 from services.aggregator.followers import LEASE_S, Follow
 from services.aggregator.follows import Follows
 from services.aggregator.intake import wall_clock_ms
-from services.aggregator.overview import coins_document
+from services.aggregator.overview import coins_document, symbols_document
 from services.aggregator.prices import PriceBook
+from services.aggregator.recorder import Recorder
 from services.aggregator.schemas import (
     CoinsAnswer,
     FollowAnswer,
@@ -38,6 +39,7 @@ class Desk:
     follows: Follows
     tickers: StreamState
     trades: StreamState
+    recorder: Recorder | None
 
 
 def http_app(desk: Desk) -> FastAPI:
@@ -93,15 +95,16 @@ def _add_overview_routes(app: FastAPI, desk: Desk) -> None:
     async def coins() -> Response:
         """Where prices come from, who follows what, and every last price with its age."""
         followers = desk.follows.followers
+        events = desk.recorder.state() if desk.recorder else None
         document = coins_document(
-            desk.book, followers, desk.tickers, desk.trades, wall_clock_ms(), desk.follows.clock_s()
+            desk.book, followers, desk.tickers, desk.trades, wall_clock_ms(), desk.follows.clock_s(), events
         )
         return Response(document, media_type="application/json")
 
     @app.get("/symbols", response_model=SymbolsAnswer, responses=documented(503))
     async def symbols() -> Response:
         """Every symbol that can be followed."""
-        return _json({"symbols": desk.directory.listings()})
+        return Response(symbols_document(desk.directory), media_type="application/json")
 
 
 def _sorted_out(directory: Directory, texts: list[str]) -> tuple[list[str], dict[str, list[str]]]:

@@ -14,8 +14,11 @@ log = structlog.get_logger()
 
 MAX_SOURCE_LENGTH = 32
 
-TickerSink = Callable[[Sequence[MiniTicker], int], None]
-"""Takes the accepted mini-tickers of a batch and our clock at their arrival, in ms. Never blocks, never raises."""
+TickerSink = Callable[[Sequence[MiniTicker], str, int], None]
+"""Takes the accepted mini-tickers of a batch, their source, and our clock at their arrival, in ms.
+
+Never blocks, never raises. What it is given is never changed afterwards.
+"""
 
 
 def wall_clock_ms() -> int:
@@ -69,15 +72,15 @@ class Intake:
             return
         receive_ms = self._clock_ms()
         accepted, refused = decode_mini_tickers(frames, receive_ms)
-        self._hand_on(accepted, receive_ms, refused)
+        self._hand_on(accepted, source, receive_ms, refused)
         metrics.MINI_TICKERS.inc(len(accepted))
         _count_refused("mini_tickers", refused)
 
-    def _hand_on(self, tickers: Sequence[MiniTicker], receive_ms: int, refused: Counter[str]) -> None:
-        """Every accepted mini-ticker passes here, with the exchange's own decimal texts: the place for Kafka."""
+    def _hand_on(self, tickers: Sequence[MiniTicker], source: str, receive_ms: int, refused: Counter[str]) -> None:
+        """Every accepted mini-ticker passes here, with the exchange's own decimal texts."""
         refused["capacity"] += self._book.apply_mini_tickers(tickers)
         for sink in self._sinks:
-            sink(tickers, receive_ms)
+            sink(tickers, source, receive_ms)
 
 
 def _count_refused(stream: str, refused: Mapping[str, int]) -> None:

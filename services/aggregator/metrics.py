@@ -44,3 +44,24 @@ FOLLOWERS: Final = Gauge("aggregator_followers", "Followers that hold at least o
 FOLLOWED_SYMBOLS: Final = Gauge("aggregator_followed_symbols", "Symbols whose trades are wanted.")
 LEASES_EXPIRED: Final = Counter("aggregator_leases_expired", "Leases that ended without renewal.")
 LISTED_SYMBOLS: Final = Gauge("aggregator_listed_symbols", "Symbols that the exchange lists; 0 when it does not say.")
+
+EVENTS_WAITING: Final = Gauge("aggregator_events_waiting", "Mini-tickers that Kafka has not confirmed yet.")
+EVENTS_WAITING_BYTES: Final = Gauge("aggregator_events_waiting_bytes", "Memory of those that are not being sent.")
+EVENTS_OLDEST_AGE: Final = Gauge(
+    "aggregator_events_oldest_age_seconds", "Since the oldest of them arrived; 0 when none waits."
+)
+EVENTS_PRODUCED: Final = Counter("aggregator_events_produced", "Mini-tickers that Kafka has confirmed.")
+EVENTS_LOST: Final = Counter(
+    "aggregator_events_lost",
+    "Mini-tickers that Kafka never got: overflow (the oldest, at the bound), shutdown (not delivered in time).",
+    ["reason"],
+)
+EVENTS_SEND_SECONDS: Final = Histogram(
+    "aggregator_events_send_seconds",
+    "From handing a round of batches to the producer to the last confirmation.",
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
+)
+KAFKA_UP: Final = Gauge("aggregator_kafka_up", "1 while a producer is open. Readiness does not depend on it.")
+KAFKA_PRODUCER_ENDS: Final = Counter(
+    "aggregator_kafka_producer_ends", "Producers that were given up or never opened, by the error.", ["reason"]
+)

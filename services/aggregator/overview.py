@@ -8,7 +8,9 @@ import msgspec
 from services.aggregator.documents import plain_number
 from services.aggregator.followers import Followers, Holding
 from services.aggregator.prices import PriceBook, Quote
+from services.aggregator.recorder import RecorderState
 from services.aggregator.streams import StreamState
+from services.aggregator.symbols import Directory
 
 MAX_FOLLOWERS_SHOWN = 1_000
 
@@ -20,8 +22,9 @@ def coins_document(
     trades: StreamState,
     now_ms: int,
     now_s: float,
+    events: RecorderState | None,
 ) -> bytes:
-    """The document as JSON. `now_ms` is the wall clock's, `now_s` that of the leases."""
+    """The document as JSON. `now_ms` is the wall clock's, `now_s` that of the leases; `events` may be absent."""
     shown = sorted(followers.holdings)[:MAX_FOLLOWERS_SHOWN]
     document: dict[str, Any] = {
         "source": book.source,
@@ -33,7 +36,14 @@ def coins_document(
         "followers_total": len(followers.holdings),
         "prices": _prices(book.newest(), now_ms),
     }
+    if events is not None:
+        document["events"] = events._asdict()
     return msgspec.json.encode(document)
+
+
+def symbols_document(directory: Directory) -> bytes:
+    """Every symbol that can be followed, as JSON. Raises SymbolsUnknownError."""
+    return msgspec.json.encode({"symbols": directory.listings()})
 
 
 def _stream(state: StreamState, symbols: list[str] | None) -> dict[str, Any]:

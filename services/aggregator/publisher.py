@@ -14,8 +14,10 @@ from services.aggregator import metrics
 from services.aggregator.documents import last_price, read_last_prices, second_stat
 from services.aggregator.errors import StoreDownError
 from services.aggregator.intake import wall_clock_ms
+from services.aggregator.overview import symbols_document
 from services.aggregator.prices import PriceBook, Quote
 from services.aggregator.redis import CacheState, MarketStore
+from services.aggregator.symbols import Directory
 
 log = structlog.get_logger()
 
@@ -36,12 +38,20 @@ def until_next_tick_s(now_s: float) -> float:
 class Publisher:
     """`run` ticks until `stop`, and then once more. `on_lost_data` is called before the cache is written anew."""
 
-    def __init__(self, book: PriceBook, store: MarketStore, on_lost_data: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        book: PriceBook,
+        directory: Directory,
+        store: MarketStore,
+        on_lost_data: Callable[[], Awaitable[None]],
+    ) -> None:
         self._book = book
+        self._directory = directory
         self._store = store
         self._on_lost_data = on_lost_data
         self._stopping = asyncio.Event()
         self._cache: CacheState | None = None
+        self._symbols_told: tuple[int, int] | None = None
         self._reached = True
 
     async def run(self) -> None:
@@ -64,6 +74,7 @@ class Publisher:
         try:
             await self._keep_cache_whole(source)
             await self._tell(source, self._book.due() if source == self._book.source else [])
+            await self._tell_symbols(source)
         except StoreDownError as error:
             self._skip(error)
         else:
@@ -78,6 +89,13 @@ class Publisher:
             self._book.confirm(source, batch)
             metrics.PUBLISHES.inc(len(batch))
 
+    async def _tell_symbols(self, source: str) -> None:
+        """Write the symbols after each listing, and when Redis may have lost them. Those of another source never."""
+        revision = self._directory.revision
+        if source == self._book.source and self._directory.known and revision != self._symbols_told:
+            await self._store.write_symbols(symbols_document(self._directory))
+            self._symbols_told = revision
+
     async def _keep_cache_whole(self, source: str) -> None:
         """After another source, another run of Redis or a lost cache: make Redis hold exactly what it should."""
         found = await self._store.cache_state()
@@ -91,6 +109,7 @@ class Publisher:
             write = self._store.refill if found.source == source else self._store.replace
             await write(source, self._told(source))
         self._cache = CacheState(found.run_id, source)
+        self._symbols_told = None
         metrics.CACHE_REWRITES.inc()
         log.info("cache.taken_over", source=source, before=found.source)
 

@@ -19,6 +19,7 @@ from services.aggregator.symbols import normal_symbol
 
 LAST_PRICES = "market:last"
 SOURCE = "market:source"
+SYMBOLS = "market:symbols"
 FOLLOWS = "market:follows"
 
 DEADLINE_S = 2.0
@@ -65,8 +66,13 @@ class MarketStore:
         await self._write_cache("refill", source, last_prices, ())
 
     async def replace(self, source: str, last_prices: Mapping[str, bytes]) -> None:
-        """Make `last_prices` of `source` all that the cache holds, in one transaction."""
-        await self._write_cache("replace", source, last_prices, (LAST_PRICES,))
+        """Make `last_prices` of `source` all that the cache holds, in one transaction; symbols go too."""
+        await self._write_cache("replace", source, last_prices, (LAST_PRICES, SYMBOLS))
+
+    async def write_symbols(self, document: bytes) -> None:
+        """Write the list of symbols, as `GET /symbols` answers it."""
+        async with _reaching("write_symbols", DEADLINE_S):
+            await self._client.set(SYMBOLS, document)
 
     async def publish(self, updates: Iterable[tuple[str, bytes, bytes]]) -> None:
         """A tick, whole or not at all: symbol, message for its channel, value for the cache."""

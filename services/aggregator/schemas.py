@@ -70,9 +70,21 @@ class PriceAnswer(BaseModel):
     age_ms: int
 
 
+class EventsAnswer(BaseModel):
+    """Mini-tickers on their way to Kafka."""
+
+    connected: bool
+    waiting: int = Field(description="Not yet confirmed by Kafka")
+    waiting_bytes: int
+    oldest_age_s: float | None = Field(description="Since the oldest of them arrived; null when none waits")
+    produced: int = Field(description="Confirmed by Kafka since the start")
+    lost: int = Field(description="Dropped since the start, because too many were waiting")
+
+
 class CoinsAnswer(BaseModel):
     source: str | None = Field(examples=["binance"], description="null before the first stream is open")
     streams: dict[str, StreamAnswer]
     followers: list[FollowerAnswer] = Field(description="The first 1,000, by id")
     followers_total: int
     prices: dict[str, PriceAnswer]
+    events: EventsAnswer | None = Field(default=None, description="Absent where nothing goes to Kafka")

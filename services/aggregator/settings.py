@@ -13,3 +13,10 @@ class AggregatorSettings(ServiceSettings):
     socket_target: str = "127.0.0.1:50052"
     """The socket service, "host:port"."""
     redis_url: str
+    kafka_bootstrap_servers: str = Field(default="", pattern=r"^([^\s,]+:\d+(,[^\s,]+:\d+)*)?$")
+    """Where every mini-ticker is kept, "host:port[,host:port]"; empty: nowhere."""
+    kafka_buffer_bytes: int = Field(default=160 * 1024 * 1024, ge=0)
+    """Memory for what waits for Kafka, beyond which the oldest goes. The default holds 3,000 tickers a second for ten
+    minutes one and a half times."""
+    kafka_drain_timeout_s: float = Field(default=5.0, ge=0)
+    """How long a stop may take to deliver what waits for Kafka."""

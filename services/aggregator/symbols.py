@@ -44,15 +44,22 @@ class Directory:
 
     priced: Collection[str]
     _listed: dict[str, Listing] | None = field(default=None, init=False)
+    _listings: int = field(default=0, init=False)
 
     @property
     def known(self) -> bool:
         """Whether a symbol that is not found is certain not to exist."""
         return bool(self._listed) or (self._listed is not None and bool(self.priced))
 
+    @property
+    def revision(self) -> tuple[int, int]:
+        """Changes with each listing, and, where the exchange lists nothing, with each symbol that gets a price."""
+        return self._listings, 0 if self._listed else len(self.priced)
+
     def replace(self, listings: Iterable[Listing]) -> None:
         """What the exchange lists, whole. Empty: it does not say, so the priced symbols are all there are."""
         self._listed = {listing.symbol: listing for listing in listings}
+        self._listings += 1
 
     def forget(self) -> None:
         """Nothing is known any more: the exchange is another one."""

@@ -17,14 +17,14 @@ def refused(stream: str, reason: str) -> float:
 
 
 def test_every_accepted_mini_ticker_reaches_the_sinks_with_its_texts_and_the_time_of_arrival() -> None:
-    taken: list[tuple[Sequence[MiniTicker], int]] = []
-    intake = Intake(PriceBook(), [lambda tickers, at_ms: taken.append((tickers, at_ms))], clock_ms=lambda: START_MS + 7)
+    taken: list[tuple[Sequence[MiniTicker], str, int]] = []
+    intake = Intake(PriceBook(), [lambda *given: taken.append(given)], clock_ms=lambda: START_MS + 7)
     source = intake.open_source("binance")
     frame = ticker_frame(ticker("btcusdt", "1.50000000"), {"s": "X"}, ticker("ethusdt", "2"))
     intake.mini_tickers(source, [frame, frame])
-    ((tickers, receive_ms),) = taken
+    ((tickers, told_source, receive_ms),) = taken
     assert [(t.symbol, t.close) for t in tickers] == [("BTCUSDT", "1.50000000"), ("ETHUSDT", "2")] * 2
-    assert receive_ms == START_MS + 7
+    assert (told_source, receive_ms) == ("binance", START_MS + 7)
 
 
 def test_frames_of_a_replaced_source_are_refused() -> None:

@@ -1,0 +1,127 @@
+"""Kafka: one idempotent producer at a time, and how it is left when it is of no use any more.
+
+The producer repeats by itself whatever may be repeated, under the same sequence numbers, so that the broker drops what
+it has already. What it cannot repair so ends it, and a new one begins with what is not confirmed.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerClosed
+
+from services.aggregator.events import Message, partition_of
+
+REQUEST_TIMEOUT_S = 5.0
+"""One request to a broker; repeated until `SEND_TIMEOUT_S` is over."""
+SEND_TIMEOUT_S = 15.0
+CONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 1.0
+
+MAX_BATCH_BYTES = 512 * 1024
+"""Before compression: half of what a broker accepts by default, should nothing be gained."""
+
+
+class ProducerLostError(ConnectionError):
+    """This producer is of no use any more. `unsent` is not confirmed, in order; some of it may have arrived."""
+
+    def __init__(self, cause: BaseException, unsent: Iterable[Message] = ()) -> None:
+        super().__init__(str(cause))
+        self.reason = type(cause).__name__
+        self.unsent = list(unsent)
+
+
+class Producer:
+    """An open producer for one topic."""
+
+    def __init__(self, client: AIOKafkaProducer, topic: str) -> None:
+        self._client = client
+        self._topic = topic
+
+    async def send(self, messages: Iterable[Message]) -> list[Message]:
+        """Send a batch to each partition that `messages` concern; returns what did not fit, in order.
+
+        Everything else is on every replica that is in sync then. Raises ProducerLostError, at most `SEND_TIMEOUT_S`
+        later. When cancelled, everything may have arrived or not.
+        """
+        left = await self._by_partition(messages)
+        lost: BaseException | None
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                sends = [self._send_batch(left, partition) for partition in left]
+                outcomes = await asyncio.gather(*sends, return_exceptions=True)
+            lost = next((outcome for outcome in outcomes if outcome is not None), None)
+        except TimeoutError as error:
+            lost = error
+        unsent = [message for lot in left.values() for message in lot]
+        if lost is not None:
+            raise ProducerLostError(lost, unsent) from lost
+        return unsent
+
+    async def _by_partition(self, messages: Iterable[Message]) -> dict[int, list[Message]]:
+        partitions = len(await self._client.partitions_for(self._topic))  # known since the start, kept fresh behind it
+        lots: dict[int, list[Message]] = {}
+        for message in messages:
+            lots.setdefault(partition_of(message.key, partitions), []).append(message)
+        return lots
+
+    async def _send_batch(self, left: dict[int, list[Message]], partition: int) -> None:
+        """Send as much of a partition's messages as one batch holds, and take them out of `left` once confirmed."""
+        lot, count = left[partition], 0
+        batch = self._client.create_batch()
+        for key, value, timestamp_ms in lot:
+            if batch.append(key=key, value=value, timestamp=timestamp_ms) is None:
+                break
+            count += 1
+        await (await self._client.send_batch(batch, self._topic, partition=partition))
+        left[partition] = lot[count:]
+
+
+@asynccontextmanager
+async def open_producer(bootstrap_servers: str, topic: str) -> AsyncIterator[Producer]:
+    """A producer for `topic`, which must exist. Raises ProducerLostError, at most `CONNECT_TIMEOUT_S` later."""
+    client = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers.split(","),
+        client_id="aggregator",
+        enable_idempotence=True,
+        acks="all",
+        compression_type="zstd",
+        max_batch_size=MAX_BATCH_BYTES,
+        request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
+    )
+    try:
+        await _start(client, topic)
+        yield Producer(client, topic)
+    finally:
+        await _close(client)
+
+
+def silence_client_log() -> None:
+    """Each of its attempts would be a line; we tell the beginning and the end of an outage."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+async def _start(client: AIOKafkaProducer, topic: str) -> None:
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await client.start()
+            await client.partitions_for(topic)
+    except Exception as error:  # whatever the client stumbles over: Kafka may never end this process
+        raise ProducerLostError(error) from error
+
+
+async def _close(client: AIOKafkaProducer) -> None:
+    """Leave nothing of the client running, whatever state it is in.
+
+    `stop` waits for every batch, and an idempotent producer gives none up: with the broker away it would never return.
+    So they are failed first. Nobody waits for them any more: what is unconfirmed is sent again by the next producer.
+    """
+    client._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - there is no public way
+    with suppress(Exception):  # its tasks may fail over what has just been taken from them
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await client.stop()
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await client.client.close()

@@ -1,0 +1,185 @@
+"""From intake to Kafka: every accepted mini-ticker is kept until Kafka has confirmed it, within the backlog's bound.
+
+The live path only ever calls `take`, which neither waits nor fails. Everything else happens in `run`, in steps of a
+millisecond or so, between which the loop is left to others for as long as each step took.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from time import perf_counter
+from typing import NamedTuple
+
+import structlog
+
+from services.aggregator import metrics
+from services.aggregator.backlog import Backlog, Chunk
+from services.aggregator.events import Message, encode
+from services.aggregator.frames import MiniTicker
+from services.aggregator.intake import wall_clock_ms
+from services.aggregator.kafka import Producer, ProducerLostError
+from services.common.backoff import Backoff
+
+log = structlog.get_logger()
+
+RECONNECT_CAP_S = 5.0
+ROUND_TICKERS = 2_000
+"""How many are encoded and sent at once."""
+STEP_TICKERS = 500
+"""How many are encoded in one step."""
+
+
+class RecorderState(NamedTuple):
+    """What is to be seen of the recorder from outside."""
+
+    connected: bool
+    waiting: int
+    waiting_bytes: int
+    oldest_age_s: float | None
+    produced: int
+    lost: int
+
+
+class Recorder:
+    """`take` is the intake's sink; `run` delivers. `open_producer` opens a producer and raises ProducerLostError."""
+
+    def __init__(self, backlog: Backlog, open_producer: Callable[[], AbstractAsyncContextManager[Producer]]) -> None:
+        self._backlog = backlog
+        self._open_producer = open_producer
+        self._hand: list[Message] = []
+        self._in_hand = 0
+        self._in_hand_since_ms: int | None = None
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._connected = False
+        self._delivering: bool | None = None
+        self._overflowed = 0
+        self._produced = 0
+        self._lost = 0
+
+    @property
+    def waiting(self) -> int:
+        """Accepted mini-tickers that Kafka has not confirmed."""
+        return self._backlog.count + self._in_hand
+
+    def state(self) -> RecorderState:
+        oldest_ms = self._in_hand_since_ms if self._in_hand else self._backlog.oldest_ms
+        age_s = None if oldest_ms is None else (wall_clock_ms() - oldest_ms) / 1000
+        return RecorderState(self._connected, self.waiting, self._backlog.size_bytes, age_s, self._produced, self._lost)
+
+    def take(self, tickers: Sequence[MiniTicker], source: str, receive_ms: int) -> None:
+        """Keep what has been accepted. Costs a tenth of a microsecond a ticker, half of one during an outage."""
+        shed = self._backlog.add(tickers, source, receive_ms)
+        if shed:
+            self._count_overflow(shed)
+        self._wake.set()
+        self._observe()
+
+    async def run(self) -> None:
+        """Deliver until `stop`, and then until nothing waits."""
+        backoff = Backoff(base_s=0.2, cap_s=RECONNECT_CAP_S)
+        while self.waiting or not self._stopping.is_set():
+            await self._pause(backoff.next_delay_s())
+            try:
+                async with self._open_producer() as producer:
+                    self._reach()
+                    await self._deliver(producer, backoff)
+            except ProducerLostError as error:
+                self._lose_producer(error.reason)
+
+    def stop(self) -> None:
+        """Let `run` deliver what waits, at full speed, and end."""
+        self._stopping.set()
+        self._wake.set()
+
+    def give_up(self) -> None:
+        """What waits now is lost: count it."""
+        if self.waiting:
+            log.warning("events.lost", reason="shutdown", events=self.waiting)
+            self._count_lost(self.waiting, "shutdown")
+
+    async def _deliver(self, producer: Producer, backoff: Backoff) -> None:
+        while await self._has_work():
+            if not self._hand:
+                await self._fill_hand(self._backlog.take(ROUND_TICKERS))
+            began_s = perf_counter()
+            try:
+                unsent = await producer.send(self._hand)
+            except ProducerLostError as error:
+                self._settle(error.unsent)
+                raise
+            metrics.EVENTS_SEND_SECONDS.observe(perf_counter() - began_s)
+            self._settle(unsent)
+            backoff.reset()
+            if not self._delivering:
+                self._delivering = True
+                log.info("kafka.delivering", waiting=self.waiting)
+
+    async def _has_work(self) -> bool:
+        """Wait for something to deliver; False when there is nothing and will be nothing."""
+        while not self.waiting:
+            if self._stopping.is_set():
+                return False
+            self._wake.clear()
+            await self._wake.wait()
+        return True
+
+    async def _fill_hand(self, chunks: list[Chunk]) -> None:
+        self._in_hand = sum(chunk.count for chunk in chunks)
+        self._in_hand_since_ms = chunks[0].receive_ms
+        for chunk in chunks:
+            tickers = chunk.tickers
+            for first in range(0, len(tickers), STEP_TICKERS):
+                began_s = perf_counter()
+                self._hand += encode(tickers[first : first + STEP_TICKERS], chunk.source, chunk.receive_ms)
+                await asyncio.sleep(0 if self._stopping.is_set() else perf_counter() - began_s)
+
+    def _settle(self, unsent: list[Message]) -> None:
+        """All of the hand is confirmed, but for `unsent`."""
+        confirmed = len(self._hand) - len(unsent)
+        self._hand, self._in_hand = unsent, len(unsent)
+        self._produced += confirmed
+        metrics.EVENTS_PRODUCED.inc(confirmed)
+        self._observe()
+        if self._overflowed and not self.waiting:
+            log.info("events.caught_up", lost=self._overflowed)
+            self._overflowed = 0
+
+    def _reach(self) -> None:
+        self._connected = True
+        metrics.KAFKA_UP.set(1)
+
+    def _lose_producer(self, reason: str) -> None:
+        self._connected = False
+        metrics.KAFKA_UP.set(0)
+        metrics.KAFKA_PRODUCER_ENDS.labels(reason).inc()
+        if self._delivering is not False:
+            self._delivering = False
+            log.warning("kafka.lost", reason=reason, waiting=self.waiting)
+
+    def _count_overflow(self, shed: int) -> None:
+        if not self._overflowed:
+            log.warning("events.overflowing", max_bytes=self._backlog.max_bytes, waiting=self.waiting)
+        self._overflowed += shed
+        self._count_lost(shed, "overflow")
+
+    def _count_lost(self, number: int, reason: str) -> None:
+        self._lost += number
+        metrics.EVENTS_LOST.labels(reason).inc(number)
+
+    def _observe(self) -> None:
+        state = self.state()
+        metrics.EVENTS_WAITING.set(state.waiting)
+        metrics.EVENTS_WAITING_BYTES.set(state.waiting_bytes)
+        metrics.EVENTS_OLDEST_AGE.set(state.oldest_age_s or 0)
+
+    async def _pause(self, delay_s: float) -> None:
+        """Between two producers; a stop shortens it once, for a last attempt that is worth making at once."""
+        if self._stopping.is_set():
+            await asyncio.sleep(min(delay_s, 0.5))
+            return
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
