@@ -11,6 +11,7 @@ from services.kafka_clickhouse.backfill_errors import AwayError, RateLimitedErro
 MAX_RETRY_AFTER_S = 900.0
 """A longer ban ends the command instead of holding a terminal."""
 _MAX_RATE_LIMITS = 10
+_sleep = asyncio.sleep
 
 T = TypeVar("T")
 
@@ -39,4 +40,4 @@ async def insist(attempt: Callable[[], Awaitable[T]], patience_s: float, say: Ca
             if time.monotonic() + wait_s > deadline_s:
                 raise
             say(f"{error}; trying again")
-        await asyncio.sleep(wait_s)
+        await _sleep(wait_s)

@@ -27,6 +27,8 @@ from services.kafka_clickhouse.backfill_plan import Interval
 MAX_WEIGHT = 3_000
 """Of the 6,000 a minute that an address may use. Above it we wait for the next minute: others share the address."""
 
+_sleep = asyncio.sleep
+_clock_s = time.time
 _TIMEOUT_S = 10.0
 _DEADLINE_S = 30.0
 _MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -104,22 +106,21 @@ class KlineSource:
     async def _get(self, path: str, params: dict[str, str]) -> bytes:
         async def attempt() -> bytes:
             await self._stay_within_limit()
-            async with asyncio.timeout(_DEADLINE_S):
-                return await self._fetch(path, params)
+            return await self._fetch(path, params)
 
         return await insist(attempt, self.patience_s, self.say)
 
     async def _stay_within_limit(self) -> None:
         """Wait for the next minute once this one's weight is used up."""
-        now_s = time.time()
+        now_s = _clock_s()
         if self._used_weight >= self.max_weight and int(now_s // 60) == self._used_in_minute:
             wait_s = 60 - now_s % 60
             self.say(f"within the exchange's limit: going on in {wait_s:.0f} s")
-            await asyncio.sleep(wait_s)
+            await _sleep(wait_s)
 
     async def _fetch(self, path: str, params: dict[str, str]) -> bytes:
         try:
-            async with self.client.stream("GET", path, params=params) as response:
+            async with asyncio.timeout(_DEADLINE_S), self.client.stream("GET", path, params=params) as response:
                 self._note_weight(response)
                 body = await _bounded_body(response)
         except (httpx.HTTPError, TimeoutError) as error:
@@ -132,7 +133,7 @@ class KlineSource:
         """What this address has used in this minute, as the exchange counts it."""
         text = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
         self._used_weight = int(text) if text.isdecimal() else 0
-        self._used_in_minute = int(time.time() // 60)
+        self._used_in_minute = int(_clock_s() // 60)
 
 
 def open_http_client(base_url: str) -> httpx.AsyncClient:
