@@ -1,0 +1,64 @@
+/** The API by path and method, typed by its OpenAPI document, as the person who is logged in. */
+import { session } from '../session/session.svelte';
+import { ApiError } from './errors';
+import { send } from './transport';
+import type { Answer, Body, Method, Operation, PathParameters, PathsWith, Query } from './types';
+
+interface Options<O> {
+  readonly query?: Query<O>;
+  readonly path?: PathParameters<O>;
+  readonly body?: Body<O>;
+  readonly signal?: AbortSignal;
+}
+
+/** GET. Raises ApiError. */
+export function get<P extends PathsWith<'get'>>(path: P, options: Options<Operation<P, 'get'>> = {}) {
+  return call('get', path, options);
+}
+
+export function post<P extends PathsWith<'post'>>(path: P, options: Options<Operation<P, 'post'>> = {}) {
+  return call('post', path, options);
+}
+
+export function patch<P extends PathsWith<'patch'>>(path: P, options: Options<Operation<P, 'patch'>> = {}) {
+  return call('patch', path, options);
+}
+
+export function remove<P extends PathsWith<'delete'>>(path: P, options: Options<Operation<P, 'delete'>> = {}) {
+  return call('delete', path, options);
+}
+
+/** Market routes are for everybody: they go without a token, so that nothing about a session can fail them. */
+const OPEN = '/v1/market/';
+
+async function call<P extends PathsWith<M>, M extends Method>(
+  method: M,
+  path: P,
+  { query, path: parameters, body, signal }: Options<Operation<P, M>>,
+): Promise<Answer<Operation<P, M>>> {
+  const request = {
+    method: method.toUpperCase(),
+    path: filled(path, parameters ?? {}) + encoded(query ?? {}),
+    ...(body === undefined ? {} : { body }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  if (path.startsWith(OPEN)) return (await send(request)) as Answer<Operation<P, M>>;
+  try {
+    return (await send({ ...request, token: await session.token() })) as Answer<Operation<P, M>>;
+  } catch (error) {
+    // Expired on its way, or by a clock that is wrong: once more with a new one. Nothing was done, so this is safe.
+    if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    return (await send({ ...request, token: await session.renewed() })) as Answer<Operation<P, M>>;
+  }
+}
+
+function filled(path: string, parameters: object): string {
+  const values = new Map<string, unknown>(Object.entries(parameters));
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values.get(name))));
+}
+
+function encoded(query: object): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  const text = new URLSearchParams(pairs.map(([name, value]) => [name, String(value)])).toString();
+  return text === '' ? '' : `?${text}`;
+}

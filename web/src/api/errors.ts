@@ -1,0 +1,98 @@
+/** What a request can fail with, and what to tell the person about it: by the stable `code`, in their language. */
+import { messages, translator } from '../lib/i18n.svelte';
+
+/** An answer that is an error, or no answer (`code` is `offline` or `timeout` then, `status` 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly code: string,
+    readonly status: number,
+    /** The server's own sentence, in English: for codes that this page does not know. */
+    readonly sentence: string,
+    readonly near: readonly string[] = [],
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(code);
+  }
+
+  /** Whether the same request may succeed later without anybody changing anything. */
+  get passing(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+const sentences = messages(
+  {
+    offline: 'There is no connection to the server.',
+    timeout: 'The server took too long to answer. Try again.',
+    wrong_credentials: 'The name or the password is wrong.',
+    name_taken: 'This name is taken. Choose another.',
+    invalid_name: 'A name has 1 to 64 printable characters, with no blank at either end.',
+    password_too_short: 'A password has at least 8 characters.',
+    password_too_long: 'This password is too long: 72 bytes is the most.',
+    invalid_password: 'This password holds a character that cannot be used.',
+    too_many_attempts: 'Too many attempts. Try again in {s} s.',
+    too_many_requests: 'Too many requests. Try again in {s} s.',
+    busy: 'Many people are logging in right now. Try again in a moment.',
+    authorization_unavailable: 'Accounts cannot be reached right now. Try again shortly.',
+    database_unavailable: 'Portfolios cannot be reached right now. Try again shortly.',
+    redis_unavailable: 'Prices cannot be reached right now. Try again shortly.',
+    aggregator_unavailable: 'The market cannot be reached right now. Try again shortly.',
+    market_unavailable: 'Market data cannot be reached right now.',
+    history_unavailable: 'Price history cannot be reached right now.',
+    prices_unavailable: 'Prices cannot be reached right now.',
+    symbols_unknown: 'The list of coins has not arrived yet. Try again shortly.',
+    unknown_symbol: 'The exchange does not trade this symbol.',
+    invalid_symbol: 'This is not a symbol.',
+    invalid_quantity: 'The amount must be greater than 0, with at most 20 digits before the point and 18 after it.',
+    coin_exists: 'This coin is in your portfolio already: change its amount there.',
+    coin_not_found: 'This coin is not in your portfolio any more.',
+    too_many_coins: 'Your portfolio is full.',
+    session_not_found: 'This session has ended already.',
+    session_ended: 'Your session has ended. Log in again.',
+    foreign_origin: 'This address is not one that the server knows as its own (PUBLIC_ORIGINS).',
+    internal_error: 'Something went wrong on the server. Try again.',
+  },
+  {
+    offline: 'Нет связи с сервером.',
+    timeout: 'Сервер слишком долго не отвечает. Попробуйте ещё раз.',
+    wrong_credentials: 'Неверное имя или пароль.',
+    name_taken: 'Это имя занято. Выберите другое.',
+    invalid_name: 'Имя — от 1 до 64 печатных символов, без пробелов по краям.',
+    password_too_short: 'В пароле должно быть не меньше 8 символов.',
+    password_too_long: 'Пароль слишком длинный: не больше 72 байт.',
+    invalid_password: 'В пароле есть недопустимый символ.',
+    too_many_attempts: 'Слишком много попыток. Повторите через {s} с.',
+    too_many_requests: 'Слишком много запросов. Повторите через {s} с.',
+    busy: 'Сейчас входит много людей. Попробуйте через минуту.',
+    authorization_unavailable: 'Учётные записи сейчас недоступны. Попробуйте чуть позже.',
+    database_unavailable: 'Портфели сейчас недоступны. Попробуйте чуть позже.',
+    redis_unavailable: 'Цены сейчас недоступны. Попробуйте чуть позже.',
+    aggregator_unavailable: 'Рынок сейчас недоступен. Попробуйте чуть позже.',
+    market_unavailable: 'Данные рынка сейчас недоступны.',
+    history_unavailable: 'История цен сейчас недоступна.',
+    prices_unavailable: 'Цены сейчас недоступны.',
+    symbols_unknown: 'Список монет ещё не получен. Попробуйте чуть позже.',
+    unknown_symbol: 'Биржа не торгует таким символом.',
+    invalid_symbol: 'Это не символ.',
+    invalid_quantity: 'Количество должно быть больше 0: не более 20 цифр до запятой и 18 после.',
+    coin_exists: 'Эта монета уже в портфеле: измените её количество там.',
+    coin_not_found: 'Этой монеты уже нет в портфеле.',
+    too_many_coins: 'Портфель заполнен.',
+    session_not_found: 'Этот сеанс уже завершён.',
+    session_ended: 'Сеанс завершён. Войдите снова.',
+    foreign_origin: 'Сервер не знает этот адрес как свой (PUBLIC_ORIGINS).',
+    internal_error: 'На сервере что-то пошло не так. Попробуйте ещё раз.',
+  },
+);
+const t = translator(sentences);
+
+/** A sentence for a person. */
+export function explain(error: unknown): string {
+  if (!(error instanceof ApiError)) return t('internal_error');
+  if (!known(error.code)) return error.sentence || t('internal_error');
+  return t(error.code, { s: error.retryAfterS ?? 10 });
+}
+
+function known(code: string): code is keyof typeof sentences.en {
+  return Object.hasOwn(sentences.en, code);
+}

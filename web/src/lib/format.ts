@@ -1,0 +1,111 @@
+/** Numbers and times as a person reads them, in the page's language. Reads `locale`, so views follow a change of language. */
+import { compare, decimal, round, sign, text, type Decimal } from './decimal';
+import { locale } from './i18n.svelte';
+import type { Num } from './json';
+
+/** As a decimal that somebody wrote: no digit added, none lost. `atLeast` pads with zeros so that columns stand still. */
+export function exact(value: Decimal | Num, atLeast = 0): string {
+  const { digits, scale } = trimmed(value);
+  const places = Math.max(scale, atLeast);
+  return number(text(round({ digits, scale }, places)), places, places);
+}
+
+/** Rounded half to even at `places`, all of them shown. */
+export function fixed(value: Decimal | Num, places = 2): string {
+  return number(text(round(of(value), places)), places, places);
+}
+
+const CENT = decimal('0.01');
+
+/** Money: two places; what would vanish in them gets as many as show two digits of it. */
+export function money(value: Decimal | Num): string {
+  const amount = of(value);
+  const size = { digits: amount.digits < 0n ? -amount.digits : amount.digits, scale: amount.scale };
+  if (sign(size) === 0 || compare(size, CENT) >= 0) return fixed(amount, 2);
+  const places = Math.min(18, amount.scale - size.digits.toString().length + 2);
+  return exact(round(amount, places), 2);
+}
+
+/** `+1.25%`: sign always shown, so that direction is told without colour. */
+export function signedPercent(value: Decimal | Num, places = 2): string {
+  const rounded = round(of(value), places);
+  const plain = { digits: rounded.digits < 0n ? -rounded.digits : rounded.digits, scale: places };
+  return `${['−', '', '+'][sign(rounded) + 1]}${number(text(plain), places, places)}%`;
+}
+
+export function percentage(value: Decimal | Num, places = 1): string {
+  return `${fixed(value, places)}%`;
+}
+
+/** `1.2M`: for volumes, where magnitude is all that is read. */
+export function compact(value: Decimal | Num): string {
+  return formatter('compact', { notation: 'compact', maximumFractionDigits: 2 }).format(text(of(value)) as Intl.StringNumericLiteral);
+}
+
+/** `5 s`, `3 min`, `2 h`, `4 d`. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [value, unit] =
+    seconds < 60
+      ? ([seconds, 'second'] as const)
+      : seconds < 3600
+        ? ([Math.floor(seconds / 60), 'minute'] as const)
+        : seconds < 86_400
+          ? ([Math.floor(seconds / 3600), 'hour'] as const)
+          : ([Math.floor(seconds / 86_400), 'day'] as const);
+  return formatter(unit, { style: 'unit', unit, unitDisplay: 'narrow' }).format(value);
+}
+
+export function dateTime(ms: number): string {
+  return new Intl.DateTimeFormat(locale.tag, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+}
+
+export function clockTime(ms: number): string {
+  return new Intl.DateTimeFormat(locale.tag, { timeStyle: 'medium' }).format(ms);
+}
+
+/** What a person typed as a decimal: spaces and group separators go, a decimal comma becomes a point; null if it is none. */
+export function typed(input: string): string | null {
+  const compactText = input.replace(/[\s\u00a0\u202f_'’]/g, '');
+  const commas = compactText.split(',').length - 1;
+  const points = compactText.split('.').length - 1;
+  const plain =
+    commas === 1 && points === 0 ? compactText.replace(',', '.') : points <= 1 && grouped(compactText) ? compactText.replaceAll(',', '') : compactText;
+  return /^(\d+\.?\d*|\.\d+)$/.test(plain) ? text(trimmed(decimal(plain.startsWith('.') ? `0${plain}` : plain))) : null;
+}
+
+/** `1,234,567.5` and the like: commas every three digits, before the point only. */
+function grouped(input: string): boolean {
+  return /^\d{1,3}(,\d{3}){2,}(\.\d*)?$|^\d{1,3}(,\d{3})+\.\d*$/.test(input);
+}
+
+const formatters = new Map<string, Intl.NumberFormat>();
+
+function formatter(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = `${locale.tag} ${name}`;
+  let found = formatters.get(key);
+  if (found === undefined) {
+    found = new Intl.NumberFormat(locale.tag, options);
+    formatters.set(key, found);
+  }
+  return found;
+}
+
+/** Intl formats decimal text exactly, whatever its length (ECMA-402, NumberFormat v3). */
+function number(plain: string, least: number, most: number): string {
+  const options = { minimumFractionDigits: least, maximumFractionDigits: most };
+  return formatter(`${least}-${most}`, options).format(plain as Intl.StringNumericLiteral);
+}
+
+function of(value: Decimal | Num): Decimal {
+  return typeof value === 'string' ? decimal(value) : value;
+}
+
+function trimmed(value: Decimal | Num): Decimal {
+  let { digits, scale } = of(value);
+  while (scale > 0 && digits % 10n === 0n) {
+    digits /= 10n;
+    scale -= 1;
+  }
+  return { digits, scale };
+}

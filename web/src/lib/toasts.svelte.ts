@@ -1,0 +1,52 @@
+/** Short messages at the edge of the page, one line each, some with one action. */
+export interface Toast {
+  readonly id: number;
+  readonly text: string;
+  readonly tone: 'plain' | 'error';
+  readonly action?: { readonly label: string; readonly run: () => void };
+}
+
+const SHOWN_MS = 8000;
+const MOST = 3;
+
+class Toasts {
+  list: readonly Toast[] = $state.raw([]);
+  #next = 1;
+  #timers = new Map<number, ReturnType<typeof setTimeout>>();
+
+  show(text: string, options: { tone?: Toast['tone']; action?: NonNullable<Toast['action']> } = {}): number {
+    const id = this.#next++;
+    const { tone = 'plain', action } = options;
+    for (const old of this.list.slice(0, Math.max(0, this.list.length - MOST + 1))) this.dismiss(old.id);
+    this.list = [...this.list, action === undefined ? { id, text, tone } : { id, text, tone, action }];
+    this.resume(id);
+    return id;
+  }
+
+  dismiss(id: number): void {
+    this.pause(id);
+    this.list = this.list.filter((toast) => toast.id !== id);
+  }
+
+  /** While somebody points at it or has the focus in it, it stays. */
+  pause(id: number): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+  }
+
+  resume(id: number): void {
+    this.pause(id);
+    this.#timers.set(id, setTimeout(() => this.dismiss(id), SHOWN_MS));
+  }
+
+  /** Run the newest action that is still offered; whether there was one. */
+  undo(): boolean {
+    const toast = this.list.findLast((one) => one.action !== undefined);
+    if (toast?.action === undefined) return false;
+    this.dismiss(toast.id);
+    toast.action.run();
+    return true;
+  }
+}
+
+export const toasts = new Toasts();

@@ -1,0 +1,156 @@
+/**
+ * Who is logged in. The access token lives in this object alone, never in storage; the refresh token in a cookie that no
+ * script can read.
+ *
+ * Tabs share the cookie, whose token changes at each use. So refreshing is one tab's work at a time (Web Locks), and the
+ * tab tells the others what it got (BroadcastChannel); who waited for the lock finds a fresh token and asks for none.
+ */
+import { ApiError } from '../api/errors';
+import { send } from '../api/transport';
+import type { Answer, Operation } from '../api/types';
+import { remembered } from '../lib/remembered';
+
+type Tokens = Pick<Answer<Operation<'/v1/refresh', 'post'>>, 'access_token' | 'expires_in'>;
+type Said = { readonly kind: 'token'; readonly token: string; readonly expiresAt: number } | { readonly kind: 'ended' };
+
+const EARLY_MS = 30_000;
+/** Only a hint that asking for a token may succeed: it spares visitors who never logged in a refused request. */
+const hint = remembered<'yes'>('session', ['yes']);
+
+export type SessionState = 'unknown' | 'in' | 'out';
+
+class Session {
+  /** `unknown` until the first answer about the cookie. */
+  state: SessionState = $state('unknown');
+  /** Whether it ended without this person asking for it: elsewhere, or by age. */
+  expired = $state(false);
+
+  #token: string | null = null;
+  #subject: string | null = null;
+  #expiresAt = 0;
+  #renewing: Promise<string> | null = null;
+  #channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('session');
+
+  constructor() {
+    this.#channel?.addEventListener('message', (event: MessageEvent<Said>) => this.#hear(event.data));
+  }
+
+  /** Find out, at the start, whether somebody is logged in. What cannot be asked now is asked again by whoever needs it. */
+  async resume(): Promise<void> {
+    if (hint.read() === null) {
+      this.state = 'out';
+      return;
+    }
+    try {
+      await this.token();
+    } catch (error) {
+      // Out of reach, yet probably logged in: the page shows what it has, and says that it is offline.
+      if (error instanceof ApiError && error.passing) this.state = 'in';
+    }
+  }
+
+  async register(name: string, password: string): Promise<void> {
+    await send({ method: 'POST', path: '/v1/register', body: { name, password } });
+    await this.logIn(name, password);
+  }
+
+  async logIn(name: string, password: string): Promise<void> {
+    this.#accept((await send({ method: 'POST', path: '/v1/login', body: { name, password } })) as Tokens);
+  }
+
+  /** End the session, here and in every tab; that the server cannot be told now keeps nobody logged in here. */
+  async logOut(): Promise<void> {
+    try {
+      await send({ method: 'POST', path: '/v1/auth/logout', token: await this.token() });
+    } catch (error) {
+      if (error instanceof ApiError && error.passing) throw error; // the cookie would log in again: say so instead
+    }
+    this.#end();
+    this.#channel?.postMessage({ kind: 'ended' } satisfies Said);
+  }
+
+  /** The account is gone: so is the session, in every tab. */
+  forget(): void {
+    this.#end();
+    this.#channel?.postMessage({ kind: 'ended' } satisfies Said);
+  }
+
+  /** An access token that holds for a while. Raises ApiError: 401 when nobody is logged in (any more). */
+  async token(): Promise<string> {
+    if (this.#token !== null && Date.now() < this.#expiresAt - EARLY_MS) return this.#token;
+    return this.renewed();
+  }
+
+  /** A new access token, even if the old one looked good. */
+  renewed(): Promise<string> {
+    this.#renewing ??= this.#renew(this.#token).finally(() => {
+      this.#renewing = null;
+    });
+    return this.#renewing;
+  }
+
+  async #renew(old: string | null): Promise<string> {
+    return oneTabAtATime(async () => {
+      const told = this.#token;
+      if (told !== null && told !== old) return told; // another tab renewed it while this one waited
+      try {
+        return this.#accept((await send({ method: 'POST', path: '/v1/refresh' })) as Tokens);
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401) {
+          this.expired = this.state === 'in';
+          this.#end();
+        }
+        throw error;
+      }
+    });
+  }
+
+  #accept({ access_token, expires_in }: Tokens): string {
+    const said = { kind: 'token', token: access_token, expiresAt: Date.now() + Number(expires_in) * 1000 } as const;
+    this.#take(said);
+    this.#channel?.postMessage(said satisfies Said);
+    return access_token;
+  }
+
+  #hear(said: Said): void {
+    if (said.kind === 'token') this.#take(said);
+    else this.#end();
+  }
+
+  #take({ token, expiresAt }: Extract<Said, { kind: 'token' }>): void {
+    const subject = subjectOf(token);
+    // Somebody else logged in, here or in another tab: nothing of the one before may stay on the page.
+    if (this.#subject !== null && this.#subject !== subject) this.#changed();
+    this.#subject = subject;
+    this.#token = token;
+    this.#expiresAt = expiresAt;
+    this.expired = false;
+    this.state = 'in';
+    hint.write('yes');
+  }
+
+  #changed(): void {
+    location.assign('/');
+  }
+
+  #end(): void {
+    this.#token = null;
+    this.#expiresAt = 0;
+    this.state = 'out';
+    hint.write(null);
+  }
+}
+
+/** Whose a token is, to tell two people apart; that it is true is the server's to check. */
+function subjectOf(token: string): string {
+  const payload = token.split('.')[1] ?? '';
+  const { sub } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as { sub?: unknown };
+  return String(sub);
+}
+
+/** Without Web Locks (pages that are not served securely have none) the server's grace for spent tokens has to do. */
+async function oneTabAtATime(work: () => Promise<string>): Promise<string> {
+  return 'locks' in navigator ? await navigator.locks.request('session', work) : await work();
+}
+
+export const session = new Session();

@@ -1,0 +1,53 @@
+/**
+ * The service worker: keeps the app's shell so that it opens at once and without a network, and keeps nothing else.
+ *
+ * Answers of the API are never stored: requests for anything outside the shell go to the network untouched. A new
+ * version waits until the page says so (`skip-waiting`), so that nobody's half-filled form is reloaded under them.
+ */
+declare const self: ServiceWorkerGlobalScope;
+/** Path → revision; the build writes it (build/precached.ts). */
+declare const __SHELL__: Readonly<Record<string, string>>;
+
+const shell = __SHELL__;
+const CACHE = `shell-${hash(JSON.stringify(shell))}`;
+const PAGES = /^\/(login|register|account|market|coin\/[^/]+)?$/;
+
+self.addEventListener('install', (event) => event.waitUntil(store()));
+self.addEventListener('activate', (event) => event.waitUntil(forgetOld()));
+self.addEventListener('message', (event) => {
+  if (event.data === 'skip-waiting') void self.skipWaiting();
+});
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== 'GET' || url.origin !== self.location.origin) return;
+  if (request.mode === 'navigate') {
+    if (PAGES.test(url.pathname)) event.respondWith(kept('/', request));
+  } else if (url.pathname in shell && url.pathname !== '/') {
+    event.respondWith(kept(url.pathname, request));
+  }
+});
+
+async function store(): Promise<void> {
+  const cache = await caches.open(CACHE);
+  // `reload`: what the browser's own cache holds may be older than this version.
+  await cache.addAll(Object.keys(shell).map((path) => new Request(path, { cache: 'reload' })));
+}
+
+async function forgetOld(): Promise<void> {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name.startsWith('shell-') && name !== CACHE).map((name) => caches.delete(name)));
+  await self.clients.claim();
+}
+
+async function kept(path: string, request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  return (await cache.match(path)) ?? fetch(request);
+}
+
+function hash(text: string): string {
+  let value = 0;
+  for (const character of text) value = (Math.imul(value, 31) + character.charCodeAt(0)) | 0;
+  return (value >>> 0).toString(36);
+}

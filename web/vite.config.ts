@@ -1,0 +1,29 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+import { compressed } from './build/compressed.ts';
+import { precached } from './build/precached.ts';
+
+const api = process.env['API_URL'] ?? 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  plugins: [svelte(), precached(), compressed()],
+  // `npm run dev` passes the API through. The Host stays that of the page, which the API knows as its own.
+  server: {
+    port: 5173,
+    proxy: { '/v1': api, '/v2': { target: api, ws: true }, '/docs': api, '/openapi.json': api },
+  },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0, // the page's policy allows no data: URLs for code, styles and fonts
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: {
+      input: { app: 'index.html', sw: 'src/sw.ts' },
+      output: { entryFileNames: (chunk) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+    },
+  },
+  // Stores are tested as the browser runs them, not as a server would render them.
+  resolve: process.env['VITEST'] ? { conditions: ['browser'] } : {},
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+});
