@@ -11,6 +11,8 @@ from services.profile import account_routes, coin_routes, market_routes, profile
 from services.profile.answers import install_error_answers
 from services.profile.dependencies import Services
 from services.profile.middleware import LastResort, Measured, SecurityHeaders
+from services.profile.settings import Settings
+from services.profile.web_app import WebApp
 from services.profile.websocket import LiveProfile
 
 DESCRIPTION = (
@@ -24,7 +26,8 @@ def build_api(services: Services) -> FastAPI:
     api = describe_api()
     api.state.services = services
     api.router.routes.append(WebSocketRoute("/v2/user/profile/ws", LiveProfile(services)))
-    _add_pages(api)
+    _add_docs(api)
+    _add_home(api, services.settings)
     return api
 
 
@@ -45,12 +48,18 @@ def describe_api() -> FastAPI:
     return api
 
 
-def _add_pages(api: FastAPI) -> None:
+def _add_docs(api: FastAPI) -> None:
     @api.get("/docs", include_in_schema=False)
     async def docs(_: Request) -> Response:
         headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return HTMLResponse(render_docs(api.openapi(), "http://localhost:8080"), headers=headers)
 
+
+def _add_home(api: FastAPI, settings: Settings) -> None:
+    if settings.web_dir is not None:
+        WebApp(settings.web_dir).install(api)
+        return
+
     @api.get("/", include_in_schema=False)
     async def home(_: Request) -> Response:
-        return RedirectResponse("/docs", 307)  # until the web app takes this place
+        return RedirectResponse("/docs", 307)

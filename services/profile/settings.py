@@ -1,6 +1,7 @@
 """What the profile service can be told from outside."""
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from limits import parse
@@ -49,6 +50,8 @@ class Settings(MigrationSettings):
     """Requests for market data of one client address."""
     lease_interval_s: float = Field(default=5.0, gt=0)
     """Between two renewals of what our websockets follow; well below the aggregator's lease."""
+    web_dir: Path | None = None
+    """Where the built web app is, or will be (web/dist); without, `/` leads to `/docs`."""
     max_websockets_per_user: int = Field(default=20, ge=1)
     """On this replica."""
 
