@@ -9,13 +9,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from services.common.settings import ServiceSettings, load_settings
+from services.common.settings import load_settings
 from services.kafka_clickhouse.backfill import Backfill
 from services.kafka_clickhouse.backfill_errors import BackfillError, UsageError
 from services.kafka_clickhouse.backfill_plan import INTERVALS, closed_span, interval_of, symbol_of, time_ms, time_text
 from services.kafka_clickhouse.backfill_report import Progress, Task, summary
 from services.kafka_clickhouse.backfill_store import CandleStore
 from services.kafka_clickhouse.klines import KlineSource, open_http_client
+from services.kafka_clickhouse.settings import ClickHouseSettings
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
@@ -23,10 +24,9 @@ _DAY_MS = 86_400_000
 _DEFAULT_DAYS = 30
 
 
-class BackfillSettings(ServiceSettings):
-    """Environment variables are the field names in upper case."""
+class BackfillSettings(ClickHouseSettings):
+    """What `backfill` needs."""
 
-    clickhouse_url: str = Field(pattern=r"^https?://[^/]")
     exchange_rest_url: str = Field(default="https://data-api.binance.vision", pattern=r"^https?://[^/]")
     exchange_source: str = Field(default="binance", pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     """What is really behind the URL: `binance`, `simulator`. Candles of two sources never mix."""
@@ -72,13 +72,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("symbols", nargs="+", metavar="SYMBOL", help="btcusdt")
     begin = parser.add_mutually_exclusive_group()
-    begin.add_argument("--days", type=int, default=_DEFAULT_DAYS, help="before --to (default: %(default)s)")
+    begin.add_argument("--days", type=_count, default=_DEFAULT_DAYS, help="before --to (default: %(default)s)")
     begin.add_argument("--from", dest="start", metavar="TIME", help="the candle around this time is the first")
     parser.add_argument("--to", dest="end", metavar="TIME", help="the last candle is over by then (default: now)")
     parser.add_argument(
         "--intervals", default="1m,1h,1d", metavar="LIST", help=f"some of {', '.join(INTERVALS)} (default: %(default)s)"
     )
     return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 100_000):
+        raise argparse.ArgumentTypeError(f"{text[:50]!r} is not a number of days")
+    return int(text)
 
 
 async def _backfill(options: argparse.Namespace, settings: BackfillSettings, progress: Progress) -> None:

@@ -1,7 +1,9 @@
 """Why a back-fill ends early, each as a sentence for the person who started it."""
 
+from services.kafka_clickhouse.errors import KafkaClickHouseError
 
-class BackfillError(Exception):
+
+class BackfillError(KafkaClickHouseError):
     """What has been written so far stays; the same command goes on from there."""
 
 

@@ -12,18 +12,17 @@ from decimal import Decimal
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from services.kafka_clickhouse.backfill_errors import AwayError, StorageError
 from services.kafka_clickhouse.backfill_patience import insist
 from services.kafka_clickhouse.backfill_plan import Interval, Span
+from services.kafka_clickhouse.clickhouse import connect
+from services.kafka_clickhouse.errors import StorageDownError
 from services.kafka_clickhouse.klines import Kline
 
-_CONNECT_TIMEOUT_S = 5
-_TIMEOUT_S = 30
-_DEADLINE_S = 40.0
+_TIMEOUT_S = 30.0
 
 # ClickHouse, src/Common/ErrorCodes.cpp.
 _NO_SCHEMA = {16: "no such column", 47: "unknown identifier", 60: "unknown table", 81: "unknown database"}
@@ -103,20 +102,16 @@ class CandleStore:
     async def _insist(self, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
         async def attempt() -> T:
             try:
-                async with asyncio.timeout(_DEADLINE_S):
+                async with asyncio.timeout(_TIMEOUT_S):
                     if self._client is None:
-                        self._client = await _connect(self.url)
+                        self._client = await connect(self.url, timeout_s=_TIMEOUT_S)
                     return await work(self._client)
+            except StorageDownError as error:
+                raise _translated(error.__cause__ or error, self.url) from error
             except (ClickHouseError, OSError, TimeoutError) as error:
                 raise _translated(error, self.url) from error
 
         return await insist(attempt, self.patience_s, self.say)
-
-
-async def _connect(url: str) -> AsyncClient:
-    return await clickhouse_connect.get_async_client(
-        dsn=url, connect_timeout=_CONNECT_TIMEOUT_S, send_receive_timeout=_TIMEOUT_S
-    )
 
 
 def _columns(source: str, symbol: str, interval: Interval, klines: Sequence[Kline]) -> list[Sequence[object]]:
@@ -140,7 +135,7 @@ def _columns(source: str, symbol: str, interval: Interval, klines: Sequence[Klin
     ]
 
 
-def _translated(error: Exception, url: str) -> Exception:
+def _translated(error: BaseException, url: str) -> Exception:
     code = error.code if isinstance(error, Error) else None
     if code in _NO_SCHEMA:
         return StorageError("ClickHouse lacks our tables; run `python -m services.kafka_clickhouse migrate` first")

@@ -42,7 +42,7 @@ def scripted_exchange(script: Script) -> Iterator[ScriptedExchange]:
     """Serve until left."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        def do_GET(self) -> None:
             answer = exchange.answer(self.path)
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)

@@ -34,7 +34,12 @@ async def test_a_page_is_what_the_exchange_has() -> None:
     async with running(start_ms=None) as simulator, source(url_of(simulator)) as (klines, _):
         now = await klines.now_ms() // MINUTE.length_ms
         page = await klines.page("BTCUSDT", MINUTE, now - 100, 10)
-        query = {"symbol": "BTCUSDT", "interval": "1m", "startTime": (now - 100) * 60_000, "limit": 10}
+        query: dict[str, str | int] = {
+            "symbol": "BTCUSDT",
+            "interval": "1m",
+            "startTime": (now - 100) * 60_000,
+            "limit": 10,
+        }
         rows = (await simulator.http.get("/api/v3/klines", params=query)).json()
         assert [kline.open_ms for kline in page] == [(now - 100 + at) * 60_000 for at in range(10)]
         assert page == [Kline(*row[:8]) for row in rows]
@@ -145,7 +150,7 @@ async def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_what_cannot_be_true_is_refused(body: object) -> None:
     with scripted_exchange(lambda path, query: Answer(body)) as exchange:
         async with source(exchange.url) as (klines, _):
-            with pytest.raises(ExchangeError, match="malformed|cannot be true"):
+            with pytest.raises(ExchangeError, match=r"malformed|cannot be true"):
                 await klines.page("BTCUSDT", MINUTE, FIRST, 2)
 
 

@@ -93,9 +93,7 @@ def test_times_are_read_as_utc_unless_they_say_otherwise(text: str, ms: int) -> 
     assert time_ms(time_text(ms)) == ms
 
 
-@pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-13-01", "2026-02-30", "1767268800000000", "１７６７２６８８００"]
-)
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "2026-02-30", "1767268800000000", "\uff11" * 13])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a time"):
         time_ms(text)

@@ -15,8 +15,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def task(count: int = 100, **counts: int) -> Task:
-    return Task("BTCUSDT", Span(INTERVALS["1m"], FIRST, FIRST + count), **counts)
+def task(count: int = 100, written: int = 0, present: int = 0) -> Task:
+    return Task("BTCUSDT", Span(INTERVALS["1m"], FIRST, FIRST + count), written=written, present=present)
 
 
 def test_progress_says_how_much_is_done_of_all_and_how_long_it_will_take() -> None:
