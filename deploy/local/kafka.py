@@ -101,7 +101,8 @@ def _format(server: KafkaServer, topics: Path, controller_port: int) -> None:
         server.account,
     )
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    arguments = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c")
+    # Joined by `=`, for one in 64 begins with a hyphen.
+    arguments = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "--config")
     try:
         subprocess.run(
             [*server.java_command, *arguments, str(server.data_dir / "server.properties")],

@@ -1,12 +1,17 @@
 """Preparing and keeping a real Kafka broker."""
 
 import asyncio
+import uuid
+from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from deploy.local import kafka
 from deploy.local.kafka_topics import TOPICS, make_topics
-from tests.kafka_broker import RunningKafka
+from tests.kafka_broker import FAST, RunningKafka
+from tests.processes import free_port
 
 
 async def test_topics_are_made_once(kafka_broker: RunningKafka) -> None:
@@ -46,3 +51,11 @@ async def test_a_stop_is_polite_and_within_the_launchers_grace(own_kafka: Runnin
     own_kafka.process.stop(timeout_s=12)
 
     assert (own_kafka.server.data_dir / "topics" / ".kafka_cleanshutdown").exists()
+
+
+async def test_a_cluster_id_may_begin_with_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xfb" * 16))
+
+    server = kafka.prepare(tmp_path / "kafka", free_port(), free_port(), options=FAST)
+
+    assert "cluster.id=-" in (server.data_dir / "topics" / "meta.properties").read_text()
