@@ -10,10 +10,14 @@ from services.common.http import listen, serve_http
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.dashboard.api import build_api
+from services.dashboard.clickhouse import ClickHouse
+from services.dashboard.history_pages import HistoryPages
+from services.dashboard.history_routes import history_routes
 from services.dashboard.limits import Limited
 from services.dashboard.market_routes import market_routes
 from services.dashboard.redis import MarketReader
 from services.dashboard.settings import DashboardSettings
+from services.dashboard.shared import SharedAnswers
 
 log = structlog.get_logger()
 
@@ -33,7 +37,8 @@ async def app(settings: DashboardSettings, life: Lifecycle) -> AsyncIterator[Non
 
         market = MarketReader(redis)
         limited = Limited(settings.limit_client, settings.limit_history)
-        api = build_api(market_routes(market, limited))
+        pages = HistoryPages(_clickhouse(settings, stack), SharedAnswers(settings.history_cache_bytes))
+        api = build_api(market_routes(market, limited), history_routes(market, pages, limited))
         await stack.enter_async_context(
             serve_http(
                 api,
@@ -45,3 +50,13 @@ async def app(settings: DashboardSettings, life: Lifecycle) -> AsyncIterator[Non
         )
         log.info("http.listening", host=settings.http_host, port=sock.getsockname()[1])
         yield
+
+
+def _clickhouse(settings: DashboardSettings, stack: AsyncExitStack) -> ClickHouse | None:
+    if settings.clickhouse_url is None:
+        return None
+    clickhouse = ClickHouse(
+        settings.clickhouse_url, settings.history_timeout_s, settings.history_queries, settings.history_waiting
+    )
+    stack.push_async_callback(clickhouse.close)
+    return clickhouse

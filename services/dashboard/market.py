@@ -7,16 +7,15 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType, field
 
 from services.dashboard import metrics
 from services.dashboard.decimals import change, change_percent, is_decimal, plain
+from services.dashboard.schemas import Ranking
 from services.dashboard.symbols import Directory, Listing, normal_symbol
-
-Ranking = Literal["gainers", "losers", "volume"]
 
 WINDOW_MS = 24 * 3600 * 1000
 """Figures of a rolling day say nothing once their last event is older than that."""

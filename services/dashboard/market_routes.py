@@ -3,37 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
+from services.dashboard import schemas as s
 from services.dashboard.answers import Document, answer, documented
 from services.dashboard.documents import movers_document, prices_document, symbols_document
 from services.dashboard.errors import InvalidRequestError
 from services.dashboard.limits import Limited
-from services.dashboard.market import Quote, Ranking, Snapshot
+from services.dashboard.market import Quote, Snapshot
 from services.dashboard.redis import MarketReader
-from services.dashboard.schemas import (
-    MAX_NAMED,
-    MAX_PRICES,
-    Asset,
-    Movers,
-    Prices,
-    SymbolList,
-    Symbols,
-    SymbolText,
-)
 
 MAX_AGE_S = 1
 MAX_EXPLAINED = 20
 """Near matches cost a search each; further unknown symbols of one request are named without."""
-
-Symbols_ = Annotated[
-    SymbolList | None,
-    Query(description=f"In any case, separated by commas, at most {MAX_NAMED}.", examples=["btcusdt"]),
-]
-PageLimit = Annotated[int, Query(ge=1, le=MAX_PRICES)]
-After = Annotated[SymbolText | None, Query(description="`next` of the page before.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,40 +30,38 @@ class Asked:
 def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
     router = APIRouter(tags=["market"], dependencies=[limited.client])
 
-    @router.get("/prices", response_model=Prices, responses=documented(422, 429, 503))
+    @router.get("/prices", response_model=s.Prices, responses=documented(422, 429, 503))
     async def prices(
-        request: Request, symbols: Symbols_ = None, limit: PageLimit = 1_000, after: After = None
+        request: Request, symbols: s.SymbolsQuery = None, limit: s.PageLimit = 1_000, after: s.After = None
     ) -> Response:
         """The last price of some symbols, or page by page of all, with its age and the figures of the last 24 h."""
         snapshot = await market.snapshot()
         if symbols is not None:
-            asked = read_symbols(symbols, snapshot, MAX_NAMED)
+            asked = read_symbols(symbols, snapshot, s.MAX_NAMED)
             quotes = [quote for symbol in asked.known if (quote := snapshot.quotes.get(symbol))]
             return await answer(request, Document(prices_document(snapshot, quotes, asked.unknown, None), MAX_AGE_S))
         page, following = page_of(snapshot.quotes, after, limit)
         body = prices_document(snapshot, [snapshot.quotes[symbol] for symbol in page], {}, following)
         return await answer(request, Document(body, MAX_AGE_S))
 
-    @router.get("/movers", response_model=Movers, responses=documented(422, 429, 503))
+    @router.get("/movers", response_model=s.Movers, responses=documented(422, 429, 503))
     async def movers(
         request: Request,
-        by: Ranking = "gainers",
-        quote: Annotated[
-            Asset | None, Query(description="Only symbols priced in this asset.", examples=["usdt"])
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 20,
+        by: s.Ranking = "gainers",
+        quote: s.QuoteAsset = None,
+        limit: s.MoversLimit = 20,
     ) -> Response:
         """What moved most in 24 h, in percent; or by volume, in the quote asset (then choose a `quote`)."""
         snapshot = await market.snapshot()
         found: list[Quote] = snapshot.movers(by, quote.lower() if quote else None, limit)
         return await answer(request, Document(movers_document(snapshot, found), MAX_AGE_S))
 
-    @router.get("/symbols", response_model=Symbols, responses=documented(422, 429, 503))
+    @router.get("/symbols", response_model=s.ListedSymbols, responses=documented(422, 429, 503))
     async def symbols(
         request: Request,
-        search: Annotated[SymbolText | None, Query(description="Best matches first, and no pages.")] = None,
-        limit: PageLimit = 1_000,
-        after: After = None,
+        search: s.Search = None,
+        limit: s.PageLimit = 1_000,
+        after: s.After = None,
     ) -> Response:
         """Every symbol there is, page by page; or those that fit a search."""
         directory = (await market.snapshot()).directory

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
+from fastapi import Query
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
 from services.dashboard.symbols import MAX_SYMBOL_LENGTH
@@ -10,6 +11,12 @@ from services.dashboard.symbols import MAX_SYMBOL_LENGTH
 MAX_PRICES = 5_000
 MAX_NAMED = 500
 """Symbols in one request for prices."""
+MAX_SPARKLINES = 200
+MAX_CANDLES = 50_000
+
+Ranking = Literal["gainers", "losers", "volume"]
+Interval = Literal["1s", "1m", "1h", "1d"]
+HistoryFormat = Literal["json", "csv", "arrow", "parquet"]
 
 Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """A JSON number, decimal-exact."""
@@ -17,6 +24,7 @@ TimeMs = Annotated[int, Field(examples=[1767225600123])]
 
 SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
 SymbolList = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAMED * (MAX_SYMBOL_LENGTH + 1))]
+TimeText = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Asset = Annotated[str, StringConstraints(min_length=1, max_length=20)]
 
 
@@ -69,13 +77,9 @@ class ListedSymbol(BaseModel):
     status: str = Field(examples=["TRADING"])
 
 
-class Symbols(BaseModel):
+class ListedSymbols(BaseModel):
     symbols: list[ListedSymbol]
     next: str | None = Field(examples=[None], description="`after` of the following page; null on the last.")
-
-
-Interval = Literal["1s", "1m", "1h", "1d"]
-HistoryFormat = Literal["json", "csv", "arrow", "parquet"]
 
 
 class Candle(BaseModel):
@@ -119,3 +123,42 @@ class Sparklines(BaseModel):
     interval: Literal["1h"] = "1h"
     sparklines: dict[str, list[Close]] = Field(examples=[{"btcusdt": [[1767225600000, 68123.45]]}])
     unknown: dict[str, list[str]] = Field(examples=[{}], description="As in prices.")
+
+
+SymbolsQuery = Annotated[
+    SymbolList | None,
+    Query(description=f"In any case, separated by commas, at most {MAX_NAMED}.", examples=["btcusdt"]),
+]
+PageLimit = Annotated[int, Query(ge=1, le=MAX_PRICES)]
+After = Annotated[SymbolText | None, Query(description="`next` of the page before.")]
+Search = Annotated[SymbolText | None, Query(description="Best matches first, and no pages.")]
+QuoteAsset = Annotated[Asset | None, Query(description="Only symbols priced in this asset.", examples=["usdt"])]
+MoversLimit = Annotated[int, Query(ge=1, le=200)]
+SparklineSymbols = Annotated[
+    SymbolList,
+    Query(description=f"In any case, separated by commas, at most {MAX_SPARKLINES}.", examples=["btcusdt"]),
+]
+From = Annotated[
+    TimeText | None, Query(alias="from", description="ms or ISO 8601; the first candles from there on are given.")
+]
+To = Annotated[TimeText | None, Query(description="ms or ISO 8601; exclusive. Default: now.")]
+CandleLimit = Annotated[int, Query(ge=1, le=MAX_CANDLES)]
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
+PinnedSource = Annotated[
+    SourceName | None, Query(description="Default: the one that prices come from now.", examples=["binance"])
+]
+
+HISTORY_FORMATS = {
+    "text/csv": {"schema": {"type": "string"}},
+    "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+    "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+}
+HISTORY_ANSWER = {
+    "description": "The candles. CSV, Arrow and Parquet have the columns time, open, high, low, close, volume, "
+    "quote_volume, volume_24h, quote_volume_24h, and are paged by the headers.",
+    "content": HISTORY_FORMATS,
+    "headers": {
+        "X-Next": {"description": "`from` of the following page.", "schema": {"type": "integer"}},
+        "X-Previous": {"description": "`to` of the page before.", "schema": {"type": "integer"}},
+    },
+}

@@ -1,0 +1,96 @@
+"""ClickHouse, read: fixed queries with parameters bound by the server, each within a deadline and a turn.
+
+So many run at once, so many more wait; whoever comes then is told to come back. The client is opened when it is first
+needed and whenever that failed, so ClickHouse may come and go.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import structlog
+from clickhouse_connect import get_async_client
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from services.dashboard import metrics
+from services.dashboard.errors import HistoryBusyError, HistoryUnavailableError
+
+log = structlog.get_logger()
+
+CONNECT_TIMEOUT_S = 2.0
+SPARE_CONNECTIONS = 2
+
+
+class ClickHouse:
+    """Queries of one kind of asker; `close` when nobody asks any more."""
+
+    def __init__(self, url: str, timeout_s: float, at_once: int, waiting: int) -> None:
+        self._url = urlsplit(url)
+        self._timeout_s = timeout_s
+        self._places = at_once + waiting
+        self._at_once = at_once
+        self._turns = asyncio.Semaphore(at_once)
+        self._opening = asyncio.Lock()
+        self._client: AsyncClient | None = None
+        self._inside = 0
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Room for one answer's queries, all within the deadline. Raises HistoryBusyError, HistoryUnavailableError.
+
+        A query that is cancelled closes its connection, and the server, asked to, gives it up.
+        """
+        if self._inside >= self._places:
+            metrics.HISTORY_QUERY_SECONDS.labels("refused").observe(0)
+            raise HistoryBusyError
+        started, outcome = time.perf_counter(), "failed"
+        self._inside += 1
+        metrics.HISTORY_QUERIES.inc()
+        try:
+            async with asyncio.timeout(self._timeout_s), self._turns:
+                yield
+            outcome = "answered"
+        except (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("clickhouse.unavailable", error=type(error).__name__)
+            raise HistoryUnavailableError from error
+        finally:
+            self._inside -= 1
+            metrics.HISTORY_QUERIES.dec()
+            metrics.PART_UP.labels("clickhouse").set(outcome == "answered")
+            metrics.HISTORY_QUERY_SECONDS.labels(outcome).observe(time.perf_counter() - started)
+
+    async def query(
+        self, sql: str, parameters: Mapping[str, object], form: str, settings: Mapping[str, object] | None = None
+    ) -> bytes:
+        """The whole answer, written by ClickHouse in its format `form`. Within a `turn`."""
+        client = await self._opened()
+        bounds = {"max_execution_time": math.ceil(self._timeout_s), "cancel_http_readonly_queries_on_client_close": 1}
+        return await client.raw_query(sql, dict(parameters), {**bounds, **(settings or {})}, form)
+
+    async def _opened(self) -> AsyncClient:
+        async with self._opening:
+            if self._client is None:
+                self._client = await get_async_client(
+                    host=self._url.hostname,
+                    port=self._url.port or 8123,
+                    interface=self._url.scheme,
+                    username=unquote(self._url.username or "default"),
+                    password=unquote(self._url.password or ""),
+                    database=unquote(self._url.path.strip("/")) or "crypto",
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    send_receive_timeout=math.ceil(self._timeout_s),
+                    connector_limit=self._at_once + SPARE_CONNECTIONS,
+                    connector_limit_per_host=self._at_once + SPARE_CONNECTIONS,
+                    compress=False,
+                    query_retries=0,
+                )
+            return self._client

@@ -1,0 +1,129 @@
+"""Pages of history and sparklines, read from ClickHouse as it writes them: the figures are never numbers here."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from services.dashboard.answers import CSV, JSON, Document
+from services.dashboard.clickhouse import ClickHouse
+from services.dashboard.errors import HistoryUnavailableError
+from services.dashboard.history import Page, Request, candles_query, ends_query, page_in, sure_page
+from services.dashboard.schemas import HistoryFormat
+from services.dashboard.shared import SharedAnswers
+
+LIVE_S = 1
+SETTLED_S = 60
+SETTLED_OF_A_SOURCE_S = 3600
+"""A page without a named source means another one as soon as prices come from elsewhere; this one never does."""
+SPARKLINES_S = 10
+HOUR_S = 3600
+ROWS_BEYOND = 1_000
+"""Room for candles that are back-filled between finding a page's ends and reading it."""
+
+_FORMS: Final[dict[HistoryFormat, tuple[str, str]]] = {
+    "json": ("JSONEachRow", JSON),
+    "csv": ("CSVWithNames", CSV),
+    "arrow": ("ArrowStream", "application/vnd.apache.arrow.stream"),
+    "parquet": ("Parquet", "application/vnd.apache.parquet"),
+}
+_SETTINGS: Final = {
+    "output_format_json_array_of_rows": 1,
+    "output_format_json_quote_64bit_integers": 0,
+    "output_format_json_quote_decimals": 0,
+    "output_format_decimal_trailing_zeros": 0,
+    "date_time_output_format": "iso",
+}
+_SPARKLINES_QUERY: Final = (
+    "SELECT symbol AS s, arraySort(groupArray((toUnixTimestamp(time) * 1000, close))) AS p FROM candles_1h "
+    "WHERE source = {source:String} AND symbol IN {symbols:Array(String)} "
+    "AND time >= toDateTime({start:UInt32}, 'UTC') GROUP BY symbol"
+)
+
+
+class _Sparkline(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+    points: msgspec.Raw = msgspec.field(name="p")
+
+
+class HistoryPages:
+    """Without ClickHouse, all raise HistoryUnavailableError."""
+
+    def __init__(self, clickhouse: ClickHouse | None, shared: SharedAnswers) -> None:
+        self._clickhouse = clickhouse
+        self._shared = shared
+
+    async def page(self, request: Request) -> Document:
+        """A page of candles in the format asked for. Raises HistoryUnavailableError, HistoryBusyError."""
+        return await self._shared.get(request, lambda: self._page(request))
+
+    async def sparklines(
+        self, source: str, symbols: Sequence[str], unknown: dict[str, list[str]], now_s: float
+    ) -> Document:
+        """The closes of the last 24 hours. Raises HistoryUnavailableError, HistoryBusyError."""
+        hour_s = int(now_s) // HOUR_S * HOUR_S
+        key = ("sparklines", source, tuple(symbols), tuple(unknown), hour_s)
+        return await self._shared.get(key, lambda: self._sparklines(source, symbols, unknown, hour_s))
+
+    async def _page(self, request: Request) -> tuple[Document, float]:
+        clickhouse = self._there()
+        form, media_type = _FORMS[request.form]
+        async with clickhouse.turn():
+            page = sure_page(request) or await _find_page(clickhouse, request)
+            parameters = request.parameters(page.start_s, page.end_s)
+            bounds = {"max_result_rows": request.limit + ROWS_BEYOND}
+            body = await clickhouse.query(candles_query(request), parameters, form, _SETTINGS | bounds)
+        settled = page.settled(time.time())
+        keep_s = SETTLED_S if settled else LIVE_S
+        max_age_s = SETTLED_OF_A_SOURCE_S if settled and request.pinned else keep_s
+        if request.form == "json":
+            return Document(_envelope(request, page, body), max_age_s, JSON), keep_s
+        return Document(body, max_age_s, media_type, _headers(request, page)), keep_s
+
+    async def _sparklines(
+        self, source: str, symbols: Sequence[str], unknown: dict[str, list[str]], hour_s: int
+    ) -> tuple[Document, float]:
+        clickhouse = self._there()
+        by_name = {symbol.upper(): symbol for symbol in symbols}
+        parameters = {"source": source, "symbols": list(by_name), "start": hour_s - 23 * HOUR_S}
+        async with clickhouse.turn():
+            body = await clickhouse.query(_SPARKLINES_QUERY, parameters, "JSONEachRow", _SETTINGS)
+        found = {by_name[row.symbol]: row.points for row in msgspec.json.decode(body, type=list[_Sparkline])}
+        lines = {symbol: found.get(symbol, msgspec.Raw(b"[]")) for symbol in symbols}
+        document = {"source": source, "interval": "1h", "sparklines": lines, "unknown": unknown}
+        return Document(msgspec.json.encode(document), SPARKLINES_S), SPARKLINES_S
+
+    def _there(self) -> ClickHouse:
+        if self._clickhouse is None:
+            raise HistoryUnavailableError("This installation keeps no history.")
+        return self._clickhouse
+
+
+async def _find_page(clickhouse: ClickHouse, request: Request) -> Page:
+    for window in request.windows():
+        answer = await clickhouse.query(ends_query(request), request.parameters(window.start_s, window.end_s), "TSV")
+        found, first_s, last_s = map(int, answer.split())
+        page = page_in(request, window, found, first_s, last_s)
+        if page is not None:
+            return page
+    raise AssertionError("the last window is whole")
+
+
+def _envelope(request: Request, page: Page, candles: bytes) -> bytes:
+    symbol = msgspec.json.encode(request.symbol).decode()
+    source = msgspec.json.encode(request.source).decode()
+    beginning = f'{{"symbol":{symbol},"interval":"{request.interval}","source":{source},"candles":'
+    paging = msgspec.json.encode({"next": page.next_ms, "previous": page.previous_ms})
+    return beginning.encode() + (candles.strip() or b"[]") + b"," + paging[1:]
+
+
+def _headers(request: Request, page: Page) -> dict[str, str]:
+    suffix = "csv" if request.form == "csv" else request.form
+    name = f"{request.symbol if request.symbol.isascii() else 'candles'}-{request.interval}.{suffix}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Source": request.source}
+    if page.next_ms is not None:
+        headers["X-Next"] = str(page.next_ms)
+    if page.previous_ms is not None:
+        headers["X-Previous"] = str(page.previous_ms)
+    return headers

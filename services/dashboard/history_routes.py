@@ -1,0 +1,59 @@
+"""/history and /sparklines: which candles, from Redis' word on symbols and source; their figures from ClickHouse."""
+
+import time
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from starlette.responses import Response
+
+from services.dashboard import schemas as s
+from services.dashboard.answers import answer, documented
+from services.dashboard.history import MAX_TIME_S, Request, parse_time_s
+from services.dashboard.history_pages import HistoryPages
+from services.dashboard.limits import Limited
+from services.dashboard.market_routes import read_symbols
+from services.dashboard.redis import MarketReader
+
+
+def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) -> APIRouter:
+    router = APIRouter(tags=["market"], dependencies=[limited.client, limited.history])
+
+    @router.get(
+        "/history/{symbol}",
+        response_model=s.History,
+        responses={200: s.HISTORY_ANSWER, **documented(404, 422, 429, 503)},
+    )
+    async def history(
+        http: HttpRequest,
+        symbol: s.SymbolText,
+        interval: s.Interval = "1m",
+        from_: s.From = None,
+        to: s.To = None,
+        limit: s.CandleLimit = 500,
+        format: s.HistoryFormat = "json",  # noqa: A002 - the contract's name
+        source: s.PinnedSource = None,
+    ) -> Response:
+        """Candles of a symbol: with `from` the first ones from there on, without the last ones before `to`."""
+        start_s = None if from_ is None else parse_time_s("from", from_)
+        end_s = min(int(time.time()) + 1, MAX_TIME_S) if to is None else parse_time_s("to", to)
+        snapshot = await market.snapshot()
+        request = Request(
+            symbol=snapshot.directory.find(symbol),
+            interval=interval,
+            source=source or snapshot.source,
+            start_s=start_s if start_s is None else min(start_s, end_s),
+            end_s=end_s,
+            limit=limit,
+            form=format,
+            pinned=source is not None,
+        )
+        return await answer(http, await pages.page(request))
+
+    @router.get("/sparklines", response_model=s.Sparklines, responses=documented(422, 429, 503))
+    async def sparklines(http: HttpRequest, symbols: s.SparklineSymbols) -> Response:
+        """The hourly closes of the last 24 h of some symbols."""
+        snapshot = await market.snapshot()
+        asked = read_symbols(symbols, snapshot, s.MAX_SPARKLINES)
+        return await answer(http, await pages.sparklines(snapshot.source, asked.known, asked.unknown, time.time()))
+
+    return router

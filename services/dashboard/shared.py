@@ -1,0 +1,83 @@
+"""Answers computed once for everybody who asks at the same time, and kept for a while in bounded memory."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import NamedTuple
+
+from services.dashboard import metrics
+from services.dashboard.answers import Document
+from services.dashboard.errors import HistoryUnavailableError, MarketError
+
+LARGEST_SHARE = 4
+"""An answer larger than a quarter of the memory is not kept: it would push out all others."""
+
+
+class _Kept(NamedTuple):
+    document: Document
+    until_s: float
+    size_bytes: int
+
+
+class SharedAnswers:
+    """Documents by what was asked for. A failure is shared with those who wait for it, and not kept."""
+
+    def __init__(self, capacity_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._capacity_bytes = capacity_bytes
+        self._clock = clock
+        self._coming: dict[Hashable, asyncio.Future[Document]] = {}
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._bytes = 0
+
+    async def get(self, key: Hashable, compute: Callable[[], Awaitable[tuple[Document, float]]]) -> Document:
+        """The document of `key`; `compute` gives it with the seconds for which it may be kept.
+
+        Raises what `compute` raises. Safe to cancel: who waits for a cancelled one's work is told to try again.
+        """
+        kept = self._kept.get(key)
+        if kept is not None and kept.until_s > self._clock():
+            self._kept.move_to_end(key)
+            metrics.HISTORY_CACHE.labels("kept").inc()
+            return kept.document
+        coming = self._coming.get(key)
+        if coming is not None:
+            metrics.HISTORY_CACHE.labels("joined").inc()
+            return await asyncio.shield(coming)
+        return await self._compute(key, compute)
+
+    async def _compute(self, key: Hashable, compute: Callable[[], Awaitable[tuple[Document, float]]]) -> Document:
+        metrics.HISTORY_CACHE.labels("computed").inc()
+        coming: asyncio.Future[Document] = asyncio.get_running_loop().create_future()
+        self._coming[key] = coming
+        failure: Exception = HistoryUnavailableError()
+        try:
+            document, keep_s = await compute()
+        except MarketError as error:
+            failure = error
+            raise
+        else:
+            coming.set_result(document)
+            self._keep(key, document, keep_s)
+            return document
+        finally:
+            del self._coming[key]
+            if not coming.done():
+                coming.set_exception(failure)
+                coming.exception()  # seen, should nobody else wait for it
+
+    def _keep(self, key: Hashable, document: Document, keep_s: float) -> None:
+        self._drop(key)
+        # Its compressed twin is made later, if at all, and is the smaller part.
+        size_bytes = 2 * len(document.body)
+        if size_bytes > self._capacity_bytes // LARGEST_SHARE:
+            return
+        self._kept[key] = _Kept(document, self._clock() + keep_s, size_bytes)
+        self._bytes += size_bytes
+        while self._bytes > self._capacity_bytes:
+            self._drop(next(iter(self._kept)))
+        metrics.HISTORY_CACHE_BYTES.set(self._bytes)
+
+    def _drop(self, key: Hashable) -> None:
+        dropped = self._kept.pop(key, None)
+        self._bytes -= dropped.size_bytes if dropped else 0
