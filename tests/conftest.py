@@ -18,7 +18,7 @@ from deploy.local import postgres, redis
 from deploy.local.account import as_account
 from tests.processes import Process, free_port
 
-pytest_plugins = ["tests.kafka_broker"]
+pytest_plugins = ["tests.clickhouse_server", "tests.kafka_broker"]
 
 # No property may depend on how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,126 @@
+"""One statement on one connection: rows in, or rows out."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from deploy.local.clickhouse import metrics
+from deploy.local.clickhouse.answer import Answer
+from deploy.local.clickhouse.engine import Connection, Engine
+from deploy.local.clickhouse.errors import Code, DatabaseError, error
+from deploy.local.clickhouse.formats import DEFAULT, content_type, empty_native, may_stream
+from deploy.local.clickhouse.request import Request
+from deploy.local.clickhouse.statement import Statement
+from deploy.local.clickhouse.threads import Threads
+
+_SLICE_BYTES = 1 << 20
+
+
+class Execution:
+    """Runs a statement for a request. Cancelling it ends a query in the engine and takes an insert back."""
+
+    def __init__(self, engine: Engine, threads: Threads, connection: Connection, request: Request) -> None:
+        self._connection = connection
+        self._threads = threads
+        self._request = request
+        self._kill = partial(engine.kill, request.query_id)
+
+    async def insert(self, statement: Statement, data: AsyncIterator[bytes], limit_bytes: int, answer: Answer) -> None:
+        """Stream `data` into the table. Nothing of them stays unless all of them do, up to the size of one block."""
+        call, connection = self._threads.call, self._connection
+        handle = await call(connection.open_insert, statement.body, statement.format)
+        try:
+            size = 0
+            async for part in data:
+                size += len(part)
+                if size > limit_bytes:
+                    raise error(Code.TOO_MANY_BYTES, f"Limit for the data of one insert exceeded: {limit_bytes} bytes")
+                await call(connection.append, handle, part)
+        except BaseException:
+            with suppress(DatabaseError):  # it has ended by itself: that is what raised
+                await call(connection.drop_insert, handle)
+            raise
+        self._summarise(answer, await call(connection.commit, handle))
+
+    async def run(self, statement: Statement, answer: Answer) -> None:
+        """Run a statement that has no data, and write its result."""
+        kind, count = await self._threads.call(self._connection.classify, statement.text)
+        if count > 1:
+            raise error(Code.SYNTAX_ERROR, "Multi-statements are not allowed")
+        self._check_readonly(kind, statement.first_word)
+        name = statement.format or self._request.default_format or DEFAULT
+        answer.headers["Content-Type"] = content_type(name)
+        if kind != "READ_ONLY":  # these are not ended when the client leaves: half a migration helps nobody
+            result = await self._threads.call(self._connection.query, statement.text, name, self._request.params)
+            await self._write_whole(result, answer)
+            return
+        answer.headers["X-ClickHouse-Format"] = name
+        if may_stream(name) and statement.first_word in ("SELECT", "WITH"):  # the engine streams nothing else
+            await self._stream(statement, name, answer)
+        else:
+            query = (self._connection.query, statement.text, name, self._request.params)
+            result = await self._killable(*query)
+            await self._write_whole(result, answer)
+            if not result.bytes() and name == "Native":
+                await answer.write(await self._killable(self._columns, statement))
+
+    def _check_readonly(self, kind: str, first_word: str) -> None:
+        readonly = self._request.readonly
+        if readonly and kind != "READ_ONLY" and not (readonly == 2 and first_word in ("SET", "USE")):
+            why = (
+                " For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
+            )
+            told = "default: Cannot execute query in readonly mode."
+            raise error(Code.READONLY, told + (why if self._request.method != "POST" else ""))
+
+    async def _stream(self, statement: Statement, name: str, answer: Answer) -> None:
+        connection = self._connection
+        params = self._request.params
+        result = await self._killable(connection.open_result, statement.text, name, params)
+        empty = True
+        try:
+            while part := (fetched := await self._killable(connection.fetch, result)).bytes():
+                empty = False
+                self._summarise(answer, fetched)
+                await answer.write(part)
+        except BaseException:
+            with suppress(DatabaseError):  # it has ended by itself
+                await self._threads.call(connection.drop_result, result)
+            raise
+        if empty and name == "Native":
+            await answer.write(await self._killable(self._columns, statement))
+
+    def _columns(self, statement: Statement) -> bytes:
+        """The block of a result without rows. DESCRIBE runs nothing; what it cannot describe (SHOW …) is run again."""
+        sql = statement.body.rstrip(b"; \t\r\n")
+        try:
+            described = self._connection.query(b"DESCRIBE (" + sql + b"\n)", "JSONEachRow", self._request.params)
+            rows = [json.loads(line) for line in described.bytes().splitlines()]
+        except DatabaseError:
+            again = self._connection.query(sql, "JSON", self._request.params)
+            rows = json.loads(again.bytes())["meta"]
+        return empty_native([(row["name"], row["type"]) for row in rows])
+
+    async def _write_whole(self, result: Any, answer: Answer) -> None:
+        self._summarise(answer, result)
+        body = memoryview(result.bytes())
+        for start in range(0, len(body), _SLICE_BYTES):
+            await answer.write(bytes(body[start : start + _SLICE_BYTES]))
+
+    async def _killable(self, function: Any, *args: Any) -> Any:
+        return await self._threads.call_killable(self._kill, function, *args)
+
+    @staticmethod
+    def _summarise(answer: Answer, result: Any) -> None:
+        """Add what the engine counted to the summary of the whole."""
+        metrics.ROWS_WRITTEN.inc(result.rows_written())
+        counted = {
+            "read_rows": result.rows_read(),
+            "read_bytes": result.bytes_read(),
+            "written_rows": result.rows_written(),
+            "written_bytes": result.bytes_written(),
+            "elapsed_ns": int(result.elapsed() * 1e9),
+        }
+        answer.summary = {name: str(int(answer.summary.get(name, 0)) + value) for name, value in counted.items()}

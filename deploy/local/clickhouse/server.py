@@ -1,0 +1,71 @@
+"""How the launcher and the tests start the local ClickHouse, and how anybody reaches it."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+DIRECTORY = Path(sys.prefix) / "chdb"
+"""Where `make setup` put the engine: on no other process's path."""
+USER = "crypto"
+DATABASE = "crypto"
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseServer:
+    """How to start the server and how to reach it."""
+
+    data_dir: Path
+    port: int
+    password: str
+
+    @property
+    def command(self) -> list[str]:
+        """The foreground server, from the repository's directory. Stop with SIGTERM."""
+        return [sys.executable, "-m", "deploy.local.clickhouse"]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Its settings, among them the password, which no other user may read from there."""
+        return {"DATA_DIR": str(self.data_dir), "HTTP_PORT": str(self.port), "PASSWORD": self.password}
+
+    @property
+    def url(self) -> str:
+        """CLICKHOUSE_URL for the services."""
+        return f"http://{USER}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
+
+
+def available() -> bool:
+    """Whether the engine is there: not every platform has one."""
+    return next((DIRECTORY / "chdb").glob("_chdb*.so"), None) is not None
+
+
+def prepare(data_dir: Path, port: int, password: str) -> ClickHouseServer:
+    """Make the directory for the data. Raises RuntimeError where there is no engine."""
+    if not available():
+        raise RuntimeError("no ClickHouse engine for this platform: set CLICKHOUSE_URL to a server")
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return ClickHouseServer(data_dir, port, password)
+
+
+async def check(server: ClickHouseServer) -> None:
+    """A readiness check: raises unless the server answers a query."""
+    async with httpx.AsyncClient(trust_env=False, timeout=3, auth=(USER, server.password)) as client:
+        answer = await client.get(
+            f"http://127.0.0.1:{server.port}/", params={"query": "SELECT 1", "database": DATABASE}
+        )
+        answer.raise_for_status()
+
+
+async def wait_until_ready(server: ClickHouseServer, timeout_s: float = 30.0) -> None:
+    """Return once the server answers a query. Raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            try:
+                await check(server)
+            except httpx.HTTPError:
+                await asyncio.sleep(0.05)
+                continue
+            return

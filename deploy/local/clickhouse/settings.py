@@ -1,0 +1,38 @@
+"""What the local ClickHouse can be told."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from deploy.local.clickhouse.server import DATABASE, USER
+from services.common.settings import ServiceSettings
+
+
+class ClickHouseSettings(ServiceSettings):
+    """See `ServiceSettings` for the variables' names. Only loopback is listened on unless HTTP_HOST says otherwise."""
+
+    data_dir: Path
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8123, ge=0, le=65535)
+    username: str = USER
+    password: SecretStr = Field(min_length=1)
+    database: str = DATABASE
+    """Made at the start."""
+
+    max_running: int = Field(default=8, gt=0)
+    """Requests that use the engine at the same time, each with a thread."""
+    max_waiting: int = Field(default=64, ge=0)
+    """Requests that wait for that; the next one gets TOO_MANY_SIMULTANEOUS_QUERIES."""
+    max_sessions: int = Field(default=256, gt=0)
+    max_query_bytes: int = Field(default=1 << 20, gt=0)
+    """Of a statement, not of the data behind it."""
+    max_data_bytes: int = Field(default=8 << 30, gt=0)
+    """Of one insert, unpacked."""
+    max_result_bytes: int = Field(default=256 << 20, gt=0)
+    """Of an answer that must be made whole before it leaves (JSON, Parquet …); a request may set its own."""
+    max_execution_time_s: int = Field(default=300, gt=0)
+    """A request may set its own."""
+    body_timeout_s: float = Field(default=60.0, gt=0)
+    """How long a client may say nothing in the middle of its body."""
+    memory_bytes: int = Field(default=2 << 30, gt=0)
+    """For the whole process; queries beyond it fail with MEMORY_LIMIT_EXCEEDED."""

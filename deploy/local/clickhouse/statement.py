@@ -1,0 +1,115 @@
+"""Where a statement ends and its data begin. Pure; the engine's own parser has the last word on everything else."""
+
+import re
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    rb"""
+    (?P<blank>\s+|--[^\n]*\n|\#[!\ ][^\n]*\n|/\*.*?\*/)
+    |(?P<quoted>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    |(?P<open>['"`]|/\*|--|\#[!\ ])
+    |(?P<word>[A-Za-z_]\w*)
+    |(?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_AFTER_FORMAT = re.compile(rb"[ \t\f]*;?[ \t\f]*\r?\n?")
+_NAMES_FOLLOW = {b"INTO", b"TABLE", b"FUNCTION", b"."}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`text` is the SQL; `format` its FORMAT clause, which begins at `format_at`.
+
+    `data_at` is where the data of an INSERT begin; it is None for a statement without data.
+    """
+
+    text: bytes
+    first_word: str
+    format: str | None = None
+    format_at: int | None = None
+    data_at: int | None = None
+    outfile: bool = False
+    infile: bool = False
+
+    @property
+    def body(self) -> bytes:
+        """The SQL before the FORMAT clause and its like."""
+        return self.text[: self.format_at]
+
+
+class _Scan:
+    """One pass over the tokens of a statement, as far as the beginning of its data."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.depth = 0
+        self.first = b""
+        self.previous = b""
+        self.selects = False
+        self.start: int | None = None
+        self.format: str | None = None
+        self.format_at: int | None = None
+        self.found: dict[str, bool] = {}
+        self.result: Statement | None = None
+
+    def read(self) -> bool:
+        """Read to the end of the text or of the statement. False when it ends within a quotation or a comment."""
+        for token in _TOKEN.finditer(self.text):
+            if token.lastgroup == "open":
+                return False
+            if token.lastgroup == "blank":
+                continue
+            self._take(token)
+            if self.result:
+                return True
+        return True
+
+    def _take(self, token: re.Match[bytes]) -> None:
+        value = token.group()
+        self.depth += (value == b"(") - (value == b")")
+        word = value.upper() if token.lastgroup == "word" else value
+        if token.lastgroup == "word" and self.depth == 0 and self.previous not in _NAMES_FOLLOW:
+            self._take_word(word, token)
+        self.previous = word
+
+    def _take_word(self, word: bytes, token: re.Match[bytes]) -> None:
+        self.first = self.first or word
+        if self.previous == b"FORMAT":
+            self._take_format(token)
+        elif word in (b"SELECT", b"WITH"):
+            self.selects = True
+        elif word in (b"OUTFILE", b"INFILE"):
+            self.found[word.decode().lower()] = True
+        elif word == b"FORMAT":
+            self.start = token.start()
+        elif word == b"VALUES" and self.first == b"INSERT" and not self.selects:
+            self.result = self.statement("Values", token.start(), token.end())
+
+    def _take_format(self, token: re.Match[bytes]) -> None:
+        name = token.group().decode()
+        if self.first == b"INSERT" and not self.found.get("infile"):
+            after = _AFTER_FORMAT.match(self.text, token.end())
+            assert after is not None  # it matches nothing, too
+            self.result = self.statement(name, self.start, after.end())
+        else:
+            self.format, self.format_at = name, self.start
+
+    def statement(self, name: str | None, format_at: int | None, data_at: int | None) -> Statement:
+        first = self.first.decode()
+        return Statement(self.text, first, name, format_at, data_at, **self.found)
+
+
+def read_statement(text: bytes, *, complete: bool) -> Statement | None:
+    """Find the statement in the beginning of a body, of which `complete` says whether it is all. None: more is needed.
+
+    Data begin after `VALUES`, or after `FORMAT name`, the blanks behind it and at most one newline
+    (ParserInsertQuery.cpp of ClickHouse), so that more than the name's last letter must be there to be sure.
+    """
+    scan = _Scan(text)
+    closed = scan.read()
+    if scan.result and (complete or (scan.result.data_at or 0) < len(text)):
+        return scan.result
+    if not complete:
+        return None
+    return scan.statement(scan.format, scan.format_at, None) if closed else scan.statement(None, None, None)

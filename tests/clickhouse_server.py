@@ -1,0 +1,66 @@
+"""A real ClickHouse engine for tests: one for the session, or one that a test may kill."""
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deploy.local import clickhouse
+from tests.processes import Process, free_port
+
+
+@dataclass(frozen=True, slots=True)
+class RunningClickHouse:
+    server: clickhouse.ClickHouseServer
+    process: Process
+
+    @property
+    def url(self) -> str:
+        """CLICKHOUSE_URL."""
+        return self.server.url
+
+
+def start_clickhouse(**settings: str) -> RunningClickHouse:
+    """A ClickHouse of its own in a temporary directory, ready. The caller ends it with `stop_clickhouse`.
+
+    `settings` are variables of `ClickHouseSettings`.
+    """
+    root = Path(tempfile.mkdtemp(prefix="crypto-test-clickhouse-"))
+    server = clickhouse.prepare(root, free_port(), secrets.token_hex(16))
+    process = Process(server.command, {"LOG_FORMAT": "console", **server.env, **settings}).start()
+    try:
+        asyncio.run(clickhouse.wait_until_ready(server))
+    except BaseException as error:
+        process.kill()
+        raise AssertionError(f"ClickHouse did not start:\n{process.output()[-4000:]}") from error
+    return RunningClickHouse(server, process)
+
+
+def stop_clickhouse(running: RunningClickHouse) -> None:
+    running.process.stop()
+    shutil.rmtree(running.server.data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server() -> Iterator[RunningClickHouse]:
+    """The session's ClickHouse. Never stop it in a test, and make tables in a database of the test's own."""
+    if not clickhouse.available():
+        pytest.skip("no ClickHouse engine for this platform")
+    running = start_clickhouse()
+    yield running
+    stop_clickhouse(running)
+
+
+@pytest.fixture
+def own_clickhouse() -> Iterator[RunningClickHouse]:
+    """A ClickHouse that this test may kill, freeze and restart (`own_clickhouse.process`)."""
+    if not clickhouse.available():
+        pytest.skip("no ClickHouse engine for this platform")
+    running = start_clickhouse()
+    yield running
+    stop_clickhouse(running)
