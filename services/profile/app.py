@@ -12,7 +12,6 @@ from services.common.http import listen, serve_http
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.common.tokens import TokenVerifier
-from services.profile import market
 from services.profile.access import Access
 from services.profile.accounts import Accounts
 from services.profile.aggregator import Aggregator, open_client
@@ -21,7 +20,7 @@ from services.profile.authorization import Authorization
 from services.profile.dependencies import Services
 from services.profile.leases import Leases, draw_follower_id
 from services.profile.live import ConnectionManager, LiveLimits
-from services.profile.market import Market
+from services.profile.market import open_market
 from services.profile.postgres import PortfolioStore
 from services.profile.push import WEBSOCKET_OPTIONS, PushProtocol
 from services.profile.settings import Settings
@@ -60,9 +59,9 @@ async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitSt
     channel = open_channel(settings.authorization_target)
     stack.push_async_callback(channel.close)
     http = await stack.enter_async_context(open_client(str(settings.aggregator_url)))
-    dashboard = market.open_client(str(settings.dashboard_url)) if settings.dashboard_url else None
-    if dashboard is not None:
-        stack.push_async_callback(dashboard.aclose)
+    market = await stack.enter_async_context(
+        open_market(settings.dashboard_url, settings.dashboard_timeout_s, settings.limit_market)
+    )
 
     store = PortfolioStore(engine)
     limits = LiveLimits(max_clients_per_user=settings.max_websockets_per_user)
@@ -86,7 +85,7 @@ async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitSt
         access=Access(TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal), redis),
         tickets=Tickets(redis),
         leases=leases,
-        market=Market(dashboard, settings.dashboard_timeout_s, settings.limit_market),
+        market=market,
         manager=manager,
         redis=redis,
     )

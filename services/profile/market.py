@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import structlog
 from fastapi import Request, Response
+from pydantic import HttpUrl
 from starlette.types import Receive, Scope, Send
 
 from services.common.client_limits import ClientLimit, party_of
@@ -82,13 +83,14 @@ class Market:
     async def _send(
         self, http: httpx.AsyncClient, request: Request, target: str, address: str | None
     ) -> httpx.Response:
-        headers = {name: request.headers.get(name, "") for name in _PASSED_REQUEST_HEADERS}
+        headers = {name: request.headers[name] for name in _PASSED_REQUEST_HEADERS if name in request.headers}
         if address is not None:
             headers["x-forwarded-for"] = address
-        url = f"{target}?{request.url.query}" if request.url.query else target
+        url = http.base_url.join(f"{target}?{request.url.query}" if request.url.query else target)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await http.send(http.build_request("GET", url, headers=headers), stream=True)
+                # Not by the client's own `build_request`, which adds the cookies that earlier answers have set.
+                return await http.send(httpx.Request("GET", url, headers=headers), stream=True)
         except (httpx.HTTPError, TimeoutError) as error:
             raise _unavailable(type(error).__name__) from error
 
@@ -146,10 +148,15 @@ async def _send_body(answer: httpx.Response, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def open_client(base_url: str) -> httpx.AsyncClient:
-    """A client with a bounded pool. Deadlines are `Market`'s: httpx's own begin anew with every byte."""
+@asynccontextmanager
+async def open_market(base_url: HttpUrl | None, timeout_s: float, rate: str) -> AsyncIterator[Market]:
+    """A market with a bounded pool of connections. Deadlines are its own: httpx's begin anew with every byte."""
+    if base_url is None:
+        yield Market(None, timeout_s, rate)
+        return
     limits = httpx.Limits(max_connections=MAX_AT_ONCE, max_keepalive_connections=MAX_AT_ONCE_PER_CLIENT)
-    return httpx.AsyncClient(base_url=base_url, timeout=None, limits=limits, trust_env=False)  # noqa: S113
+    async with httpx.AsyncClient(base_url=str(base_url), timeout=None, limits=limits, trust_env=False) as http:  # noqa: S113
+        yield Market(http, timeout_s, rate)
 
 
 def _require_documented(answer: httpx.Response) -> None:

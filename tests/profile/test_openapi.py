@@ -40,6 +40,11 @@ ROUTES = {
     ("delete", "/v2/user/profile"),
     ("post", "/v2/user/profile/ws-ticket"),
     ("get", "/v2/user/profile/ws"),
+    ("get", "/v1/market/prices"),
+    ("get", "/v1/market/movers"),
+    ("get", "/v1/market/symbols"),
+    ("get", "/v1/market/history/{symbol}"),
+    ("get", "/v1/market/sparklines"),
 }
 
 
