@@ -1,0 +1,35 @@
+"""`python -m services.kafka_clickhouse` does one thing and exits: `migrate`, or `backfill SYMBOL …`."""
+
+import asyncio
+import sys
+
+from services.common.logging import configure_logging
+from services.common.settings import load_settings
+from services.kafka_clickhouse.backfill_command import main as backfill
+from services.kafka_clickhouse.errors import KafkaClickHouseError
+from services.kafka_clickhouse.migrate import upgrade
+from services.kafka_clickhouse.settings import MigrationSettings
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["migrate"]:
+            migrate(load_settings(MigrationSettings))
+        case ["backfill", *arguments]:
+            sys.exit(backfill(arguments))
+        case _:
+            sys.exit("usage: python -m services.kafka_clickhouse migrate | backfill SYMBOL …")
+
+
+def migrate(settings: MigrationSettings) -> None:
+    """Bring the database up to date, or end the process with a sentence (exit code 1)."""
+    configure_logging("kafka_clickhouse", settings.log_level, settings.log_format)
+    ttl_days = {"market_tickers": settings.tickers_ttl_days, "candles_1s_states": settings.candles_1s_ttl_days}
+    try:
+        asyncio.run(upgrade(settings.clickhouse_url, ttl_days))
+    except KafkaClickHouseError as error:
+        sys.exit(f"migrate: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""What can go wrong, told apart by what helps: waiting, looking at one message, or a person."""
+
+
+class KafkaClickHouseError(Exception):
+    """The root. Its text is a sentence that a person can act on."""
+
+
+class UndecodableError(KafkaClickHouseError):
+    """A message that is no KafkaMsg, or holds what cannot be stored. No retry will change that."""
+
+
+class StorageDownError(KafkaClickHouseError):
+    """ClickHouse did not do it, and may do it later. What was asked may or may not have been done: ask again."""
+
+
+class RefusedError(KafkaClickHouseError):
+    """ClickHouse refuses this insert, and will refuse it again: something in it cannot be stored."""
+
+
+class ChangedHistoryError(KafkaClickHouseError):
+    """The schema migrations that were applied are not those of this version."""

@@ -1,0 +1,44 @@
+"""What kafka_clickhouse can be told from outside."""
+
+from pydantic import Field
+
+from services.common.settings import ServiceSettings
+
+
+class ClickHouseSettings(ServiceSettings):
+    """Where things are kept. Environment variables are the field names in upper case."""
+
+    clickhouse_url: str = Field(repr=False, pattern=r"^https?://[^/]+/\w+$")
+    """`http://user:password@host:8123/database`."""
+
+
+class MigrationSettings(ClickHouseSettings):
+    """What `migrate` needs. A TTL of 0 keeps for ever."""
+
+    tickers_ttl_days: int = Field(default=0, ge=0, le=36_500)
+    """How long raw mini-tickers are kept, from their event time."""
+    candles_1s_ttl_days: int = Field(default=0, ge=0, le=36_500)
+    """How long one-second candles are kept. Coarser candles are kept for ever."""
+
+
+class Settings(ClickHouseSettings):
+    """What serving needs."""
+
+    kafka_bootstrap_servers: str = Field(min_length=1)
+    """`host:port[,host:port]`."""
+    kafka_topic: str = "binance.miniticker"
+    kafka_dead_letter_topic: str = "binance.miniticker.dlq"
+    kafka_group: str = "clickhouse-consumer-group"
+    kafka_group_instance_id: str | None = Field(default=None, min_length=1)
+    """A name that survives restarts: a consumer that comes back within the session's time keeps its partitions."""
+    kafka_session_timeout_s: float = Field(default=10.0, ge=6, le=300)
+    """How long a consumer that died keeps its partitions."""
+
+    batch_rows: int = Field(default=50_000, ge=1, le=1_000_000)
+    """An insert's size when there is backlog. Twice as many messages of a partition are in memory at most."""
+    batch_age_s: float = Field(default=1.0, gt=0, le=60)
+    """How long a message waits for others at most."""
+    insert_timeout_s: float = Field(default=30.0, gt=0)
+    """After that long without confirmation an insert is sent again."""
+    poison_limit_percent: int = Field(default=50, ge=1, le=100)
+    """Above this share of undecodable messages a partition stops, until a restart. 100: it never stops."""
