@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import clickhouse
-from tests.processes import Process, free_port
+from tests.processes import Process, free_port, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,22 @@ def start_clickhouse(**settings: str) -> RunningClickHouse:
     root = Path(tempfile.mkdtemp(prefix="crypto-test-clickhouse-"))
     server = clickhouse.prepare(root, free_port(), secrets.token_hex(16))
     process = Process(server.command, {"LOG_FORMAT": "console", **server.env, **settings}).start()
-    try:
-        asyncio.run(clickhouse.wait_until_ready(server))
-    except BaseException as error:
-        process.kill()
-        raise AssertionError(f"ClickHouse did not start:\n{process.output()[-4000:]}") from error
+    asyncio.run(_ready(server, process))
     return RunningClickHouse(server, process)
+
+
+async def _ready(server: clickhouse.ClickHouseServer, process: Process) -> None:
+    async def answers() -> bool:
+        assert process.popen is not None
+        assert process.popen.poll() is None, f"ClickHouse ended while starting:\n{process.output()[-4000:]}"
+        await clickhouse.check(server)
+        return True
+
+    try:
+        await until(answers, what="ClickHouse")
+    except AssertionError:
+        process.kill()
+        raise
 
 
 def stop_clickhouse(running: RunningClickHouse) -> None:

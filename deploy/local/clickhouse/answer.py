@@ -12,9 +12,7 @@ Send = Any
 
 HELD_BYTES = 1 << 20
 """As much as ClickHouse's own output buffer (`http_response_buffer_size` aside) holds before the head leaves."""
-_EXPOSED = (
-    "X-ClickHouse-Query-Id,X-ClickHouse-Summary,X-ClickHouse-Format,X-ClickHouse-Timezone,X-ClickHouse-Exception-Code"
-)
+_EXPOSED = ",".join(f"X-ClickHouse-{name}" for name in ("Query-Id", "Summary", "Format", "Timezone", "Exception-Code"))
 
 
 class Answer:
@@ -68,7 +66,7 @@ class Answer:
         """Instead of an end. Once the head is out, the caller must leave the answer without its end."""
         text = failure.text(self._version).encode(errors="surrogateescape")
         if self.started:
-            marked = b"__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n"
+            marked = b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n"
             tag = self._tag.encode()
             await self._body(self._encoder.encode(marked % (tag, text, len(text), tag)) + self._encoder.finish())
             return

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped]
 
 from deploy.local.clickhouse.errors import Code, error
 
@@ -67,14 +67,15 @@ class Decoder:
 
     def __init__(self, encoding: str) -> None:
         """Raises DatabaseError for an encoding that is not known."""
-        self._new = _FRAMES.get(encoding)
+        self._plain = encoding in ("", "identity")
+        self._new: Callable[[], _Frame] = _FRAMES.get(encoding, _FRAMES["zstd"])
         self._frame: _Frame | None = None
-        if encoding not in ("", "identity") and self._new is None:
+        if not self._plain and encoding not in _FRAMES:
             raise error(Code.NOT_IMPLEMENTED, f"Content-Encoding {encoding} is not supported")
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What `data` holds, in pieces. Raises DatabaseError when it is no such encoding."""
-        if self._new is None:
+        if self._plain:
             if data:
                 yield data
             return
@@ -86,7 +87,6 @@ class Decoder:
     def _frames(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._frame is None:
-                assert self._new is not None
                 self._frame = self._new()
             piece = self._frame.decompress(data, PIECE_BYTES)
             while piece or not (self._frame.eof or self._frame.needs_input):

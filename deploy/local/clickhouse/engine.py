@@ -49,7 +49,7 @@ class Connection:
         return [json.loads(line) for line in self.query(sql, "JSONEachRow", params).bytes().splitlines()]
 
     def classify(self, sql: bytes) -> tuple[str, int]:
-        """(READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN; number of statements), without running anything."""
+        """(READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN; number of statements). Runs nothing."""
         found = self._call(self._raw.classify_query, sql)
         return found["query_class"].name, found["statement_count"]
 

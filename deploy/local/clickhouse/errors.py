@@ -2,6 +2,7 @@
 
 import re
 from enum import IntEnum
+from http import HTTPStatus
 
 _CODE = re.compile(
     r"^Code: (\d+)\. (?:DB::)?(?:Exception|NetException|ErrnoException): (.*?)(?: \(([A-Z0-9_]+)\))?"
@@ -34,18 +35,28 @@ class Code(IntEnum):
     STD_EXCEPTION = 1001
 
 
-# exceptionCodeToHTTPStatus.cpp of ClickHouse; whatever is not there is a 500.
 _STATUS = {
-    **dict.fromkeys((194,), 401),
-    **dict.fromkeys((192, 193, 516, 512), 403),
-    **dict.fromkeys(
-        (36, 427, 6, 38, 41, 45, 53, 72, 26, 27, 33, 130, 131, 117, 62, 69, 167, 168, 321, 386, 457, 691, 349), 400
+    HTTPStatus.UNAUTHORIZED: "REQUIRED_PASSWORD",
+    HTTPStatus.FORBIDDEN: "UNKNOWN_USER WRONG_PASSWORD AUTHENTICATION_FAILED SET_NON_GRANTED_ROLE ACCESS_DENIED",
+    HTTPStatus.BAD_REQUEST: (
+        "BAD_ARGUMENTS CANNOT_COMPILE_REGEXP CANNOT_PARSE_TEXT CANNOT_PARSE_ESCAPE_SEQUENCE "
+        "CANNOT_PARSE_QUOTED_STRING CANNOT_PARSE_DATE CANNOT_PARSE_DATETIME CANNOT_PARSE_NUMBER "
+        "CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING CANNOT_PARSE_IPV4 CANNOT_PARSE_IPV6 CANNOT_PARSE_UUID "
+        "CANNOT_PARSE_INPUT_ASSERTION_FAILED DUPLICATE_COLUMN ILLEGAL_COLUMN THERE_IS_NO_COLUMN UNKNOWN_ELEMENT_IN_AST "
+        "UNKNOWN_TYPE_OF_AST_NODE TOO_DEEP_AST TOO_BIG_AST UNEXPECTED_AST_STRUCTURE SYNTAX_ERROR INCORRECT_DATA "
+        "TYPE_MISMATCH VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE"
     ),
-    **dict.fromkeys((60, 46, 47, 50, 56, 81, 115, 63, 73, 336, 78, 511), 404),
-    **dict.fromkeys((48,), 501),
-    **dict.fromkeys((159,), 408),
-    **dict.fromkeys((209, 439, 76), 503),
+    HTTPStatus.NOT_FOUND: (
+        "UNKNOWN_TABLE UNKNOWN_FUNCTION UNKNOWN_IDENTIFIER UNKNOWN_TYPE UNKNOWN_STORAGE UNKNOWN_DATABASE "
+        "UNKNOWN_SETTING UNKNOWN_DIRECTION_OF_SORTING UNKNOWN_AGGREGATE_FUNCTION UNKNOWN_FORMAT "
+        "UNKNOWN_DATABASE_ENGINE UNKNOWN_TYPE_OF_QUERY UNKNOWN_ROLE"
+    ),
+    HTTPStatus.NOT_IMPLEMENTED: "NOT_IMPLEMENTED",
+    HTTPStatus.REQUEST_TIMEOUT: "TIMEOUT_EXCEEDED",
+    HTTPStatus.SERVICE_UNAVAILABLE: "SOCKET_TIMEOUT CANNOT_OPEN_FILE CANNOT_SCHEDULE_TASK",
 }
+"""As in ClickHouse's exceptionCodeToHTTPStatus.cpp; any other name is a 500 there, and so here."""
+_STATUS_OF = {name: status for status, names in _STATUS.items() for name in names.split()}
 
 
 class DatabaseError(Exception):
@@ -59,7 +70,7 @@ class DatabaseError(Exception):
 
     @property
     def status(self) -> int:
-        return _STATUS.get(self.code, 500)
+        return _STATUS_OF.get(self.name, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def text(self, version: str) -> str:
         """As a server writes it into the answer."""
@@ -67,7 +78,8 @@ class DatabaseError(Exception):
 
 
 def error(code: Code, message: str) -> DatabaseError:
-    return DatabaseError(code, code.name, message)
+    """One that this server raises. `message` is a sentence without its full stop, which ClickHouse always writes."""
+    return DatabaseError(code, code.name, f"{message}.")
 
 
 def from_engine(raised: RuntimeError) -> DatabaseError:

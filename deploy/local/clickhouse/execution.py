@@ -32,11 +32,7 @@ class Execution:
         call, connection = self._threads.call, self._connection
         handle = await call(connection.open_insert, statement.body, statement.format)
         try:
-            size = 0
-            async for part in data:
-                size += len(part)
-                if size > limit_bytes:
-                    raise error(Code.TOO_MANY_BYTES, f"Limit for the data of one insert exceeded: {limit_bytes} bytes")
+            async for part in _limited(data, limit_bytes):
                 await call(connection.append, handle, part)
         except BaseException:
             with suppress(DatabaseError):  # it has ended by itself: that is what raised
@@ -69,11 +65,7 @@ class Execution:
     def _check_readonly(self, kind: str, first_word: str) -> None:
         readonly = self._request.readonly
         if readonly and kind != "READ_ONLY" and not (readonly == 2 and first_word in ("SET", "USE")):
-            why = (
-                " For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
-            )
-            told = "default: Cannot execute query in readonly mode."
-            raise error(Code.READONLY, told + (why if self._request.method != "POST" else ""))
+            raise readonly_error(self._request)
 
     async def _stream(self, statement: Statement, name: str, answer: Answer) -> None:
         connection = self._connection
@@ -124,3 +116,20 @@ class Execution:
             "elapsed_ns": int(result.elapsed() * 1e9),
         }
         answer.summary = {name: str(int(answer.summary.get(name, 0)) + value) for name, value in counted.items()}
+
+
+async def _limited(data: AsyncIterator[bytes], limit_bytes: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for part in data:
+        size += len(part)
+        if size > limit_bytes:
+            raise error(Code.TOO_MANY_BYTES, f"Limit for the data of one insert exceeded: {limit_bytes} bytes")
+        yield part
+
+
+def readonly_error(request: Request) -> DatabaseError:
+    """With the explanation that ClickHouse adds where the method is the reason."""
+    told = "default: Cannot execute query in readonly mode"
+    if request.method != "POST":
+        told += ". For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries"
+    return error(Code.READONLY, told)

@@ -32,7 +32,7 @@ def may_stream(name: str) -> bool:
 def content_type(name: str) -> str:
     """As ClickHouse's output formats have it (`getContentType`)."""
     name = _ALIASES.get(name, name)
-    if name.startswith("JSON") or name.startswith("PrettyJSON"):
+    if name.startswith(("JSON", "PrettyJSON")):
         return "application/x-ndjson; charset=UTF-8" if name.endswith(("EachRow", "WithProgress")) else _JSON
     if name.startswith("TabSeparated"):
         return "text/tab-separated-values; charset=UTF-8"

@@ -12,12 +12,12 @@ from deploy.local.clickhouse.body import ClientGoneError, Receive, read_body, un
 from deploy.local.clickhouse.connections import Connections
 from deploy.local.clickhouse.engine import Engine
 from deploy.local.clickhouse.errors import Code, DatabaseError, error
-from deploy.local.clickhouse.execution import Execution
+from deploy.local.clickhouse.execution import Execution, readonly_error
 from deploy.local.clickhouse.formats import DEFAULT, may_stream
 from deploy.local.clickhouse.gate import Gate
 from deploy.local.clickhouse.request import Request, authenticate, is_form, read_request, with_form
 from deploy.local.clickhouse.settings import ClickHouseSettings
-from deploy.local.clickhouse.statement import Statement, read_statement
+from deploy.local.clickhouse.statement import Statement, find_statement, read_statement
 from deploy.local.clickhouse.threads import Threads
 
 log = structlog.get_logger()
@@ -79,6 +79,8 @@ class Handler:
             request = with_form(request, await self._all(body, b""))
             body = read_body(_nothing, "", 1)
         statement, begun = await self._statement(request, body)
+        if statement.format == "Values" and request.params:  # the engine fills parameters in, but not in streamed data
+            statement = Statement(await self._all(body, statement.text), statement.first_word)
         if statement.data_at is not None:
             await self._insert(request, statement, _prefixed(begun, body), answer)
             return
@@ -96,10 +98,7 @@ class Handler:
 
     async def _insert(self, request: Request, statement: Statement, data: AsyncIterator[bytes], answer: Answer) -> None:
         if request.readonly:
-            why = (
-                "For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
-            )
-            raise error(Code.READONLY, f"Cannot execute query in readonly mode. {why}")
+            raise readonly_error(request)
         async with self.connections.hold(request, self._limits(request)) as connection:
             execution = Execution(self._engine, self._threads, connection, request)
             await execution.insert(statement, data, self._settings.max_data_bytes, answer)
@@ -121,18 +120,19 @@ class Handler:
         text = request.query + b"\n" if request.query else b""
         async for part in body:
             text += part
-            statement = read_statement(text[: self._settings.max_query_bytes], complete=False)
+            statement = find_statement(text[: self._settings.max_query_bytes])
             if statement:
                 break
             if len(text) > self._settings.max_query_bytes:
                 raise error(Code.SYNTAX_ERROR, f"Max query size exceeded: {self._settings.max_query_bytes} bytes")
         else:
-            statement = read_statement(text, complete=True)
-            assert statement is not None
-        if statement.outfile:
-            raise error(Code.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
-        if statement.infile:
-            raise error(Code.UNKNOWN_TYPE_OF_QUERY, "Query has infile and was send directly to server")
+            statement = read_statement(text)
+        if not statement.first_word and not statement.text.strip():
+            raise error(Code.SYNTAX_ERROR, "Empty query")
+        if statement.names_file:
+            raise error(Code.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE and FROM INFILE are not allowed")
+        if statement.data_at is not None and statement.selects:
+            raise error(Code.NOT_IMPLEMENTED, "INSERT … SELECT … FROM input() is not supported")
         return statement, text[statement.data_at :] if statement.data_at is not None else b""
 
     async def _all(self, body: AsyncIterator[bytes], text: bytes) -> bytes:

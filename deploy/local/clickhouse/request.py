@@ -106,7 +106,7 @@ def authenticate(request: Request, username: str, password: str) -> None:
     user, given = _credentials(request)
     right = hmac.compare_digest(user.encode(errors="surrogateescape"), username.encode())
     if not hmac.compare_digest(given.encode(errors="surrogateescape"), password.encode()) or not right:
-        told = f"{user}: Authentication failed: password is incorrect, or there is no user with such name."
+        told = f"{user}: Authentication failed: password is incorrect, or there is no user with such name"
         raise error(Code.AUTHENTICATION_FAILED, told)
 
 
@@ -135,9 +135,10 @@ def with_form(request: Request, body: bytes) -> Request:
     """The request with the fields of a multipart body as if they stood in its URL. Raises DatabaseError for files."""
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode("latin-1", "replace")
     fields: dict[str, str] = {}
-    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():  # type: ignore[attr-defined]
+    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
         name = part.get_param("name", header="content-disposition")
         if part.get_filename() is not None or not name:
             raise error(Code.NOT_IMPLEMENTED, "External data are not supported")
-        fields[name] = part.get_payload(decode=True).decode(errors="surrogateescape")
+        value = part.get_payload(decode=True)
+        fields[str(name)] = value.decode(errors="surrogateescape") if isinstance(value, bytes) else ""
     return Request(request.method, {**request.arguments, **fields}, request.headers, request.query_id)

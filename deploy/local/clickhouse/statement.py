@@ -29,8 +29,9 @@ class Statement:
     format: str | None = None
     format_at: int | None = None
     data_at: int | None = None
-    outfile: bool = False
-    infile: bool = False
+    selects: bool = False
+    names_file: bool = False
+    """INTO OUTFILE or FROM INFILE: files are the client's business, where it has one."""
 
     @property
     def body(self) -> bytes:
@@ -50,7 +51,7 @@ class _Scan:
         self.start: int | None = None
         self.format: str | None = None
         self.format_at: int | None = None
-        self.found: dict[str, bool] = {}
+        self.names_file = False
         self.result: Statement | None = None
 
     def read(self) -> bool:
@@ -69,7 +70,9 @@ class _Scan:
         value = token.group()
         self.depth += (value == b"(") - (value == b")")
         word = value.upper() if token.lastgroup == "word" else value
-        if token.lastgroup == "word" and self.depth == 0 and self.previous not in _NAMES_FOLLOW:
+        if word in (b"OUTFILE", b"INFILE"):
+            self.names_file = True
+        elif token.lastgroup == "word" and self.depth == 0 and self.previous not in _NAMES_FOLLOW:
             self._take_word(word, token)
         self.previous = word
 
@@ -79,8 +82,6 @@ class _Scan:
             self._take_format(token)
         elif word in (b"SELECT", b"WITH"):
             self.selects = True
-        elif word in (b"OUTFILE", b"INFILE"):
-            self.found[word.decode().lower()] = True
         elif word == b"FORMAT":
             self.start = token.start()
         elif word == b"VALUES" and self.first == b"INSERT" and not self.selects:
@@ -88,28 +89,33 @@ class _Scan:
 
     def _take_format(self, token: re.Match[bytes]) -> None:
         name = token.group().decode()
-        if self.first == b"INSERT" and not self.found.get("infile"):
+        if self.first == b"INSERT" and not self.names_file:
             after = _AFTER_FORMAT.match(self.text, token.end())
-            assert after is not None  # it matches nothing, too
-            self.result = self.statement(name, self.start, after.end())
+            self.result = self.statement(name, self.start, after.end() if after else token.end())
         else:
             self.format, self.format_at = name, self.start
 
     def statement(self, name: str | None, format_at: int | None, data_at: int | None) -> Statement:
         first = self.first.decode()
-        return Statement(self.text, first, name, format_at, data_at, **self.found)
+        return Statement(self.text, first, name, format_at, data_at, self.selects, self.names_file)
 
 
-def read_statement(text: bytes, *, complete: bool) -> Statement | None:
-    """Find the statement in the beginning of a body, of which `complete` says whether it is all. None: more is needed.
+def find_statement(beginning: bytes) -> Statement | None:
+    """The statement at the beginning of a body; None when more of the body is needed to tell where its data begin.
 
     Data begin after `VALUES`, or after `FORMAT name`, the blanks behind it and at most one newline
     (ParserInsertQuery.cpp of ClickHouse), so that more than the name's last letter must be there to be sure.
     """
+    scan = _Scan(beginning)
+    scan.read()
+    found = scan.result
+    return found if found and found.data_at is not None and found.data_at < len(beginning) else None
+
+
+def read_statement(text: bytes) -> Statement:
+    """The statement in a whole body."""
     scan = _Scan(text)
     closed = scan.read()
-    if scan.result and (complete or (scan.result.data_at or 0) < len(text)):
+    if scan.result:
         return scan.result
-    if not complete:
-        return None
     return scan.statement(scan.format, scan.format_at, None) if closed else scan.statement(None, None, None)
