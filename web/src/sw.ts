@@ -4,24 +4,24 @@
  * Answers of the API are never stored: requests for anything outside the shell go to the network untouched. A new
  * version waits until the page says so (`skip-waiting`), so that nobody's half-filled form is reloaded under them.
  */
-declare const self: ServiceWorkerGlobalScope;
 /** Path → revision; the build writes it (build/precached.ts). */
 declare const __SHELL__: Readonly<Record<string, string>>;
 
+const worker = self as unknown as ServiceWorkerGlobalScope;
 const shell = __SHELL__;
 const CACHE = `shell-${hash(JSON.stringify(shell))}`;
 const PAGES = /^\/(login|register|account|market|coin\/[^/]+)?$/;
 
-self.addEventListener('install', (event) => event.waitUntil(store()));
-self.addEventListener('activate', (event) => event.waitUntil(forgetOld()));
-self.addEventListener('message', (event) => {
-  if (event.data === 'skip-waiting') void self.skipWaiting();
+worker.addEventListener('install', (event) => event.waitUntil(store()));
+worker.addEventListener('activate', (event) => event.waitUntil(forgetOld()));
+worker.addEventListener('message', (event) => {
+  if (event.data === 'skip-waiting') void worker.skipWaiting();
 });
 
-self.addEventListener('fetch', (event) => {
+worker.addEventListener('fetch', (event) => {
   const { request } = event;
   const url = new URL(request.url);
-  if (request.method !== 'GET' || url.origin !== self.location.origin) return;
+  if (request.method !== 'GET' || url.origin !== worker.location.origin) return;
   if (request.mode === 'navigate') {
     if (PAGES.test(url.pathname)) event.respondWith(kept('/', request));
   } else if (url.pathname in shell && url.pathname !== '/') {
@@ -38,7 +38,7 @@ async function store(): Promise<void> {
 async function forgetOld(): Promise<void> {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name.startsWith('shell-') && name !== CACHE).map((name) => caches.delete(name)));
-  await self.clients.claim();
+  await worker.clients.claim();
 }
 
 async function kept(path: string, request: Request): Promise<Response> {

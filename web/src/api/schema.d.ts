@@ -258,6 +258,106 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/market/prices": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Prices
+         * @description The last price of some symbols, or page by page of all, with its age and the figures of the last 24 h.
+         */
+        readonly get: operations["prices_v1_market_prices_get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/market/movers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Movers
+         * @description What moved most in 24 h, in percent; or by volume, in the quote asset (then choose a `quote`).
+         */
+        readonly get: operations["movers_v1_market_movers_get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/market/symbols": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Symbols
+         * @description Every symbol there is, page by page; or those that fit a search.
+         */
+        readonly get: operations["symbols_v1_market_symbols_get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/market/history/{symbol}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * History
+         * @description Candles of a symbol: with `from` the first ones from there on, without the last ones before `to`.
+         */
+        readonly get: operations["history_v1_market_history__symbol__get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/market/sparklines": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Sparklines
+         * @description The hourly closes of the last 24 h of some symbols.
+         */
+        readonly get: operations["sparklines_v1_market_sparklines_get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -274,6 +374,59 @@ export interface components {
              * @example btcusdt
              */
             readonly symbol: string;
+        };
+        /** Candle */
+        readonly Candle: {
+            /**
+             * T
+             * @description Start, ms.
+             * @example 1767225600123
+             */
+            readonly t: number;
+            /**
+             * O
+             * @example 68100
+             */
+            readonly o: number;
+            /**
+             * H
+             * @example 68200.5
+             */
+            readonly h: number;
+            /**
+             * L
+             * @example 68050
+             */
+            readonly l: number;
+            /**
+             * C
+             * @example 68123.45
+             */
+            readonly c: number;
+            /**
+             * V
+             * @description Base volume of this interval, where back-filled.
+             * @example 12.5
+             */
+            readonly v: number | null;
+            /**
+             * Q
+             * @description Quote volume of this interval, where back-filled.
+             * @example 851543.125
+             */
+            readonly q: number | null;
+            /**
+             * V24
+             * @description Rolling 24 h base volume at the last event.
+             * @example 12345.678
+             */
+            readonly v24: number | null;
+            /**
+             * Q24
+             * @description Rolling 24 h quote volume at the last event.
+             * @example 834567890.12
+             */
+            readonly q24: number | null;
         };
         /** CoinAdded */
         readonly CoinAdded: {
@@ -360,6 +513,41 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        /** History */
+        readonly History: {
+            /**
+             * Symbol
+             * @example btcusdt
+             */
+            readonly symbol: string;
+            /**
+             * Interval
+             * @enum {string}
+             */
+            readonly interval: "1s" | "1m" | "1h" | "1d";
+            /**
+             * Source
+             * @example binance
+             */
+            readonly source: string;
+            /**
+             * Candles
+             * @description Ascending in `t`; the newest may still be forming.
+             */
+            readonly candles: readonly components["schemas"]["Candle"][];
+            /**
+             * Next
+             * @description `from` of the following page.
+             * @example 1767225660000
+             */
+            readonly next: number | null;
+            /**
+             * Previous
+             * @description `to` of the page before.
+             * @example null
+             */
+            readonly previous: number | null;
+        };
         /** Holdings */
         readonly Holdings: {
             /**
@@ -389,6 +577,41 @@ export interface components {
             readonly Totals: {
                 readonly [key: string]: number;
             };
+        };
+        /** ListedSymbol */
+        readonly ListedSymbol: {
+            /**
+             * Symbol
+             * @example btcusdt
+             */
+            readonly symbol: string;
+            /**
+             * Base
+             * @description Empty where the exchange does not tell.
+             * @example BTC
+             */
+            readonly base: string;
+            /**
+             * Quote
+             * @example USDT
+             */
+            readonly quote: string;
+            /**
+             * Status
+             * @example TRADING
+             */
+            readonly status: string;
+        };
+        /** ListedSymbols */
+        readonly ListedSymbols: {
+            /** Symbols */
+            readonly symbols: readonly components["schemas"]["ListedSymbol"][];
+            /**
+             * Next
+             * @description `after` of the following page; null on the last.
+             * @example null
+             */
+            readonly next: string | null;
         };
         /** LoginAnswer */
         readonly LoginAnswer: {
@@ -421,6 +644,146 @@ export interface components {
         readonly Message: {
             /** Message */
             readonly message: string;
+        };
+        /** Movers */
+        readonly Movers: {
+            /**
+             * Source
+             * @example binance
+             */
+            readonly source: string;
+            /**
+             * Time
+             * @example 1767225600123
+             */
+            readonly time: number;
+            /** Movers */
+            readonly movers: readonly components["schemas"]["Price"][];
+        };
+        /** NearSymbolsAnswer */
+        readonly NearSymbolsAnswer: {
+            /**
+             * Error
+             * @description For a person.
+             * @example The access token has expired. Refresh it.
+             */
+            readonly error: string;
+            /**
+             * Code
+             * @description For a program: stable.
+             * @example token_expired
+             */
+            readonly code: string;
+            /**
+             * Near
+             * @description Symbols that resemble the one asked for, best first.
+             * @default []
+             */
+            readonly near: readonly string[];
+        } & {
+            readonly [key: string]: unknown;
+        };
+        /** Price */
+        readonly Price: {
+            /**
+             * Symbol
+             * @example btcusdt
+             */
+            readonly symbol: string;
+            /**
+             * Price
+             * @example 68123.45
+             */
+            readonly price: number;
+            /**
+             * Event Time
+             * @description When the exchange had this price, ms.
+             * @example 1767225600123
+             */
+            readonly event_time: number;
+            /**
+             * Age Ms
+             * @description `time` minus `event_time`; 0 where that is negative.
+             * @example 412
+             */
+            readonly age_ms: number;
+            /**
+             * Open 24H
+             * @example 67000
+             */
+            readonly open_24h: number | null;
+            /**
+             * High 24H
+             * @example 68500
+             */
+            readonly high_24h: number | null;
+            /**
+             * Low 24H
+             * @example 66800.01
+             */
+            readonly low_24h: number | null;
+            /**
+             * Volume 24H
+             * @description In the base asset.
+             * @example 12345.678
+             */
+            readonly volume_24h: number | null;
+            /**
+             * Quote Volume 24H
+             * @description In the quote asset.
+             * @example 834567890.12
+             */
+            readonly quote_volume_24h: number | null;
+            /**
+             * Change 24H
+             * @description `price` minus `open_24h`, exact.
+             * @example 1123.45
+             */
+            readonly change_24h: number | null;
+            /**
+             * Change Percent 24H
+             * @description To 8 places, half to even.
+             * @example 1.67679104
+             */
+            readonly change_percent_24h: number | null;
+        };
+        /**
+         * Prices
+         * @description All numbers are exact decimals. Figures that nobody has told yet are null.
+         */
+        readonly Prices: {
+            /**
+             * Source
+             * @description Where all of these prices come from.
+             * @example binance
+             */
+            readonly source: string;
+            /**
+             * Time
+             * @description When the prices were read, ms.
+             * @example 1767225600123
+             */
+            readonly time: number;
+            /** Prices */
+            readonly prices: readonly components["schemas"]["Price"][];
+            /**
+             * Unknown
+             * @description Asked for and not known, with near matches (for the first 20).
+             * @example {
+             *       "btcusdx": [
+             *         "btcusdt"
+             *       ]
+             *     }
+             */
+            readonly unknown: {
+                readonly [key: string]: readonly string[];
+            };
+            /**
+             * Next
+             * @description `after` of the following page; null on the last.
+             * @example null
+             */
+            readonly next: string | null;
         };
         /**
          * ProfileDocument
@@ -522,6 +885,42 @@ export interface components {
         readonly Sessions: {
             /** Sessions */
             readonly sessions: readonly components["schemas"]["SessionView"][];
+        };
+        /** Sparklines */
+        readonly Sparklines: {
+            /**
+             * Source
+             * @example binance
+             */
+            readonly source: string;
+            /**
+             * Interval
+             * @default 1h
+             * @constant
+             */
+            readonly interval: "1h";
+            /**
+             * Sparklines
+             * @example {
+             *       "btcusdt": [
+             *         [
+             *           1767225600000,
+             *           68123.45
+             *         ]
+             *       ]
+             *     }
+             */
+            readonly sparklines: {
+                readonly [key: string]: readonly (readonly number[])[];
+            };
+            /**
+             * Unknown
+             * @description As in prices.
+             * @example {}
+             */
+            readonly unknown: {
+                readonly [key: string]: readonly string[];
+            };
         };
         /** SymbolBody */
         readonly SymbolBody: {
@@ -1507,6 +1906,289 @@ export interface operations {
             };
             /** @description Upgrade Required */
             readonly 426: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly prices_v1_market_prices_get: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description In any case, separated by commas, at most 500. */
+                readonly symbols?: string | null;
+                readonly limit?: number;
+                /** @description `next` of the page before. */
+                readonly after?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Prices"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly movers_v1_market_movers_get: {
+        readonly parameters: {
+            readonly query?: {
+                readonly by?: "gainers" | "losers" | "volume";
+                /** @description Only symbols priced in this asset. */
+                readonly quote?: string | null;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Movers"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly symbols_v1_market_symbols_get: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Best matches first, and no pages. */
+                readonly search?: string | null;
+                readonly limit?: number;
+                /** @description `next` of the page before. */
+                readonly after?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListedSymbols"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly history_v1_market_history__symbol__get: {
+        readonly parameters: {
+            readonly query?: {
+                readonly interval?: "1s" | "1m" | "1h" | "1d";
+                /** @description ms or ISO 8601; the first candles from there on are given. */
+                readonly from?: string | null;
+                /** @description ms or ISO 8601; exclusive. Default: now. */
+                readonly to?: string | null;
+                readonly limit?: number;
+                readonly format?: "json" | "csv" | "arrow" | "parquet";
+                /** @description Default: the one that prices come from now. */
+                readonly source?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly symbol: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The candles. CSV, Arrow and Parquet have the columns time, open, high, low, close, volume, quote_volume, volume_24h, quote_volume_24h, and are paged by the headers. */
+            readonly 200: {
+                headers: {
+                    /** @description `from` of the following page. */
+                    readonly "X-Next"?: number;
+                    /** @description `to` of the page before. */
+                    readonly "X-Previous"?: number;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["History"];
+                    readonly "text/csv": string;
+                    readonly "application/vnd.apache.arrow.stream": string;
+                    readonly "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description Not Found */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["NearSymbolsAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly sparklines_v1_market_sparklines_get: {
+        readonly parameters: {
+            readonly query: {
+                /** @description In any case, separated by commas, at most 200. */
+                readonly symbols: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Sparklines"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

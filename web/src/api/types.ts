@@ -1,9 +1,7 @@
 /** What the routes take and answer, from the OpenAPI document (schema.d.ts). A change of the contract breaks the build here. */
 import type { Exact } from '../lib/json';
-import type { MarketPaths } from './market';
-import type { components, paths } from './schema';
+import type { components, paths as Paths } from './schema';
 
-export type Paths = paths & MarketPaths;
 export type Method = 'get' | 'post' | 'patch' | 'delete';
 
 /** The paths that know the method. */
@@ -29,4 +27,7 @@ export type PathParameters<O> = O extends { readonly parameters: { readonly path
 type Schemas = components['schemas'];
 export type ProfileDocument = Exact<Schemas['ProfileDocument']>;
 export type SessionView = Exact<Schemas['SessionView']>;
+export type Price = Exact<Schemas['Price']>;
+export type Candle = Exact<Schemas['Candle']>;
+export type ListedSymbol = Exact<Schemas['ListedSymbol']>;
 export type Ticket = Exact<Schemas['Ticket']>;

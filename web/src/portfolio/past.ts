@@ -1,0 +1,41 @@
+/** The portfolio's past, fetched coin by coin, a few at a time, and kept until the coins or the range change. */
+import { get } from '../api/client';
+import type { Holding } from '../live/portfolio.svelte';
+import { clock } from '../lib/clock.svelte';
+import { intervalOf, LENGTH_MS, STEP_MS, valueOverTime, type Close, type Point, type Range } from './history';
+
+const AT_ONCE = 4;
+
+export type Past =
+  | { readonly state: 'loading' }
+  | { readonly state: 'failed' }
+  | { readonly state: 'known'; readonly points: readonly Point[]; readonly range: Range; readonly complete: boolean };
+
+/** Raises the signal's reason when it is aborted. */
+export async function fetchPast(holdings: readonly Holding[], range: Range, signal: AbortSignal): Promise<Past> {
+  const interval = intervalOf(range, holdings.length);
+  const to = clock.read();
+  const from = Math.floor((to - LENGTH_MS[range]) / STEP_MS[interval]) * STEP_MS[interval];
+  const limit = Math.ceil(LENGTH_MS[range] / STEP_MS[interval]) + 2;
+  const waiting = [...holdings];
+  const coins: { quantity: Holding['quantity']; closes: readonly Close[] }[] = [];
+  let failed = 0;
+  async function work(): Promise<void> {
+    for (let holding = waiting.shift(); holding !== undefined; holding = waiting.shift()) {
+      try {
+        const query = { interval, from: String(from), limit };
+        const { candles } = await get('/v1/market/history/{symbol}', { path: { symbol: holding.symbol }, query, signal });
+        coins.push({ quantity: holding.quantity, closes: candles.map(({ t, c }) => ({ t: Number(t), c })) });
+      } catch {
+        signal.throwIfAborted();
+        failed += 1;
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  // A curve of some of the coins would be a wrong curve.
+  if (failed > 0) return { state: 'failed' };
+  const points = coins.some(({ closes }) => closes.length > 0) ? valueOverTime(coins) : [];
+  const complete = (points[0]?.time ?? Infinity) <= from + 2 * STEP_MS[interval];
+  return { state: 'known', points, range, complete };
+}

@@ -1,0 +1,50 @@
+/** The exchange's symbols that look like what is being typed, as it is typed: the newest question's answer, never an older one's. */
+import { get } from '../api/client';
+import { explain } from '../api/errors';
+import type { ListedSymbol } from '../api/types';
+
+const PAUSE_MS = 90;
+const MOST = 8;
+
+export class SymbolSearch {
+  matches: readonly ListedSymbol[] = $state.raw([]);
+  /** What `matches` answers; null while nothing was asked. */
+  answered: string | null = $state(null);
+  problem = $state('');
+
+  #controller = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  ask(text: string): void {
+    this.forget();
+    const search = text.trim();
+    if (search === '') return;
+    const { signal } = this.#controller;
+    this.#timer = setTimeout(() => void this.#fetch(search, signal), PAUSE_MS);
+  }
+
+  forget(): void {
+    clearTimeout(this.#timer);
+    this.#controller.abort();
+    this.#controller = new AbortController();
+    this.problem = '';
+  }
+
+  clear(): void {
+    this.forget();
+    this.matches = [];
+    this.answered = null;
+  }
+
+  async #fetch(search: string, signal: AbortSignal): Promise<void> {
+    try {
+      const { symbols } = await get('/v1/market/symbols', { query: { search, limit: MOST }, signal });
+      this.matches = symbols;
+      this.answered = search;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.matches = [];
+      this.problem = explain(error);
+    }
+  }
+}
