@@ -1,24 +1,28 @@
-"""`python -m services.kafka_clickhouse` does one thing and exits: `migrate`, or `backfill SYMBOL …`."""
+"""`python -m services.kafka_clickhouse` serves; `migrate` and `backfill SYMBOL …` do their work and exit."""
 
 import asyncio
 import sys
 
+from services.common.lifecycle import run
 from services.common.logging import configure_logging
 from services.common.settings import load_settings
+from services.kafka_clickhouse.app import app
 from services.kafka_clickhouse.backfill_command import main as backfill
 from services.kafka_clickhouse.errors import KafkaClickHouseError
 from services.kafka_clickhouse.migrate import upgrade
-from services.kafka_clickhouse.settings import MigrationSettings
+from services.kafka_clickhouse.settings import MigrationSettings, Settings
 
 
 def main() -> None:
     match sys.argv[1:]:
+        case []:
+            run("kafka_clickhouse", load_settings(Settings), app)
         case ["migrate"]:
             migrate(load_settings(MigrationSettings))
         case ["backfill", *arguments]:
             sys.exit(backfill(arguments))
         case _:
-            sys.exit("usage: python -m services.kafka_clickhouse migrate | backfill SYMBOL …")
+            sys.exit("usage: python -m services.kafka_clickhouse [migrate | backfill SYMBOL …]")
 
 
 def migrate(settings: MigrationSettings) -> None:

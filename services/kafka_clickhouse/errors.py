@@ -17,5 +17,17 @@ class RefusedError(KafkaClickHouseError):
     """ClickHouse refuses this insert, and will refuse it again: something in it cannot be stored."""
 
 
+class KafkaSilentError(KafkaClickHouseError):
+    """Kafka has not answered for a while."""
+
+
+class DeadLettersFailError(KafkaClickHouseError):
+    """The dead-letter topic does not take messages, so that those behind them wait."""
+
+
+class MostMessagesFailError(KafkaClickHouseError):
+    """A partition is stopped because most of its messages cannot be decoded. A restart tries again."""
+
+
 class ChangedHistoryError(KafkaClickHouseError):
     """The schema migrations that were applied are not those of this version."""

@@ -4,12 +4,13 @@ Ours are decoded at once. What the Go original may write otherwise (numbers for 
 no `src`, `v`, `q`) is read on a second, slower way. Keys that we do not know are ignored.
 """
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal, Inexact
+from decimal import Context, Decimal
 from operator import attrgetter
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 import msgspec
 
@@ -23,6 +24,16 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Number = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Moment = Annotated[int, msgspec.Meta(ge=1_000_000_000_000, lt=4_102_444_800_000)]
 """ms, 2001 to 2099: seconds or µs by mistake do not pass."""
+
+
+class Record(Protocol):
+    """What we use of a consumer's record."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
 
 
 class KafkaMsg(msgspec.Struct, gc=False):
@@ -64,8 +75,9 @@ class _Lenient(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(KafkaMsg).decode
 _decode_leniently = msgspec.json.Decoder(_Lenient, strict=False).decode
 _columns: Final = tuple(attrgetter(name) for name in DECIMALS)
-_EXACT: Final = Context(prec=100, traps=[Inexact])
-_PERCENT: Final = Decimal(1).scaleb(-8)
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
+_WIDE: Final = Context(prec=100)
+_PERCENT: Final = Decimal("1e-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +140,20 @@ def _are_numbers(messages: list[KafkaMsg]) -> bool:
 
 
 def _plain(name: str, value: Decimal | str) -> str:
-    """`value` in plain notation, cut to what fits. Raises `UndecodableError`."""
-    try:
-        number = Decimal(value)
-    except ArithmeticError as error:
-        raise UndecodableError(f"`{name}` is no number") from error
-    if not number.is_finite() or number.adjusted() >= INTEGER_DIGITS or (isinstance(value, str) and "_" in value):
+    """`value` in plain notation. Raises `UndecodableError` for what is no number, or none that fits."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise UndecodableError(f"`{name}` is no number")
+    number = Decimal(value)
+    if not number.is_finite() or number.adjusted() >= INTEGER_DIGITS:
         raise UndecodableError(f"`{name}` does not fit Decimal(38, 18)")
-    if number.adjusted() < -SCALE:
-        return "0"
-    return format(number, "f")
+    return format(number, "f") if number.adjusted() >= -SCALE else "0"
 
 
 def _from_lenient(told: _Lenient) -> KafkaMsg:
     texts = {name: _plain(name, getattr(told, name)) for name in ("c", "o", "h", "l", "v", "q")}
-    change = _EXACT.subtract(told.c, told.o) if told.change_price is None else told.change_price
-    percent = _percent(change, told.o) if told.change_percent is None else told.change_percent
+    closed, opened = Decimal(texts["c"]), Decimal(texts["o"])
+    change = _WIDE.subtract(closed, opened) if told.change_price is None else told.change_price
+    percent = _percent(change, opened) if told.change_percent is None else told.change_percent
     return KafkaMsg(
         message_id=told.message_id or f"{told.s}:{told.E}",
         e=told.e,
@@ -161,4 +171,4 @@ def _percent(change: Decimal, opened: Decimal) -> Decimal:
     """Rounded half to even to 8 places, 0 when `opened` is 0, as the contract has it."""
     if not opened:
         return Decimal(0)
-    return (change / opened * 100).quantize(_PERCENT, context=Context(prec=100))
+    return _WIDE.divide(change * 100, opened).quantize(_PERCENT, context=_WIDE)

@@ -1,7 +1,7 @@
 """Rows as a block of ClickHouse's Native format, column by column, without a Python step per value.
 
-https://clickhouse.com/docs/interfaces/formats/Native. Decimals and names travel as String and become the table's types in
-the server: that costs it less than it would cost us to make 16-byte integers of text.
+https://clickhouse.com/docs/interfaces/formats/Native. Decimals and names travel as String and become the table's types
+in the server: that costs it less than it would cost us to make 16-byte integers of text.
 """
 
 from array import array

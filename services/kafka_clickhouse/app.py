@@ -1,0 +1,36 @@
+"""The composition root: what is opened, in what order, and what runs."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from services.common.lifecycle import Lifecycle
+from services.kafka_clickhouse.consumption import Consumption
+from services.kafka_clickhouse.dead_letters import DeadLetters
+from services.kafka_clickhouse.intake import Intake
+from services.kafka_clickhouse.poison import PoisonWatch
+from services.kafka_clickhouse.settings import Settings
+from services.kafka_clickhouse.storage import TickerStore
+
+DRAIN_S = 12.0
+
+
+@asynccontextmanager
+async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
+    """The running service. Leaving it stores and commits what has been read, then leaves the group."""
+    async with AsyncExitStack() as stack:
+        store = TickerStore(settings.clickhouse_url, settings.insert_timeout_s)
+        stack.push_async_callback(store.close)
+        dead_letters = DeadLetters(settings.kafka_bootstrap_servers, settings.kafka_dead_letter_topic)
+        stack.push_async_callback(dead_letters.close)
+
+        def new_intake() -> Intake:
+            return Intake(store, dead_letters, PoisonWatch(settings.poison_limit_percent / 100))
+
+        consumption = Consumption(settings, new_intake)
+        life.health.add_check("kafka", consumption.check_kafka)
+        life.health.add_check("clickhouse", store.check)
+        life.health.add_check("dead_letters", dead_letters.check)
+        life.health.add_check("messages", consumption.check_messages)
+        await stack.enter_async_context(life.background(consumption.run(), "consumption"))
+        stack.push_async_callback(consumption.drain, DRAIN_S)
+        yield

@@ -1,0 +1,158 @@
+"""Reads the topic for ever: a consumer of the group, replaced when it fails, and what is known about the lag."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.common.backoff import Backoff
+from services.kafka_clickhouse import metrics
+from services.kafka_clickhouse.errors import KafkaSilentError, MostMessagesFailError
+from services.kafka_clickhouse.intake import Intake
+from services.kafka_clickhouse.lane import BatchLimits
+from services.kafka_clickhouse.lanes import Lanes
+from services.kafka_clickhouse.settings import Settings
+
+log = structlog.get_logger()
+
+POLL_MS = 200
+POLL_MAX_RECORDS = 10_000
+"""Unpacked at once, which blocks the loop: some 20 ms."""
+PARTITION_FETCH_BYTES = 2 * 1024 * 1024
+START_TIMEOUT_S = 15.0
+STOP_TIMEOUT_S = 4.0
+RETRY_CAP_S = 10.0
+LAG_INTERVAL_S = 2.0
+LAG_TIMEOUT_S = 5.0
+SILENCE_LIMIT_S = 15.0
+
+
+@dataclass(slots=True)
+class Consumption:
+    """`run` reads until it is cancelled; `drain` must have been called before if nothing is to be read twice."""
+
+    settings: Settings
+    new_intake: Callable[[], Intake]
+    _lanes: Lanes | None = None
+    _answered_s: float = field(default=float("-inf"))
+    _draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Consume for ever. A failed consumer is replaced, whatever Kafka's reason."""
+        backoff = Backoff(cap_s=RETRY_CAP_S)
+        while True:
+            began_s = time.monotonic()
+            try:
+                await self._consume()
+            except (KafkaError, OSError, TimeoutError) as error:
+                metrics.CONSUMERS_FAILED.inc()
+                log.warning("consumer.failed", error=repr(error))
+            if time.monotonic() - began_s > RETRY_CAP_S:
+                backoff.reset()
+            await asyncio.sleep(backoff.next_delay_s())
+
+    async def drain(self, timeout_s: float) -> None:
+        """Stop reading; store and commit what has been read, within `timeout_s`."""
+        self._draining.set()
+        if self._lanes is not None:
+            await self._lanes.drain(timeout_s)
+
+    async def check_kafka(self) -> None:
+        """A readiness check: raises `KafkaSilentError` when Kafka has not answered lately."""
+        if time.monotonic() - self._answered_s > SILENCE_LIMIT_S:
+            raise KafkaSilentError
+
+    async def check_messages(self) -> None:
+        """A readiness check: raises `MostMessagesFailError` while a partition is stopped."""
+        lanes = self._lanes.by_partition.values() if self._lanes is not None else ()
+        if any(lane.failure is not None for lane in lanes):
+            raise MostMessagesFailError
+
+    async def _consume(self) -> None:
+        """One consumer's life: until it fails, or is cancelled."""
+        consumer = self._new_consumer()
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await consumer.start()
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    await self._read(consumer, tasks)
+            except* (KafkaError, OSError) as errors:
+                raise _first(errors) from errors
+        finally:
+            self._lanes = None
+            await _stop(consumer)
+
+    async def _read(self, consumer: AIOKafkaConsumer, tasks: asyncio.TaskGroup) -> None:
+        limits = BatchLimits(self.settings.batch_rows, self.settings.batch_age_s)
+        lanes = self._lanes = Lanes(consumer, tasks, self.new_intake, limits)
+        consumer.subscribe([self.settings.kafka_topic], listener=lanes)
+        measuring = tasks.create_task(self._measure_lag(consumer, lanes), name="lag")
+        try:
+            while not self._draining.is_set():
+                found = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_MAX_RECORDS)
+                for partition, records in found.items():
+                    lanes.offer(partition, records)
+            await asyncio.Event().wait()  # the drain is somebody else's, and so is our end
+        finally:
+            measuring.cancel()
+            await lanes.drain(0)
+
+    async def _measure_lag(self, consumer: AIOKafkaConsumer, lanes: Lanes) -> None:
+        """Ask where the partitions end, which also tells whether Kafka answers."""
+        while True:
+            partitions = list(lanes.by_partition)
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(LAG_TIMEOUT_S):
+                    ends = await consumer.end_offsets(partitions)
+                    if partitions:
+                        self._answered_s = time.monotonic()
+                    for partition, end in ends.items():
+                        await _tell_lag(consumer, lanes, partition, end)
+            await asyncio.sleep(LAG_INTERVAL_S)
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        session_ms = int(self.settings.kafka_session_timeout_s * 1000)
+        return AIOKafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap_servers,
+            group_id=self.settings.kafka_group,
+            group_instance_id=self.settings.kafka_group_instance_id,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 4,
+            request_timeout_ms=session_ms * 2,
+        )
+
+
+async def _tell_lag(consumer: AIOKafkaConsumer, lanes: Lanes, partition: TopicPartition, end: int) -> None:
+    lane = lanes.by_partition.get(partition)
+    if lane is None:
+        return
+    if lane.stored_until is None:
+        committed = await consumer.committed(partition)
+        lane.stored_until = lane.stored_until or committed
+    metrics.LAG.labels(str(lane.partition)).set(end - (lane.stored_until or 0))
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)  # noqa: S101 - the group's type says so
+    return error
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group and close. Kafka may be away: then the session's end tells the others."""
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await consumer.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.warning("consumer.stop_failed", error=repr(error))

@@ -1,0 +1,139 @@
+"""One partition's way from Kafka to ClickHouse: a bounded buffer, and a task that empties it batch by batch.
+
+A batch goes when it is large enough, or its oldest message has waited long enough. It is committed after it is stored,
+so that whatever dies in between, its messages are read again.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from services.kafka_clickhouse import metrics
+from services.kafka_clickhouse.intake import Intake
+from services.kafka_clickhouse.messages import Record
+
+log = structlog.get_logger()
+
+MAX_BUFFER_BYTES = 64 * 1024 * 1024
+
+Commit = Callable[[int], Awaitable[None]]
+"""Takes the offset of the next message to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    rows: int
+    age_s: float
+
+
+@dataclass(slots=True)
+class Lane:
+    """`run` is its task. `on_room` is called when a full buffer has room again."""
+
+    partition: int
+    intake: Intake
+    limits: BatchLimits
+    commit: Commit
+    on_room: Callable[[], None]
+    failure: str | None = None
+    """Why it has stopped: most of its messages fail. It takes no more then."""
+    stored_until: int | None = None
+    """The offset after the last message that is stored."""
+    _buffer: list[Record] = field(default_factory=list)
+    _buffer_bytes: int = 0
+    _in_work: int = 0
+    _oldest_s: float = 0.0
+    _closing: bool = False
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be read. What is offered all the same is taken."""
+        if self.failure is not None:
+            return True
+        held = len(self._buffer) + self._in_work
+        return held >= 2 * self.limits.rows or self._buffer_bytes >= MAX_BUFFER_BYTES
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Take what was read, in order."""
+        if self.failure is not None or self._closing:
+            return
+        if not self._buffer:
+            self._oldest_s = time.monotonic()
+        self._buffer += records
+        self._buffer_bytes += sum(len(record.value or b"") for record in records)
+        self._gauge()
+        self._changed.set()
+
+    def close(self) -> None:
+        """Take no more; `run` ends when the buffer is empty."""
+        self._closing = True
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Empty the buffer until closed, or stopped by a failure. Cancelling it leaves the rest to the next reader."""
+        try:
+            while await self._due():
+                await self._handle(self._take())
+        finally:
+            self._buffer.clear()
+            self._gauge()
+
+    async def _due(self) -> bool:
+        """Wait for a batch; False when there will be none any more."""
+        while self.failure is None:
+            if self._buffer and (self._closing or len(self._buffer) >= self.limits.rows):
+                return True
+            if self._closing:
+                return False
+            wait_s = self._oldest_s + self.limits.age_s - time.monotonic() if self._buffer else None
+            if wait_s is not None and wait_s <= 0:
+                return True
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                return True
+        return False
+
+    def _take(self) -> list[Record]:
+        batch, self._buffer = self._buffer[: self.limits.rows], self._buffer[self.limits.rows :]
+        self._buffer_bytes = sum(len(record.value or b"") for record in self._buffer)
+        self._in_work = len(batch)
+        self._oldest_s = time.monotonic()
+        return batch
+
+    async def _handle(self, batch: list[Record]) -> None:
+        outcome = await self.intake.take(batch)
+        self._in_work = 0
+        if outcome.handled:
+            self.stored_until = batch[outcome.handled - 1].offset + 1
+            await self.commit(self.stored_until)
+        if outcome.first_receive_time:
+            now_ms = time.time() * 1000
+            metrics.AGE_SECONDS.observe((now_ms - outcome.first_receive_time) / 1000)
+            metrics.NEWEST_AGE.set((now_ms - outcome.last_receive_time) / 1000)
+        if outcome.failure is not None:
+            self._stop(batch[outcome.handled], outcome.failure)
+            return
+        self._gauge()
+        if not self.full:
+            self.on_room()
+
+    def _stop(self, record: Record, reason: str) -> None:
+        self.failure = reason
+        metrics.STOPPED.labels(str(self.partition)).set(1)
+        log.error(
+            "partition.stopped",
+            partition=self.partition,
+            offset=record.offset,
+            reason=reason,
+            help="most messages cannot be decoded: restart when that is put right, or with POISON_LIMIT_PERCENT=100",
+        )
+
+    def _gauge(self) -> None:
+        metrics.BUFFERED.labels(str(self.partition)).set(len(self._buffer) + self._in_work)

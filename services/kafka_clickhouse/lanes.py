@@ -1,0 +1,106 @@
+"""The partitions that are ours now, each with its lane. Kafka's group says which: they come and go together.
+
+A partition that goes is drained first, bounded: what is read is stored and committed, so that the next owner does not
+do it once more. If that takes too long the next owner does, to no effect.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import KafkaError
+
+from services.kafka_clickhouse import metrics
+from services.kafka_clickhouse.intake import Intake
+from services.kafka_clickhouse.lane import BatchLimits, Lane
+from services.kafka_clickhouse.messages import Record
+
+log = structlog.get_logger()
+
+COMMIT_TIMEOUT_S = 8.0
+REVOKE_DRAIN_S = 5.0
+"""Below the group's rebalance timeout, or the others would go on without us."""
+
+
+@dataclass(slots=True)
+class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """The lanes of one consumer. Their tasks belong to `tasks`."""
+
+    consumer: AIOKafkaConsumer
+    tasks: asyncio.TaskGroup
+    new_intake: Callable[[], Intake]
+    limits: BatchLimits
+    by_partition: dict[TopicPartition, Lane] = field(default_factory=dict)
+    _running: dict[TopicPartition, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Called by the consumer before it reads from them."""
+        metrics.REBALANCES.inc()
+        partitions = sorted(assigned)
+        log.info("partitions.assigned", partitions=[partition.partition for partition in partitions])
+        for partition in partitions:
+            lane = Lane(
+                partition.partition,
+                self.new_intake(),
+                self.limits,
+                commit=partial(self._commit, partition),
+                on_room=partial(self._resume, partition),
+            )
+            self.by_partition[partition] = lane
+            self._running[partition] = self.tasks.create_task(lane.run(), name=f"lane-{partition.partition}")
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002 - all go
+        """Called by the consumer, which may still commit, before others get them."""
+        await self.drain(REVOKE_DRAIN_S)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Let all lanes store and commit what they hold, then end. Those not done in time are cut."""
+        lanes, running = dict(self.by_partition), dict(self._running)
+        self.by_partition.clear()
+        self._running.clear()
+        for lane in lanes.values():
+            lane.close()
+        if not running:
+            return
+        _, late = await asyncio.wait(running.values(), timeout=timeout_s)
+        for task in late:
+            metrics.DRAINS_CUT.inc()
+            task.cancel()
+        if late:
+            log.warning("partitions.drain_cut", count=len(late), timeout_s=timeout_s)
+            await asyncio.wait(late)
+        for partition in lanes:
+            _forget_metrics(partition)
+
+    def offer(self, partition: TopicPartition, records: Sequence[Record]) -> None:
+        """Hand on what was read, and pause what has no more room."""
+        lane = self.by_partition.get(partition)
+        if lane is None:
+            return
+        lane.offer(records)
+        if lane.full and partition not in self.consumer.paused():
+            metrics.PAUSES.inc()
+            self.consumer.pause(partition)
+
+    def _resume(self, partition: TopicPartition) -> None:
+        if partition in self.consumer.assignment():
+            self.consumer.resume(partition)
+
+    async def _commit(self, partition: TopicPartition, offset: int) -> None:
+        """Commit, or say that it failed: then the messages are read again one day, which changes nothing."""
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                await self.consumer.commit({partition: offset})
+        except (KafkaError, TimeoutError) as error:
+            metrics.COMMIT_FAILURES.inc()
+            log.warning("commit.failed", partition=partition.partition, offset=offset, error=repr(error))
+
+
+def _forget_metrics(partition: TopicPartition) -> None:
+    for gauge in (metrics.LAG, metrics.BUFFERED, metrics.STOPPED):
+        if (str(partition.partition),) in gauge._metrics:  # noqa: SLF001
+            gauge.remove(str(partition.partition))
