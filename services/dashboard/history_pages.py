@@ -34,6 +34,7 @@ _SETTINGS: Final = {
     "output_format_json_quote_decimals": 0,
     "output_format_decimal_trailing_zeros": 0,
     "date_time_output_format": "iso",
+    "format_csv_null_representation": "",
 }
 _SPARKLINES_QUERY: Final = (
     "SELECT symbol AS s, arraySort(groupArray((toUnixTimestamp(time) * 1000, close))) AS p FROM candles_1h "

@@ -40,12 +40,15 @@ ROUTES = {
     ("delete", "/v2/user/profile"),
     ("post", "/v2/user/profile/ws-ticket"),
     ("get", "/v2/user/profile/ws"),
+}
+MARKET_ROUTES = {
     ("get", "/v1/market/prices"),
     ("get", "/v1/market/movers"),
     ("get", "/v1/market/symbols"),
     ("get", "/v1/market/history/{symbol}"),
     ("get", "/v1/market/sparklines"),
 }
+"""503 without a dashboard: tests/dashboard holds them, with one, against the document."""
 
 
 async def document_of(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -56,7 +59,7 @@ async def document_of(client: httpx.AsyncClient) -> dict[str, Any]:
 async def test_every_route_is_described(client: httpx.AsyncClient) -> None:
     document = await document_of(client)
     described = {(method, path) for path, methods in document["paths"].items() for method in methods}
-    assert described == ROUTES
+    assert described == ROUTES | MARKET_ROUTES
     text = json.dumps(document, ensure_ascii=False)
     assert "🌐 Here is your tokens" in text
     assert "HTTPValidationError" not in text
