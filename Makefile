@@ -10,20 +10,24 @@ RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
 export RECORDED_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint proto proto-check lock bench clean
+.PHONY: help setup run backfill test lint proto proto-check lock bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "make run listens to these variables: EXCHANGE=auto|binance|simulator, HTTP_HOST (0.0.0.0 to be reachable from"
-	@echo "outside), PUBLIC_ORIGINS, PORT_OFFSET (added to every public port), LOG_LEVEL. make setup: PYTHON."
+	@echo "outside), PUBLIC_ORIGINS, PORT_OFFSET (added to every public port), LOG_LEVEL, ANALYTICS=off, CLICKHOUSE_URL and"
+	@echo "KAFKA_BOOTSTRAP_SERVERS (servers of your own). make setup: PYTHON."
 
 setup: ## Make .venv and install the locked packages (every other target does it when needed)
 	@deploy/local/setup.sh
 
 run: setup ## Start everything on this machine; Ctrl-C ends it
 	@exec $(python) -m deploy.local
+
+backfill: setup ## Fill a symbol's missing candles from the exchange, while make run runs (SYMBOL=btcusdt DAYS=30)
+	@$(python) -m deploy.local.backfill
 
 test: setup ## Run all tests and report coverage (ARGS="tests/launcher -x" to choose)
 	@$(python) -m pytest --numprocesses=3 --dist=loadfile --cov --cov-report=term $(ARGS)
@@ -52,5 +56,5 @@ lock: setup ## Choose package versions anew for requirements.lock
 bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench
 
-clean: ## Delete what `make run` keeps here: accounts, portfolios, secrets, logs (asks first)
+clean: ## Delete what `make run` keeps here: accounts, portfolios, ticks, secrets, logs (asks first)
 	@if [ -x $(python) ]; then $(python) -m deploy.local.clean; else echo "There is nothing to delete."; fi

@@ -5,6 +5,7 @@ from rich.panel import Panel
 from rich.table import Table as RichTable
 
 from deploy.local import watch
+from deploy.local.analytics import Plan
 from deploy.local.console import Console
 from deploy.local.exchange import Exchange
 from deploy.local.settings import LauncherSettings
@@ -17,11 +18,11 @@ _PICK = """python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token
 _BEARER = '-H "Authorization: Bearer $TOKEN"'
 
 
-def show(console: Console, settings: LauncherSettings, ports: Ports, exchange: Exchange) -> None:
+def show(console: Console, settings: LauncherSettings, ports: Ports, exchange: Exchange, plan: Plan) -> None:
     """Print it all. The commands are not wrapped, so that they can be copied whole."""
     console.print()
     console.print(prices(exchange))
-    console.print(addresses(settings, ports))
+    console.print(addresses(settings, ports, plan))
     for title, command in commands(ports):
         console.print(f"[dim]# {escape(title)}[/]\n{escape(command)}")
     console.print("\n[bold]Ctrl-C ends everything; accounts and portfolios stay for the next time.[/]\n")
@@ -37,19 +38,28 @@ def prices(exchange: Exchange) -> Panel:
     return Panel(text, style="black on yellow", expand=False)
 
 
-def addresses(settings: LauncherSettings, ports: Ports) -> RichTable:
+def addresses(settings: LauncherSettings, ports: Ports, plan: Plan) -> RichTable:
     """Where to look."""
     table = RichTable(show_header=False)
     table.add_row("API, with its documentation", f"http://localhost:{ports.profile}/docs")
     table.add_row("live portfolio (websocket)", f"ws://localhost:{ports.profile}/v2/user/profile/ws")
+    table.add_row("operator's page", f"http://localhost:{ports.dashboard}/")
+    table.add_row("market API, with its documentation", f"http://localhost:{ports.dashboard}/docs")
     table.add_row("all streams and prices", f"http://localhost:{ports.aggregator}/coins")
     table.add_row("gRPC of authorization", f"localhost:{ports.authorization}")
     table.add_row("gRPC of socket", f"localhost:{ports.socket}")
+    if plan.clickhouse_url:
+        # Never with its password.
+        table.add_row("ClickHouse", plan.clickhouse_url.rpartition("@")[2])
+    if plan.kafka_address:
+        table.add_row("Kafka", plan.kafka_address)
     operated = {
         "profile": ports.profile_ops,
         "aggregator": ports.aggregator_ops,
         "authorization": ports.authorization_ops,
         "socket": ports.socket_ops,
+        "dashboard": ports.dashboard_ops,
+        **({"kafka_clickhouse": ports.kafka_clickhouse_ops} if plan.kafka_address else {}),
     }
     for name, port in operated.items():
         table.add_row(f"metrics of {name}", f"http://localhost:{port}/metrics (also /readyz)")

@@ -4,12 +4,13 @@ import shutil
 import sys
 
 from deploy.local.account import outside_dir
+from deploy.local.backfill import ENVIRONMENT as BACKFILL
 from deploy.local.errors import LaunchError
 from deploy.local.lock import only_launcher
 from deploy.local.settings import LauncherSettings
 from services.common.settings import load_settings
 
-KEPT = ("secrets.json", "ports.json", "postgres", "postgres.partial", "redis", "logs")
+KEPT = ("secrets.json", "ports.json", "postgres", "postgres.partial", "redis", "kafka", "clickhouse", BACKFILL, "logs")
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
     if not places:
         print("There is nothing to delete.")
         return
-    print("This deletes all accounts, portfolios, secrets and logs of this checkout:")
+    print("This deletes all accounts, portfolios, kept ticks, secrets and logs of this checkout:")
     print("\n".join(f"  {place}" for place in places))
     if sys.stdin.isatty() and input("Delete? [y/N] ").strip().lower() not in ("y", "yes"):
         sys.exit("Nothing was deleted.")

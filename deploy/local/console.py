@@ -12,7 +12,7 @@ from rich.console import Console as RichConsole
 from rich.text import Text
 
 LAUNCHER = "launcher"
-NAME_WIDTH = 13
+NAME_WIDTH = 16
 LOG_MAX_BYTES = 5_000_000
 """Of one log file; one older file is kept beside it."""
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow", "bright_cyan", "bright_green", "bright_magenta")

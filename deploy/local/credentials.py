@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-PASSWORDS = ("postgres", "authorization", "profile", "redis")
+PASSWORDS = ("postgres", "authorization", "profile", "redis", "clickhouse")
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -32,11 +32,12 @@ def load_or_make(path: Path) -> Credentials:
     active = stored.get("jwt_active_kid", max(jwt_keys))
     complete = {"passwords": passwords, "jwt_keys": jwt_keys, "jwt_active_kid": active}
     if complete != stored:
-        _write(path, json.dumps(complete, indent=2))
+        write_private(path, json.dumps(complete, indent=2))
     return msgspec.convert(complete, Credentials)
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Put `text` into `path`, for its owner's eyes, whole or not at all."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -44,7 +44,7 @@ log.cleaner.dedupe.buffer.size=4194304
 """
 
 LOGGING = """\
-<Configuration status="WARN">
+<Configuration status="WARN" shutdownHook="disable">
   <Appenders>
     <Console name="out"><PatternLayout pattern="%p %c{1}: %m%n%ex{short}"/></Console>
   </Appenders>

@@ -1,6 +1,7 @@
 """Where a Kafka broker's programs lie: a Java, and the jars of the system's Kafka or those that Maven fetches.
 
-The jars of `pom.xml` are fetched once per checkout, into the environment that `make setup` makes.
+The jars of `pom.xml` are fetched once per checkout, into the environment that `make setup` makes; also by
+`python -m deploy.local.kafka_jars`.
 """
 
 import fcntl
@@ -8,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ JAVA_NEEDED = 17
 INSTALL_JAVA = "Java 17 or newer (Debian, Ubuntu: apt install default-jre-headless)"
 INSTALL_MAVEN = "Maven, which fetches Kafka (Debian, Ubuntu: apt install maven)"
 INSTALL_BOTH = f"Java {JAVA_NEEDED} or newer, and Maven (Debian, Ubuntu: apt install default-jre-headless maven)"
+LEASH = Path(__file__).with_name("leash.py")
 FETCH_LIMIT_S = 600
 
 
@@ -34,8 +37,7 @@ def java() -> Path | None:
 
 def missing() -> str | None:
     """What a person must install before Kafka can run here, as one sentence; None if nothing."""
-    jars_here = system_jars() or _fetched_dir().exists()
-    maven_here = jars_here or shutil.which("mvn")
+    maven_here = are_here() or shutil.which("mvn")
     if java():
         return None if maven_here else f"Kafka needs {INSTALL_MAVEN}."
     return f"Kafka needs {INSTALL_JAVA if maven_here else INSTALL_BOTH}."
@@ -53,7 +55,7 @@ def system_jars() -> Path | None:
 
 def fetched_jars() -> Path:
     """The jars of the pom; they are fetched if need be, by one process at a time. Raises RuntimeError."""
-    target = _fetched_dir()
+    target = fetched_dir()
     if target.exists():
         return target
     FETCHED.mkdir(exist_ok=True)
@@ -64,12 +66,18 @@ def fetched_jars() -> Path:
     return target
 
 
+def are_here() -> bool:
+    """Whether nothing needs to be fetched."""
+    return system_jars() is not None or fetched_dir().exists()
+
+
 def _fetch(target: Path) -> None:
     """Into a directory beside `target`, moved there when whole: an interrupted fetch is never mistaken for one."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     options = ("-B", "-q", "--strict-checksums", "-Dstyle.color=never", "-DincludeScope=runtime")
-    command = ["mvn", *options, f"-DoutputDirectory={partial}", "-f", str(POM), "dependency:copy-dependencies"]
+    leash = (sys.executable, "-I", "-S", str(LEASH), str(int(signal.SIGTERM)), str(os.getpid()), "-1", "-1")
+    command = [*leash, "mvn", *options, f"-DoutputDirectory={partial}", "-f", str(POM), "dependency:copy-dependencies"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_LIMIT_S)
     except subprocess.CalledProcessError as error:
@@ -83,7 +91,8 @@ def _fetch(target: Path) -> None:
             shutil.rmtree(other)
 
 
-def _fetched_dir() -> Path:
+def fetched_dir() -> Path:
+    """Where the jars of the pom as it is now belong."""
     return FETCHED / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
 
 
@@ -95,3 +104,10 @@ def _java_version(binary: str) -> int:
 
 def _is_recent(libs: Path) -> bool:
     return any(re.match(r"kafka_[\d.]+-([4-9]|\d\d)\.", jar.name) for jar in libs.glob("kafka_*.jar"))
+
+
+if __name__ == "__main__":
+    try:
+        fetched_jars()
+    except RuntimeError as problem:
+        sys.exit(str(problem))

@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local import banner, exchange, ports, postgres, postgres_binaries, redis
+from deploy.local import analytics, backfill, banner, exchange, kafka_jars, ports, postgres, postgres_binaries, redis
 from deploy.local.account import private_dir, unprivileged_account
+from deploy.local.analytic_table import AnalyticTable
 from deploy.local.component import Component
 from deploy.local.console import Console
-from deploy.local.credentials import load_or_make
+from deploy.local.credentials import Credentials, load_or_make
 from deploy.local.errors import LaunchError
 from deploy.local.exchange import Exchange
 from deploy.local.lock import only_launcher
@@ -22,8 +23,6 @@ from deploy.local.table import Ports, Table
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_LIMIT_S = 60.0
 """After so long the addresses are shown even if something is not ready."""
-PORT_PATIENCE_S = 3.0
-"""How long a fixed port may still be held: by what a killed launcher left, or by an outgoing connection."""
 SECOND_SIGNAL_S = 1.0
 """Signals closer together are one: `make` passes on what the whole process group has received already."""
 
@@ -99,35 +98,78 @@ def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:
 
 
 async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Supervisor) -> None:
-    """Start everything in order and show the addresses."""
+    """Start everything in order and show the addresses; the analytic contour last, so that nobody waits for it."""
     started = time.monotonic()
     fixed = Ports().shifted(settings.port_offset)
+    credentials = _credentials(settings, console)
     choosing = asyncio.create_task(_choose_exchange(settings, console, fixed))
+    planning = asyncio.create_task(analytics.plan(settings, fixed, credentials.passwords["clickhouse"]))
     try:
-        table = await _prepare(settings, console, fixed)
-        await _require_free_ports(table.stores() + table.services(exchange.BINANCE))
+        table = await _prepare(settings, console, fixed, credentials)
+        await _require_free_ports(table.stores() + table.services(exchange.BINANCE, ""))
         supervisor.start(table.stores())
-        chosen = await choosing
+        chosen, plan = await choosing, await planning
     finally:
         choosing.cancel()
+        planning.cancel()
     console.say(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
-    await _require_free_ports(table.services(chosen))
-    supervisor.start(table.services(chosen))
+    services = table.services(chosen, plan.kafka_address)
+    await _require_free_ports(services)
+    supervisor.start(services)
     missing = await supervisor.until_ready(READY_LIMIT_S)
-    banner.show(console, settings, fixed, chosen)
+    banner.show(console, settings, fixed, chosen, plan)
     for name, what in missing.items():
         console.say(f"{name} is not ready yet: {what}", "bold red")
+    console.say(f"prices are live after {time.monotonic() - started:.1f} s", "bold")
+    await _bring_up_analytics(AnalyticTable(table, plan), chosen, console, supervisor)
     await supervisor.until_ready(None)
     console.say(f"everything is ready after {time.monotonic() - started:.1f} s", "bold")
 
 
+async def _bring_up_analytics(
+    contour: AnalyticTable, chosen: Exchange, console: Console, supervisor: Supervisor
+) -> None:
+    """Start what of the analytic contour can run; the rest is told, and keeps nothing else from running."""
+    settings, plan = contour.table.settings, contour.plan
+    backfill.forget(settings.state_dir)
+    if plan.note:
+        console.say(plan.note, "yellow")
+    await _start_or_tell([contour.dashboard()], console, supervisor)
+    if not plan.clickhouse_url or not await _start_or_tell(contour.storage(), console, supervisor):
+        return
+    backfill.remember(settings.state_dir, contour.consumer_env(chosen))
+    if plan.kafka_address:
+        await _bring_up_kafka(contour, chosen, console, supervisor)
+
+
+async def _bring_up_kafka(contour: AnalyticTable, chosen: Exchange, console: Console, supervisor: Supervisor) -> None:
+    table, broker = contour.table, None
+    if contour.plan.our_kafka:
+        if not kafka_jars.are_here():
+            console.say("fetching Kafka with Maven (once)")
+            supervisor.start([contour.jars()])
+            await supervisor.keepers["kafka-jars"].ready.wait()
+        try:
+            broker = await analytics.prepare_kafka(table.settings, table.ports, table.kafka_controller_port)
+        except LaunchError as error:
+            console.say(str(error), "yellow")
+            return
+    await _start_or_tell(contour.recording(chosen, broker), console, supervisor)
+
+
+async def _start_or_tell(components: Sequence[Component], console: Console, supervisor: Supervisor) -> bool:
+    """Whether these were started; if somebody holds their ports they are left out, and that is said."""
+    try:
+        await _require_free_ports(components)
+    except LaunchError as error:
+        console.say(str(error), "yellow")
+        return False
+    supervisor.start(components)
+    return True
+
+
 async def _require_free_ports(components: Sequence[Component]) -> None:
-    """Raises `LaunchError` that names every port of `components` which somebody still holds after a short while."""
-    deadline = time.monotonic() + PORT_PATIENCE_S
-    while taken := [(one.name, port) for one in components for port in one.ports if not ports.is_free(port)]:
-        if time.monotonic() > deadline:
-            raise LaunchError(ports.taken_message(taken))
-        await asyncio.sleep(0.1)
+    await ports.require_free([(one.name, port) for one in components for port in one.ports])
 
 
 async def _choose_exchange(settings: LauncherSettings, console: Console, fixed: Ports) -> Exchange:
@@ -137,13 +179,17 @@ async def _choose_exchange(settings: LauncherSettings, console: Console, fixed: 
     return await exchange.choose(settings.exchange, fallback, exchange.BINANCE)
 
 
-async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports) -> Table:
-    """Secrets, private ports, the servers' files. Raises `LaunchError`."""
+def _credentials(settings: LauncherSettings, console: Console) -> Credentials:
+    path = settings.state_dir / "secrets.json"
+    if not path.exists():
+        console.say(f"first run: making secrets and databases in {settings.state_dir}")
+    return load_or_make(path)
+
+
+async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports, credentials: Credentials) -> Table:
+    """Private ports, the servers' files. Raises `LaunchError`."""
     state = settings.state_dir
-    if not (state / "secrets.json").exists():
-        console.say(f"first run: making secrets and databases in {state}")
-    credentials = load_or_make(state / "secrets.json")
-    private = ports.private_ports(("postgres", "redis"), state / "ports.json", fixed.all())
+    private = ports.private_ports(("postgres", "redis", "kafka"), state / "ports.json", fixed.all())
     account = unprivileged_account()
     try:
         server = await asyncio.to_thread(
@@ -165,4 +211,4 @@ async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports) -
         raise LaunchError(str(error)) from error
     console.say(f"PostgreSQL: {server.bin_dir}, files in {server.data_dir}")
     console.say(f"Redis: {cache.binary}, files in {cache.data_dir}")
-    return Table(settings, fixed, credentials, server, cache)
+    return Table(settings, fixed, credentials, server, cache, private["kafka"])

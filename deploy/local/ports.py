@@ -1,15 +1,21 @@
 """TCP ports: whether one is free, who holds it otherwise, and private ones that stay the same from run to run."""
 
+import asyncio
 import json
 import random
 import socket
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import psutil
 
+from deploy.local.errors import LaunchError
+
 PRIVATE_RANGE = range(20_000, 32_000)
 """Below the ports that the system hands out to outgoing connections (from 32768 on Linux, 49152 elsewhere)."""
+PATIENCE_S = 3.0
+"""How long a port may still be held: by what a killed launcher left, or by an outgoing connection."""
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -23,6 +29,15 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
     return True
+
+
+async def require_free(wanted: Sequence[tuple[str, int]]) -> None:
+    """Wait a little for each (component, port). Raises `LaunchError` that names every port which is still held."""
+    deadline = time.monotonic() + PATIENCE_S
+    while taken := [(name, port) for name, port in wanted if not is_free(port)]:
+        if time.monotonic() > deadline:
+            raise LaunchError(taken_message(taken))
+        await asyncio.sleep(0.1)
 
 
 def taken_message(taken: Iterable[tuple[str, int]]) -> str:

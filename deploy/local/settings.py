@@ -21,5 +21,11 @@ class LauncherSettings(ServiceSettings):
     """Added to every fixed port, so that a second checkout can run beside the first."""
     bundled_servers: bool = False
     """Use the PostgreSQL and the Redis of the wheels even where the system has its own."""
+    analytics: Literal["auto", "off"] = "auto"
+    """Whether every tick is kept; `auto`: where Kafka and ClickHouse can run."""
+    clickhouse_url: str = Field(default="", repr=False)
+    """`http://user:password@host:8123/crypto` of a ClickHouse to use instead of one of ours."""
+    kafka_bootstrap_servers: str = ""
+    """`host:port[,host:port]` of a Kafka to use instead of one of ours."""
     state_dir: Path = REPOSITORY / ".local"
     """Secrets, databases and logs."""

@@ -40,14 +40,18 @@ class Supervisor:
             self._tasks[one.name] = self._group.create_task(self.keepers[one.name].keep(needs, uses), name=one.name)
 
     async def until_ready(self, timeout_s: float | None) -> dict[str, str]:
-        """Wait until everything is ready, `timeout_s` at most if given. Returns what each unready component misses."""
+        """Wait until all that was started by now is ready, `timeout_s` at most if given.
+
+        Returns what each unready component misses.
+        """
+        keepers = dict(self.keepers)
         try:
             async with asyncio.timeout(timeout_s):
-                for keeper in self.keepers.values():
+                for keeper in keepers.values():
                     await keeper.ready.wait()
         except TimeoutError:
             pass
-        return {name: keeper.missing for name, keeper in self.keepers.items() if not keeper.ready.is_set()}
+        return {name: keeper.missing for name, keeper in keepers.items() if not keeper.ready.is_set()}
 
     async def drain(self) -> None:
         """End everything, in layers: nothing loses what it needs while it still runs."""

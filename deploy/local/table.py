@@ -35,6 +35,11 @@ class Ports:
     authorization_ops: int = 9151
     socket_ops: int = 9152
     simulator_ops: int = 9199
+    kafka: int = 9092
+    clickhouse: int = 8123
+    kafka_clickhouse_ops: int = 9184
+    dashboard: int = 8083
+    dashboard_ops: int = 9183
 
     def shifted(self, offset: int) -> "Ports":
         """All of them, `offset` higher."""
@@ -53,6 +58,7 @@ class Table:
     credentials: Credentials
     postgres: postgres.PostgresServer
     redis: redis.RedisServer
+    kafka_controller_port: int
 
     def stores(self) -> list[Component]:
         """What starts first, wherever prices come from: servers, and the databases brought up to date."""
@@ -74,21 +80,21 @@ class Table:
             ),
             Component(
                 "auth-db",
-                _python("services.authorization", "migrate"),
+                python("services.authorization", "migrate"),
                 ready=None,
                 env=self._authorization_env(),
                 needs=("postgres",),
             ),
             Component(
                 "profile-db",
-                _python("services.profile", "migrate"),
+                python("services.profile", "migrate"),
                 ready=None,
                 env=self._profile_env(),
                 needs=("postgres",),
             ),
             Component(
                 "authorization",
-                _python("services.authorization"),
+                python("services.authorization"),
                 ready=answers_ready(self.ports.authorization_ops),
                 env=self._authorization_env(),
                 needs=("auth-db", "redis"),
@@ -96,15 +102,15 @@ class Table:
             ),
         ]
 
-    def services(self, exchange: Exchange) -> list[Component]:
-        """What depends on where prices come from."""
+    def services(self, exchange: Exchange, kafka_address: str) -> list[Component]:
+        """What depends on where prices come from. `kafka_address` is empty where no events are kept."""
         simulator = [
             Component(
                 "simulator",
-                _python("simulator"),
+                python("simulator"),
                 ready=answers_ready(self.ports.simulator_ops),
                 env={
-                    **self._common_env(self.ports.simulator_ops),
+                    **self.common_env(self.ports.simulator_ops),
                     "HOST": "127.0.0.1",
                     "STREAM_PORT": str(self.ports.simulator_stream),
                     "REST_PORT": str(self.ports.simulator_rest),
@@ -116,10 +122,10 @@ class Table:
             *(simulator if exchange.source == "simulator" else []),
             Component(
                 "socket",
-                _python("services.socket"),
+                python("services.socket"),
                 ready=answers_ready(self.ports.socket_ops),
                 env={
-                    **self._common_env(self.ports.socket_ops),
+                    **self.common_env(self.ports.socket_ops),
                     "GRPC_ADDRESS": f"127.0.0.1:{self.ports.socket}",
                     "EXCHANGE": "binance",
                     "EXCHANGE_STREAM_URL": exchange.stream_url,
@@ -131,22 +137,23 @@ class Table:
             ),
             Component(
                 "aggregator",
-                _python("services.aggregator"),
+                python("services.aggregator"),
                 ready=answers_ready(self.ports.aggregator_ops),
                 env={
-                    **self._common_env(self.ports.aggregator_ops),
+                    **self.common_env(self.ports.aggregator_ops),
                     "HTTP_HOST": "127.0.0.1",
                     "HTTP_PORT": str(self.ports.aggregator),
                     "SOCKET_TARGET": f"127.0.0.1:{self.ports.socket}",
                     "REDIS_URL": self.redis.url,
+                    "KAFKA_BOOTSTRAP_SERVERS": kafka_address,
                 },
-                needs=("redis",),
+                needs=("redis",),  # and so it ends before Kafka, which needs nothing and has its last events
                 uses=("socket",),
                 ports=(self.ports.aggregator, self.ports.aggregator_ops),
             ),
             Component(
                 "profile",
-                _python("services.profile"),
+                python("services.profile"),
                 ready=answers_ready(self.ports.profile_ops),
                 env=self._profile_env(),
                 needs=("profile-db", "redis"),
@@ -155,7 +162,8 @@ class Table:
             ),
         ]
 
-    def _common_env(self, ops_port: int) -> dict[str, str]:
+    def common_env(self, ops_port: int) -> dict[str, str]:
+        """What every service is told."""
         return {
             "LOG_LEVEL": self.settings.log_level,
             "LOG_FORMAT": self.settings.log_format,
@@ -166,7 +174,7 @@ class Table:
 
     def _authorization_env(self) -> dict[str, str]:
         return {
-            **self._common_env(self.ports.authorization_ops),
+            **self.common_env(self.ports.authorization_ops),
             "GRPC_ADDRESS": f"127.0.0.1:{self.ports.authorization}",
             "DATABASE_URL": self._database_url("authorization"),
             "REDIS_URL": self.redis.url,
@@ -176,13 +184,14 @@ class Table:
 
     def _profile_env(self) -> dict[str, str]:
         return {
-            **self._common_env(self.ports.profile_ops),
+            **self.common_env(self.ports.profile_ops),
             "HTTP_HOST": self.settings.http_host,
             "HTTP_PORT": str(self.ports.profile),
             "DATABASE_URL": self._database_url("profile"),
             "REDIS_URL": self.redis.url,
             "AUTHORIZATION_TARGET": f"127.0.0.1:{self.ports.authorization}",
             "AGGREGATOR_URL": f"http://127.0.0.1:{self.ports.aggregator}",
+            "DASHBOARD_URL": f"http://127.0.0.1:{self.ports.dashboard}",
             "JWT_KEYS": json.dumps(self.credentials.jwt_keys),
         }
 
@@ -195,5 +204,6 @@ class Table:
             await postgres.ensure_database(self.postgres, name, self.credentials.passwords[name])
 
 
-def _python(*arguments: str) -> tuple[str, ...]:
+def python(*arguments: str) -> tuple[str, ...]:
+    """The command for `python -m …` in our environment."""
     return (sys.executable, "-m", *arguments)

@@ -28,7 +28,7 @@ def test_lines_are_prefixed_and_aligned(console: Console, stream: io.StringIO) -
     console.line("redis", "ready")
     console.line("authorization", "ready")
 
-    assert stream.getvalue() == "redis         │ ready\nauthorization │ ready\n"
+    assert stream.getvalue() == "redis            │ ready\nauthorization    │ ready\n"
 
 
 def test_only_the_prefix_is_coloured_and_only_on_a_terminal(console: Console, stream: io.StringIO) -> None:
@@ -36,26 +36,26 @@ def test_only_the_prefix_is_coloured_and_only_on_a_terminal(console: Console, st
     console.introduce("redis")
     console.line("redis", "ready")
 
-    assert stream.getvalue() == "\x1b[36mredis         │ \x1b[0mready\n"
+    assert stream.getvalue() == "\x1b[36mredis            │ \x1b[0mready\n"
 
 
 def test_long_names_widen_the_prefix(console: Console, stream: io.StringIO) -> None:
-    console.introduce("kafka_clickhouse")
+    console.introduce("kafka_clickhouse-db")
     console.line("redis", "ready")
 
-    assert stream.getvalue() == "redis            │ ready\n"
+    assert stream.getvalue() == "redis               │ ready\n"
 
 
 def test_every_line_of_the_launchers_own_words_has_the_prefix(console: Console, stream: io.StringIO) -> None:
     console.say("one\ntwo")
 
-    assert stream.getvalue() == "launcher      │ one\nlauncher      │ two\n"
+    assert stream.getvalue() == "launcher         │ one\nlauncher         │ two\n"
 
 
 def test_what_a_component_prints_is_never_taken_for_markup(console: Console, stream: io.StringIO) -> None:
     console.line("redis", "[bold]not bold[/] :smile: " + "x" * 300)
 
-    assert stream.getvalue() == "redis         │ [bold]not bold[/] :smile: " + "x" * 300 + "\n"
+    assert stream.getvalue() == "redis            │ [bold]not bold[/] :smile: " + "x" * 300 + "\n"
 
 
 def test_lines_are_kept_in_one_file_per_component(console: Console, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -36,13 +37,15 @@ class Installation:
     ports: Ports
     offset: int
 
-    def launcher(self) -> Process:
-        """`make run`, not yet started."""
+    def launcher(self, **told: str) -> Process:
+        """`make run`, not yet started; without the analytic contour unless `told` otherwise."""
         env = {
             "STATE_DIR": str(self.state_dir),
             "PORT_OFFSET": str(self.offset),
             "EXCHANGE": "simulator",
             "HTTP_HOST": "127.0.0.1",
+            "ANALYTICS": "off",
+            **told,
         }
         return Process([sys.executable, "-m", "deploy.local"], env)
 
@@ -107,6 +110,14 @@ def taken(ports: Ports) -> dict[str, int]:
     return {name: port for name, port in asdict(ports).items() if not is_free(port)}
 
 
+@pytest.fixture
+def whole(installation: Installation) -> Iterator[Process]:
+    """The launcher with the analytic contour."""
+    process = installation.launcher(ANALYTICS="auto")
+    yield process
+    process.stop(signal.SIGINT, STOP_S)
+
+
 async def test_from_the_first_start_to_the_second(installation: Installation, launcher: Process) -> None:
     launcher.start()
     await until_said(launcher, "everything is ready")
@@ -141,10 +152,45 @@ async def test_from_the_first_start_to_the_second(installation: Installation, la
     async with httpx.AsyncClient(base_url=installation.api, trust_env=False, timeout=30) as client:
         assert (await client.post("/v1/login", json=ACCOUNT)).status_code == 200
 
-    before = children(launcher)
-    launcher.kill()
+
+async def test_ticks_reach_history_and_nothing_outlives_a_killed_launcher(
+    installation: Installation, whole: Process
+) -> None:
+    whole.start()
+    await until_said(whole, "everything is ready")
+    output = whole.output()
+    assert output.index("prices are live") < output.index("kafka ready")
+    _assert_secrets_are_kept(installation, output)
+    market = f"http://127.0.0.1:{installation.ports.dashboard}"
+    async with httpx.AsyncClient(base_url=market, trust_env=False, timeout=30) as client:
+
+        async def candles() -> Any:
+            return (await client.get("/history/btcusdt", params={"interval": "1m"})).json()["candles"]
+
+        assert (await client.get("/prices", params={"symbols": "btcusdt"})).json()["source"] == "simulator"
+        await until(candles, 60, "the first candle")
+
+    before = children(whole)
+    for part in ("kafka.Kafka", "deploy.local.clickhouse", "services.kafka_clickhouse"):
+        assert any(part in command for command in before.values())
+    whole.kill()
     await until(lambda: not still_there(before), STOP_S, "the end of the killed launcher's children")
     assert taken(installation.ports) == {}
+
+
+async def test_without_java_the_run_goes_on_and_says_what_to_install(
+    installation: Installation, tmp_path: Path
+) -> None:
+    told = {"PATH": str(tmp_path), "JAVA_HOME": str(tmp_path), "CLICKHOUSE_URL": "http://nobody:x@127.0.0.1:9/crypto"}
+    launcher = installation.launcher(ANALYTICS="auto", **told).start()
+    try:
+        await until_said(launcher, "dashboard ready")
+        assert "Kafka needs Java 17 or newer" in launcher.output()
+        await until_said(launcher, "clickhouse-db ended (exit code 1)")
+        async with httpx.AsyncClient(base_url=installation.api, trust_env=False, timeout=30) as client:
+            assert (await client.post("/v1/register", json=ACCOUNT)).status_code == 201
+    finally:
+        assert launcher.stop(signal.SIGINT, STOP_S) == 0
 
 
 def _assert_secrets_are_kept(installation: Installation, output: str) -> None:
@@ -152,7 +198,7 @@ def _assert_secrets_are_kept(installation: Installation, output: str) -> None:
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     assert stat.S_IMODE(installation.state_dir.stat().st_mode) & 0o066 == 0
     values = [word for word in secrets.read_text().split('"') if len(word) >= 32]
-    assert len(values) == 5
+    assert len(values) == 6
     logs = [path.read_text() for path in (installation.state_dir / "logs").iterdir()]
     for value in values:
         assert not any(value in text for text in [output, *logs])

@@ -56,7 +56,8 @@ def test_a_private_port_is_never_one_of_the_fixed_ones(tmp_path: Path) -> None:
 
 def test_fixed_ports_are_those_of_the_contract_and_move_together() -> None:
     assert (Ports().profile, Ports().authorization, Ports().socket, Ports().aggregator) == (8080, 50051, 50052, 8088)
+    assert (Ports().kafka, Ports().clickhouse, Ports().dashboard) == (9092, 8123, 8083)
     moved = Ports().shifted(1000)
     assert moved.profile == 9080
     assert {port - 1000 for port in moved.all()} == Ports().all()
-    assert len(Ports().all()) == 11
+    assert len(Ports().all()) == 16

@@ -8,7 +8,7 @@ import pytest
 from tests.processes import REPOSITORY
 
 BASE = "/usr/bin:/bin"
-LOCKS = ("requirements.lock", "deploy/local/redis.txt")
+LOCKS = ("requirements.lock", "deploy/local/redis.txt", "deploy/local/chdb.txt")
 
 
 @pytest.fixture
@@ -104,5 +104,5 @@ def test_a_whole_environment_is_left_alone(checkout: Path, tmp_path: Path) -> No
 def test_make_lists_every_target() -> None:
     listed = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
 
-    for target in ("setup", "run", "test", "lint", "proto", "proto-check", "lock", "bench", "clean"):
+    for target in ("setup", "run", "backfill", "test", "lint", "proto", "proto-check", "lock", "bench", "clean"):
         assert f"  make {target} " in listed

@@ -1,0 +1,108 @@
+"""The table of the analytic contour: one more entry here for each of its components.
+
+They need each other, and nothing of the operational contour but Redis.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from deploy.local import clickhouse, kafka
+from deploy.local.analytics import Plan
+from deploy.local.component import Component, answers_ready
+from deploy.local.exchange import Exchange
+from deploy.local.kafka import KafkaServer
+from deploy.local.table import Table, python
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyticTable:
+    """The components of a plan, beside those of `table`."""
+
+    table: Table
+    plan: Plan
+
+    def dashboard(self) -> Component:
+        """The market API. Its prices come from Redis, so that it always runs."""
+        fixed = self.table.ports
+        return Component(
+            "dashboard",
+            python("services.dashboard"),
+            ready=answers_ready(fixed.dashboard_ops),
+            env={
+                **self.table.common_env(fixed.dashboard_ops),
+                "HTTP_HOST": "127.0.0.1",
+                "HTTP_PORT": str(fixed.dashboard),
+                "REDIS_URL": self.table.redis.url,
+                "CLICKHOUSE_URL": self.plan.clickhouse_url,
+                "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
+            },
+            needs=("redis",),
+            ports=(fixed.dashboard, fixed.dashboard_ops),
+        )
+
+    def storage(self) -> list[Component]:
+        """ClickHouse, unless the person brought one, and its tables."""
+        server = self.plan.clickhouse
+        migration = Component(
+            "clickhouse-db",
+            python("services.kafka_clickhouse", "migrate"),
+            ready=None,
+            env={**self.table.common_env(0), "CLICKHOUSE_URL": self.plan.clickhouse_url},
+            needs=("clickhouse",) if server else (),
+        )
+        if server is None:
+            return [migration]
+        ours = Component(
+            "clickhouse",
+            tuple(server.command),
+            ready=partial(clickhouse.check, server),
+            env={**self.table.common_env(0), **server.env},
+            ports=(self.table.ports.clickhouse,),
+        )
+        return [ours, migration]
+
+    def jars(self) -> Component:
+        """Fetches our Kafka; tried again until it works."""
+        return Component("kafka-jars", python("deploy.local.kafka_jars"), ready=None)
+
+    def recording(self, exchange: Exchange, broker: KafkaServer | None) -> list[Component]:
+        """Kafka, and what brings ticks from it to ClickHouse. `broker` is None where the person brought one."""
+        ops_port = self.table.ports.kafka_clickhouse_ops
+        topics = Component(
+            "kafka-topics",
+            python("deploy.local.kafka_topics"),
+            ready=None,
+            env={"KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address},
+            needs=("kafka",) if broker else (),
+        )
+        consumer = Component(
+            "kafka_clickhouse",
+            python("services.kafka_clickhouse"),
+            ready=answers_ready(ops_port),
+            env={**self.table.common_env(ops_port), **self.consumer_env(exchange)},
+            needs=("clickhouse-db", "kafka-topics"),
+            ports=(ops_port,),
+        )
+        return [*([_kafka(broker)] if broker else []), topics, consumer]
+
+    def consumer_env(self, exchange: Exchange) -> dict[str, str]:
+        """What kafka_clickhouse is told, be it as a service or for a back-fill."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
+            "CLICKHOUSE_URL": self.plan.clickhouse_url,
+            "EXCHANGE_REST_URL": exchange.rest_url,
+            "EXCHANGE_SOURCE": exchange.source,
+        }
+
+
+def _kafka(broker: KafkaServer) -> Component:
+    return Component(
+        "kafka",
+        tuple(broker.command),
+        ready=partial(kafka.check, broker),
+        env=broker.env,
+        ports=(broker.port,),
+        account=broker.account,
+        directory=Path("/"),
+    )

@@ -1,0 +1,113 @@
+"""Which parts of the analytic contour run: what is missing is said, and keeps nothing else from running."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from deploy.local import analytics, clickhouse, kafka
+from deploy.local.analytic_table import AnalyticTable
+from deploy.local.analytics import Plan
+from deploy.local.component import Component
+from deploy.local.credentials import Credentials
+from deploy.local.exchange import simulator
+from deploy.local.postgres import PostgresServer
+from deploy.local.redis import RedisServer
+from deploy.local.settings import LauncherSettings
+from deploy.local.table import Ports, Table
+from tests.processes import free_port
+
+ELSEWHERE = "http://me:secret@db.example:8123/crypto"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LauncherSettings:
+    for name in ("CLICKHOUSE_URL", "KAFKA_BOOTSTRAP_SERVERS", "ANALYTICS"):
+        monkeypatch.delenv(name, raising=False)
+    return LauncherSettings(state_dir=tmp_path)
+
+
+@pytest.fixture
+def ports() -> Ports:
+    return Ports(kafka=free_port(), clickhouse=free_port())
+
+
+def components(settings: LauncherSettings, ports: Ports, plan: Plan) -> dict[str, Component]:
+    """What becomes of the plan where the broker is the person's own."""
+    server = PostgresServer(Path(), Path(), 1, "", None)
+    cache = RedisServer(Path(), Path(), 2, "password")
+    table = Table(settings, ports, Credentials({}, {}, ""), server, cache, 3)
+    contour = AnalyticTable(table, plan)
+    made = [contour.dashboard(), *contour.storage(), *contour.recording(simulator(4, 5), None)]
+    return {one.name: one for one in made}
+
+
+async def test_everything_runs_where_everything_is_there(settings: LauncherSettings, ports: Ports) -> None:
+    plan = await analytics.plan(settings, ports, "secret")
+
+    assert plan.note == ""
+    assert plan.clickhouse_url == f"http://crypto:secret@127.0.0.1:{ports.clickhouse}/crypto"
+    assert (plan.kafka_address, plan.our_kafka) == (f"127.0.0.1:{ports.kafka}", True)
+
+
+async def test_it_can_be_left_out(settings: LauncherSettings, ports: Ports) -> None:
+    left_out = settings.model_copy(update={"analytics": "off", "clickhouse_url": ELSEWHERE})
+
+    assert await analytics.plan(left_out, ports, "secret") == Plan(note=analytics.OFF)
+
+
+async def test_without_java_there_is_history_but_no_kafka_and_that_is_said(
+    settings: LauncherSettings, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "missing", lambda: "Kafka needs Java.")
+
+    plan = await analytics.plan(settings, ports, "secret")
+
+    assert plan.clickhouse is not None
+    assert (plan.kafka_address, plan.our_kafka) == ("", False)
+    assert plan.note == f"{analytics.NO_KAFKA} Kafka needs Java."
+
+
+async def test_without_an_engine_nothing_is_kept_and_that_is_said(
+    settings: LauncherSettings, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clickhouse, "available", lambda: False)
+
+    plan = await analytics.plan(settings, ports, "secret")
+
+    assert (plan.clickhouse_url, plan.kafka_address) == ("", "")
+    assert "Set CLICKHOUSE_URL" in plan.note
+
+
+async def test_a_taken_port_leaves_out_what_needs_it(
+    settings: LauncherSettings, ports: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.local.ports.PATIENCE_S", 0)
+    with socket.create_server(("127.0.0.1", ports.kafka)):
+        plan = await analytics.plan(settings, ports, "secret")
+
+    assert plan.clickhouse is not None
+    assert plan.kafka_address == ""
+    assert f"port {ports.kafka}, which kafka needs, is held by" in plan.note
+
+
+async def test_the_persons_own_servers_are_used_and_none_of_ours(settings: LauncherSettings, ports: Ports) -> None:
+    own = settings.model_copy(update={"clickhouse_url": ELSEWHERE, "kafka_bootstrap_servers": "broker.example:9092"})
+
+    plan = await analytics.plan(own, ports, "secret")
+    made = components(own, ports, plan)
+
+    assert set(made) == {"dashboard", "clickhouse-db", "kafka-topics", "kafka_clickhouse"}
+    assert made["clickhouse-db"].needs == made["kafka-topics"].needs == ()
+    for name in ("clickhouse-db", "dashboard", "kafka_clickhouse"):
+        assert made[name].env["CLICKHOUSE_URL"] == ELSEWHERE
+    for name in ("kafka-topics", "dashboard", "kafka_clickhouse"):
+        assert made[name].env["KAFKA_BOOTSTRAP_SERVERS"] == "broker.example:9092"
+    assert made["kafka_clickhouse"].env["EXCHANGE_SOURCE"] == "simulator"
+
+
+def test_what_is_left_out_is_not_taken_from_the_environment_either(settings: LauncherSettings, ports: Ports) -> None:
+    """The services inherit the launcher's environment: only an empty value tells them that there is nothing."""
+    made = components(settings, ports, Plan(note=analytics.OFF))
+
+    assert (made["dashboard"].env["CLICKHOUSE_URL"], made["dashboard"].env["KAFKA_BOOTSTRAP_SERVERS"]) == ("", "")
