@@ -2,6 +2,7 @@
 import type { Component } from 'svelte';
 
 import { money } from './lib/format';
+import { headline } from './lib/headline.svelte';
 import type { Num } from './lib/json';
 import type { Route } from './lib/router.svelte';
 import { pairOf } from './lib/symbols';
@@ -36,8 +37,9 @@ export function pageOf(route: Route, state: SessionState): PageSource | null {
   return PAGES[route.page];
 }
 
-/** `12,345.67 · Portfolio`: the total first, where a narrow tab still shows it. */
+/** `12,345.67 · Portfolio`: the total first, where a narrow tab still shows it; or what the page itself says (`headline`). */
 export function titleOf(route: Route, page: PageSource | null, { total }: { readonly total: Num | null }): string {
+  if (headline.text !== null) return [headline.text, t('appName')].join(' · ');
   const title = route.page === 'coin' ? pairOf(route.symbol).base : (page?.title() ?? '');
   return [total === null ? '' : money(total), title, t('appName')].filter((part) => part !== '').join(' · ');
 }

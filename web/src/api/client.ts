@@ -28,7 +28,7 @@ export function remove<P extends PathsWith<'delete'>>(path: P, options: Options<
   return call('delete', path, options);
 }
 
-/** Market routes are for everybody: they go without a token, so that nothing about a session can fail them. */
+/** Market routes are for everybody: they go without a token, so that nothing about a session can fail them, and conditionally. */
 const OPEN = '/v1/market/';
 
 async function call<P extends PathsWith<M>, M extends Method>(
@@ -42,7 +42,7 @@ async function call<P extends PathsWith<M>, M extends Method>(
     ...(body === undefined ? {} : { body }),
     ...(signal === undefined ? {} : { signal }),
   };
-  if (path.startsWith(OPEN)) return (await send(request)) as Answer<Operation<P, M>>;
+  if (path.startsWith(OPEN)) return (await send({ ...request, cache: 'no-cache' })) as Answer<Operation<P, M>>;
   try {
     return (await send({ ...request, token: await session.token() })) as Answer<Operation<P, M>>;
   } catch (error) {

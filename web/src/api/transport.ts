@@ -12,10 +12,12 @@ export interface Request_ {
   readonly body?: unknown;
   readonly token?: string | null;
   readonly signal?: AbortSignal;
+  /** `no-cache`: what the browser kept may be used where the server says that it is still so (304). Default: kept nowhere. */
+  readonly cache?: 'no-store' | 'no-cache';
 }
 
 /** The answer's JSON. Raises ApiError; or the signal's own reason when the caller gave up. */
-export async function send({ method, path, body, token, signal }: Request_): Promise<unknown> {
+export async function send({ method, path, body, token, signal, cache = 'no-store' }: Request_): Promise<unknown> {
   const headers = new Headers({ Accept: 'application/json' });
   if (body !== undefined) headers.set('Content-Type', 'application/json');
   if (token) headers.set('Authorization', `Bearer ${token}`);
@@ -23,7 +25,7 @@ export async function send({ method, path, body, token, signal }: Request_): Pro
   const options: RequestInit = {
     method,
     headers,
-    cache: 'no-store',
+    cache,
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   };
   if (body !== undefined) options.body = JSON.stringify(body);

@@ -30,7 +30,7 @@ export function faded(token: `--${string}`, opacity: number): string {
   return `rgba(${red}, ${green}, ${blue}, ${opacity})`;
 }
 
-/** Options of every chart; apply them again when the theme or the language changes. */
+/** Options of every chart: from its creation on (its logo is made there), and again when the theme or the language changes. */
 export function chartOptions(): DeepPartial<ChartOptions> {
   const line = colour('--line');
   const crosshair = { color: colour('--line-strong'), labelBackgroundColor: colour('--accent-fill') };

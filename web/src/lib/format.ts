@@ -42,9 +42,10 @@ export function compact(value: Decimal | Num): string {
   return formatter('compact', { notation: 'compact', maximumFractionDigits: 2 }).format(text(of(value)) as Intl.StringNumericLiteral);
 }
 
-/** `5 s`, `3 min`, `2 h`, `4 d`. */
+/** `now`, `5s`, `3min`, `2h`, `4d`. */
 export function age(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 2) return new Intl.RelativeTimeFormat(locale.tag, { numeric: 'auto' }).format(0, 'second');
   const [value, unit] =
     seconds < 60
       ? ([seconds, 'second'] as const)

@@ -1,0 +1,159 @@
+/**
+ * The market as its API last told it: a ticker a symbol, whose record changes only where its figures did.
+ *
+ * `watchAll` reads every price now and then, for the order of the list; `watch` reads those that are looked at every
+ * second. Both can run at once, and the newer event wins.
+ */
+import { get } from '../api/client';
+import type { Answer, ListedSymbol, Operation, Price } from '../api/types';
+import { clock } from '../lib/clock.svelte';
+import { compare, decimal } from '../lib/decimal';
+import type { Num } from '../lib/json';
+import { poll, type Poll } from '../lib/poll';
+import { pairOf } from '../lib/symbols';
+
+const SEEN_EVERY_MS = 1000;
+const ALL_EVERY_MS = 15_000;
+const LISTING_EVERY_MS = 600_000;
+/** One page is read in a few milliseconds, so that scrolling stays smooth in between. */
+const PAGE = 500;
+const MOST_NAMED = 400;
+/** Without an answer, or a new price, for so long the figures are old. */
+export const STALE_AFTER_MS = 20_000;
+
+type PricesAnswer = Answer<Operation<'/v1/market/prices', 'get'>>;
+
+export class Ticker {
+  base = $state('');
+  quote = $state('');
+  /** Whether the exchange trades it now, as far as it has told. */
+  trading = $state(true);
+  figures: Price | null = $state.raw(null);
+  /** Which way the price went last. */
+  direction: -1 | 0 | 1 = $state(0);
+  /** The most decimal places seen in its prices: it keeps them, so that the column stands still. */
+  places = $state(2);
+
+  constructor(readonly symbol: string) {
+    const { base, quote } = pairOf(symbol);
+    this.base = base;
+    this.quote = quote;
+  }
+
+  learn({ base, quote, status }: ListedSymbol): void {
+    if (base !== '') this.base = base.toUpperCase();
+    if (quote !== '') this.quote = quote.toUpperCase();
+    this.trading = status === '' || status === 'TRADING';
+  }
+
+  update(figures: Price): void {
+    const before = this.figures;
+    const time = Number(figures.event_time);
+    if (before !== null && time < Number(before.event_time)) return; // overtaken on its way
+    if (before !== null && time === Number(before.event_time) && figures.price === before.price && before.open_24h !== null) return;
+    if (before?.price !== figures.price) {
+      this.direction = before === null ? 0 : (Math.sign(compare(decimal(figures.price), decimal(before.price))) as -1 | 0 | 1);
+      this.places = Math.max(this.places, ...[figures.price, figures.high_24h, figures.low_24h].map(placesOf));
+    }
+    this.figures = figures;
+  }
+
+  forget(): void {
+    this.figures = null;
+    this.direction = 0;
+  }
+}
+
+class Market {
+  /** Every symbol there is, as soon as all are known. */
+  list: readonly Ticker[] = $state.raw([]);
+  /** Grows whenever the whole market has been read. */
+  revision = $state(0);
+  source: string | null = $state(null);
+  /** ms: the newest price event among all answers. */
+  newest = $state(0);
+  /** ms: when the last answer came. */
+  heard: number | null = $state(null);
+  /** Why the last question had no answer. */
+  problem: unknown = $state.raw(null);
+  /** Symbols that the exchange does not know, with what is near. */
+  unknown: ReadonlyMap<string, readonly string[]> = $state.raw(new Map());
+
+  #tickers = new Map<string, Ticker>();
+  #listedAt = -Infinity;
+
+  ticker(symbol: string): Ticker {
+    let ticker = this.#tickers.get(symbol);
+    if (ticker === undefined) {
+      ticker = new Ticker(symbol);
+      this.#tickers.set(symbol, ticker);
+    }
+    return ticker;
+  }
+
+  /** Keep reading the prices of `symbols()`. */
+  watch(symbols: () => readonly string[]): Poll {
+    return poll({
+      everyMs: SEEN_EVERY_MS,
+      outcome: (error) => (this.problem = error),
+      ask: async (signal) => {
+        const named = symbols().slice(0, MOST_NAMED);
+        if (named.length > 0) this.apply(await get('/v1/market/prices', { query: { symbols: named.join(',') }, signal }));
+      },
+    });
+  }
+
+  /** Keep reading the whole market. */
+  watchAll(): Poll {
+    return poll({ everyMs: ALL_EVERY_MS, outcome: (error) => (this.problem = error), ask: (signal) => this.#readAll(signal) });
+  }
+
+  apply({ source, prices, unknown }: PricesAnswer): void {
+    if (source !== this.source) {
+      // Prices of two sources never mix, here neither.
+      if (this.source !== null) for (const ticker of this.#tickers.values()) ticker.forget();
+      this.source = source;
+      this.newest = 0;
+    }
+    for (const figures of prices) {
+      this.ticker(figures.symbol).update(figures);
+      this.newest = Math.max(this.newest, Number(figures.event_time));
+    }
+    if (Object.keys(unknown).length > 0) this.unknown = new Map([...this.unknown, ...Object.entries(unknown)]);
+    this.heard = clock.read();
+  }
+
+  /** Whether what is shown is as new as it can be: an answer just now, of prices that move. */
+  get fresh(): boolean {
+    return this.heard !== null && clock.now - this.heard < STALE_AFTER_MS && clock.now - this.newest < STALE_AFTER_MS;
+  }
+
+  async #readAll(signal: AbortSignal): Promise<void> {
+    const listing = clock.read() - this.#listedAt > LISTING_EVERY_MS ? this.#readListing(signal) : null;
+    let after: string | null = null;
+    do {
+      const page: PricesAnswer = await get('/v1/market/prices', { query: { limit: PAGE, after }, signal });
+      this.apply(page);
+      after = page.next;
+    } while (after !== null);
+    await listing;
+    if (this.list.length !== this.#tickers.size) this.list = [...this.#tickers.values()];
+    this.revision += 1;
+  }
+
+  async #readListing(signal: AbortSignal): Promise<void> {
+    try {
+      const { symbols } = await get('/v1/market/symbols', { query: { limit: 5000 }, signal });
+      for (const listed of symbols) this.ticker(listed.symbol).learn(listed);
+      this.#listedAt = clock.read();
+    } catch {
+      // Names can be told from the symbols; the next round asks again.
+    }
+  }
+}
+
+function placesOf(price: Num | null): number {
+  return price === null ? 0 : Math.min(decimal(price).scale, 12);
+}
+
+export const market = new Market();

@@ -1,0 +1,68 @@
+/** The last 24 h of the symbols that are looked at, hour by hour: asked for in batches, kept while they are as good as new. */
+import { get } from '../api/client';
+import { clock } from '../lib/clock.svelte';
+
+/** The newest point is the live price anyway; the rest changes once an hour. */
+const KEPT_MS = 600_000;
+/** There may be none yet, or no answer: try again sooner. */
+const EMPTY_MS = 60_000;
+const PAUSE_MS = 120;
+const MOST_PER_REQUEST = 100;
+
+/** Nearest floats: these are drawn, not read. */
+export type Line = readonly number[];
+
+class Sparklines {
+  #lines: ReadonlyMap<string, Line> = $state.raw(new Map());
+  #askedAt = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  line(symbol: string): Line {
+    return this.#lines.get(symbol) ?? [];
+  }
+
+  /** These are looked at now. Waits a moment for a scrolling list to settle. */
+  want(symbols: readonly string[]): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#ask(symbols), PAUSE_MS);
+  }
+
+  forget(): void {
+    clearTimeout(this.#timer);
+    this.#lines = new Map();
+    this.#askedAt.clear();
+  }
+
+  async #ask(symbols: readonly string[]): Promise<void> {
+    const now = clock.read();
+    const missing = symbols.filter((symbol) => this.#due(symbol, now)).slice(0, MOST_PER_REQUEST);
+    if (missing.length === 0) return;
+    for (const symbol of missing) this.#askedAt.set(symbol, now);
+    try {
+      const { sparklines } = await get('/v1/market/sparklines', { query: { symbols: missing.join(',') } });
+      const found = Object.entries(sparklines).map(([symbol, points]) => [symbol, points.map(([, close]) => Number(close))] as const);
+      this.#lines = new Map([...this.#lines, ...found]);
+    } catch {
+      // The column stays empty for a while.
+    }
+  }
+
+  #due(symbol: string, now: number): boolean {
+    const age = now - (this.#askedAt.get(symbol) ?? -Infinity);
+    return age > (this.line(symbol).length > 0 ? KEPT_MS : EMPTY_MS);
+  }
+}
+
+export const sparklines = new Sparklines();
+
+/** The line as an SVG path in a box of that size, from its left edge to its right; empty for less than two points. */
+export function pathOf(line: Line, width: number, height: number): string {
+  if (line.length < 2) return '';
+  const [least, most] = [Math.min(...line), Math.max(...line)];
+  const y = (value: number): number => (most === least ? height / 2 : height - ((value - least) / (most - least)) * height);
+  return line.map((value, index) => `${index === 0 ? 'M' : 'L'}${round((index / (line.length - 1)) * width)} ${round(y(value))}`).join('');
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
