@@ -37,10 +37,12 @@ class Running:
 
 
 @asynccontextmanager
-async def running(peer: SocketPeer, redis_url: str) -> AsyncIterator[Running]:
+async def running(peer: SocketPeer, redis_url: str, kafka: str = "") -> AsyncIterator[Running]:
     """The whole service; leaving it drains."""
     port = free_port()
-    settings = AggregatorSettings(http_port=port, socket_target=peer.target, redis_url=redis_url)
+    settings = AggregatorSettings(
+        http_port=port, socket_target=peer.target, redis_url=redis_url, kafka_bootstrap_servers=kafka
+    )
     async with asyncio.TaskGroup() as tasks, Redis.from_url(redis_url, protocol=2) as redis:
         life = Lifecycle(tasks)
         async with app(settings, life), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
