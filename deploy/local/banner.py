@@ -4,7 +4,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as RichTable
 
-from deploy.local import watch
+from deploy.local import watch, web
 from deploy.local.analytics import Plan
 from deploy.local.console import Console
 from deploy.local.exchange import Exchange
@@ -41,6 +41,7 @@ def prices(exchange: Exchange) -> Panel:
 def addresses(settings: LauncherSettings, ports: Ports, plan: Plan) -> RichTable:
     """Where to look."""
     table = RichTable(show_header=False)
+    table.add_row("the web app", web.missing() or f"http://localhost:{ports.profile}/")
     table.add_row("API, with its documentation", f"http://localhost:{ports.profile}/docs")
     table.add_row("live portfolio (websocket)", f"ws://localhost:{ports.profile}/v2/user/profile/ws")
     table.add_row("operator's page", f"http://localhost:{ports.dashboard}/")

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from deploy.local import postgres, redis
+from deploy.local import postgres, redis, web
 from deploy.local.component import Component, answers_ready
 from deploy.local.credentials import Credentials
 from deploy.local.exchange import Exchange
@@ -162,6 +162,10 @@ class Table:
             ),
         ]
 
+    def web(self) -> Component:
+        """Builds the page, which profile serves as soon as it is there."""
+        return Component("web", python("deploy.local.web"), ready=None)
+
     def common_env(self, ops_port: int) -> dict[str, str]:
         """What every service is told."""
         return {
@@ -192,6 +196,7 @@ class Table:
             "AUTHORIZATION_TARGET": f"127.0.0.1:{self.ports.authorization}",
             "AGGREGATOR_URL": f"http://127.0.0.1:{self.ports.aggregator}",
             "DASHBOARD_URL": f"http://127.0.0.1:{self.ports.dashboard}",
+            "WEB_DIR": str(web.BUNDLE),
             "JWT_KEYS": json.dumps(self.credentials.jwt_keys),
         }
 

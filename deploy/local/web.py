@@ -1,0 +1,114 @@
+"""The web app's bundle, built from `web/` where Node is; also by `python -m deploy.local.web`.
+
+What was built is known by a digest of everything it was built from, so that nothing is built twice. A new bundle takes
+the old one's place whole, by renaming: profile, which serves it, never sees half of one.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.account import REPOSITORY
+
+WEB = REPOSITORY / "web"
+BUNDLE = WEB / "dist"
+"""WEB_DIR of profile."""
+NODE_NEEDED = (20, 19)
+GET_NODE = "Node.js 20.19 or newer, with npm (nodejs.org, or the packages of your system)"
+_SOURCES = ("src", "public", "build", "index.html", "vite.config.ts", "svelte.config.js", "tsconfig.json")
+
+
+class BuildError(RuntimeError):
+    """The bundle could not be built; the text says what to do."""
+
+
+def missing() -> str | None:
+    """What a person must install before the web app can be built here, as one sentence; None if nothing."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None or _version(node) < NODE_NEEDED:
+        return f"The web app needs {GET_NODE}; the API runs without it."
+    return None
+
+
+def build() -> Path:
+    """The bundle's directory, built now if it is not what the sources say. One at a time. Raises BuildError."""
+    if problem := missing():
+        raise BuildError(problem)
+    with _alone():
+        install()
+        wanted = _digest(*(WEB / name for name in _SOURCES), WEB / "package-lock.json")
+        stamp = WEB / "node_modules" / ".built"
+        if not (BUNDLE / "index.html").exists() or _read(stamp) != wanted:
+            _build_anew()
+            stamp.write_text(wanted)
+    return BUNDLE
+
+
+def install() -> None:
+    """Bring node_modules to the state of package-lock.json. Raises BuildError."""
+    wanted = _digest(WEB / "package.json", WEB / "package-lock.json")
+    stamp = WEB / "node_modules" / ".installed"
+    if _read(stamp) != wanted:
+        _npm("ci", "--no-audit", "--no-fund")
+        stamp.write_text(wanted)
+
+
+def _build_anew() -> None:
+    fresh, old = WEB / "dist.new", WEB / "dist.old"
+    _npm("run", "--silent", "build", "--", "--logLevel", "warn", "--outDir", str(fresh), "--emptyOutDir")
+    shutil.rmtree(old, ignore_errors=True)
+    if BUNDLE.exists():
+        BUNDLE.rename(old)
+    fresh.rename(BUNDLE)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _npm(*arguments: str) -> None:
+    command = [shutil.which("npm") or "npm", *arguments]
+    done = subprocess.run(command, cwd=WEB, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise BuildError(f"`npm {' '.join(arguments)}` in web/ failed:\n{done.stdout[-3000:]}")
+
+
+def _version(node: str) -> tuple[int, ...]:
+    answer = subprocess.run([node, "--version"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    numbers = answer.strip().removeprefix("v").split(".")[:2]
+    return tuple(int(number) for number in numbers) if all(map(str.isdecimal, numbers)) else (0,)
+
+
+def _digest(*paths: Path) -> str:
+    """Of names and contents, and of the Node that reads them."""
+    digest = hashlib.sha256(str(_version(shutil.which("node") or "node")[0]).encode())
+    for path in paths:
+        files = [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file())
+        for file in files:
+            digest.update(f"{file.relative_to(WEB)} {file.stat().st_size}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(stamp: Path) -> str:
+    return stamp.read_text() if stamp.exists() else ""
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with os.fdopen(os.open(WEB / ".build.lock", os.O_CREAT | os.O_RDWR, 0o600)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    if sentence := missing():
+        sys.stdout.write(f"{sentence}\n")
+        sys.exit()  # no failure: whoever has no Node wants the API
+    try:
+        build()
+    except BuildError as error:
+        sys.exit(str(error))
