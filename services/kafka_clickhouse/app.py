@@ -1,5 +1,6 @@
 """The composition root: what is opened, in what order, and what runs."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -17,6 +18,8 @@ DRAIN_S = 12.0
 @asynccontextmanager
 async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
     """The running service. Leaving it stores and commits what has been read, then leaves the group."""
+    # While Kafka is away it says so ten times a second; `kafka.away` and readiness say it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     async with AsyncExitStack() as stack:
         store = TickerStore(settings.clickhouse_url, settings.insert_timeout_s)
         stack.push_async_callback(store.close)

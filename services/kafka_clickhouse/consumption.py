@@ -62,9 +62,14 @@ class Consumption:
         if self._lanes is not None:
             await self._lanes.drain(timeout_s)
 
+    @property
+    def silent(self) -> bool:
+        """Whether Kafka has not answered for too long, or not yet given us our share of the partitions."""
+        return time.monotonic() - self._answered_s > SILENCE_LIMIT_S
+
     async def check_kafka(self) -> None:
-        """A readiness check: raises `KafkaSilentError` when Kafka has not answered lately."""
-        if time.monotonic() - self._answered_s > SILENCE_LIMIT_S:
+        """A readiness check: raises `KafkaSilentError` while `silent`."""
+        if self.silent:
             raise KafkaSilentError
 
     async def check_messages(self) -> None:
@@ -105,16 +110,27 @@ class Consumption:
 
     async def _measure_lag(self, consumer: AIOKafkaConsumer, lanes: Lanes) -> None:
         """Ask where the partitions end, which also tells whether Kafka answers."""
+        told = False
         while True:
-            partitions = list(lanes.by_partition)
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(LAG_TIMEOUT_S):
-                    ends = await consumer.end_offsets(partitions)
-                    if partitions:
-                        self._answered_s = time.monotonic()
-                    for partition, end in ends.items():
-                        await _tell_lag(consumer, lanes, partition, end)
+                    await self._ask(consumer, lanes)
+            if self.silent and not told:
+                log.warning("kafka.away", limit_s=SILENCE_LIMIT_S)
+            elif told and not self.silent:
+                log.info("kafka.back")
+            told = self.silent
             await asyncio.sleep(LAG_INTERVAL_S)
+
+    async def _ask(self, consumer: AIOKafkaConsumer, lanes: Lanes) -> None:
+        if not lanes.assigned:
+            return
+        ends = await consumer.end_offsets(list(lanes.by_partition))
+        if not ends:  # there are more consumers than partitions: we stand by
+            await consumer.topics()
+        self._answered_s = time.monotonic()
+        for partition, end in ends.items():
+            await _tell_lag(consumer, lanes, partition, end)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         session_ms = int(self.settings.kafka_session_timeout_s * 1000)

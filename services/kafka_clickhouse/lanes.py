@@ -34,12 +34,15 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
     tasks: asyncio.TaskGroup
     new_intake: Callable[[], Intake]
     limits: BatchLimits
+    assigned: bool = False
+    """Whether the group has given us our share at least once. It may be none."""
     by_partition: dict[TopicPartition, Lane] = field(default_factory=dict)
     _running: dict[TopicPartition, asyncio.Task[None]] = field(default_factory=dict)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by the consumer before it reads from them."""
         metrics.REBALANCES.inc()
+        self.assigned = True
         partitions = sorted(assigned)
         log.info("partitions.assigned", partitions=[partition.partition for partition in partitions])
         for partition in partitions:

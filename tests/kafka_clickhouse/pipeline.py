@@ -1,0 +1,217 @@
+"""A topic, a database, and consumers between them as real processes; and what is to be found at the end."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from clickhouse_connect.driver.asyncclient import AsyncClient
+
+from services.kafka_clickhouse.clickhouse import connect
+from services.kafka_clickhouse.migrate import upgrade
+from tests.kafka_broker import new_topic
+from tests.processes import Process, free_port, service, until, until_ready
+
+START_MS = 1_767_225_600_000
+INTERVALS_S = {"1s": 1, "1m": 60, "1h": 3_600, "1d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One mini-ticker, as far as it decides what is to be found."""
+
+    symbol: str
+    event_ms: int
+    price: Decimal
+    source: str = "binance"
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return self.symbol, self.event_ms, self.source
+
+    @property
+    def value(self) -> bytes:
+        told = {
+            "message_id": f"{self.symbol}:{self.event_ms}",
+            "e": "24hrMiniTicker",
+            "E": self.event_ms,
+            "receive_time": self.event_ms + 87,
+            "s": self.symbol,
+            "c": str(self.price),
+            "o": "67000.00",
+            "h": "68500.00",
+            "l": "66800.01",
+            "change_price": str(self.price - 67_000),
+            "change_percent": "1.67679104",
+            "v": "12345.678",
+            "q": "834567890.12",
+            "src": self.source,
+        }
+        return json.dumps(told).encode()
+
+
+def ticks(count: int, *, symbols: int = 40, first: int = 0) -> list[Tick]:
+    """`count` different ticks of `symbols` symbols, a second apart each; number `first` is the first."""
+    return [
+        Tick(f"SYM{n % symbols}USDT", START_MS + n // symbols * 1_000 + n % symbols, Decimal(n % 9_973 + 1) / 100)
+        for n in range(first, first + count)
+    ]
+
+
+@dataclass(slots=True)
+class Consumer:
+    """One kafka_clickhouse."""
+
+    process: Process
+    ops_port: int
+
+    async def ready(self) -> None:
+        await until_ready(self.process, self.ops_port, 60)
+
+    async def problems(self) -> dict[str, str]:
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            answer = await client.get(f"http://127.0.0.1:{self.ops_port}/readyz")
+        found: dict[str, str] = answer.json()["problems"]
+        return found
+
+    async def metric(self, name: str) -> float:
+        """The sum over all labels."""
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            text = (await client.get(f"http://127.0.0.1:{self.ops_port}/metrics")).text
+        lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """What the consumers of a test stand between. `start` as many as wanted; leaving the context ends them."""
+
+    bootstrap: str
+    url: str
+    client: AsyncClient
+    topic: str
+    dead_letter_topic: str
+    producer: AIOKafkaProducer
+    consumers: list[Consumer] = field(default_factory=list)
+
+    def start(self, **env: str) -> Consumer:
+        """Start a consumer, without waiting for it."""
+        ops_port = free_port()
+        defaults = {
+            "OPS_PORT": str(ops_port),
+            "CLICKHOUSE_URL": self.url,
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "KAFKA_TOPIC": self.topic,
+            "KAFKA_DEAD_LETTER_TOPIC": self.dead_letter_topic,
+            "KAFKA_GROUP": self.topic,
+            "KAFKA_SESSION_TIMEOUT_S": "6",
+            "BATCH_AGE_S": "0.2",
+        }
+        consumer = Consumer(service("kafka_clickhouse", defaults | env).start(), ops_port)
+        self.consumers.append(consumer)
+        return consumer
+
+    async def send(self, sent: Iterable[Tick]) -> None:
+        """Produce, and wait for Kafka's confirmation of all of them."""
+        await self.send_raw((tick.symbol.encode(), tick.value) for tick in sent)
+
+    async def send_raw(self, messages: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+        sending = [await self.producer.send(self.topic, value=value, key=key) for key, value in messages]
+        await asyncio.gather(*sending)
+
+    async def rows(self, *, final: bool = True) -> list[tuple[str, int, str]]:
+        """The keys of what is stored, in order."""
+        table = "market_tickers FINAL" if final else "market_tickers"
+        return [
+            tuple(row)
+            for row in await self.query(
+                f"SELECT symbol, toUnixTimestamp64Milli(event_time), source FROM {table} ORDER BY ALL"
+            )
+        ]
+
+    async def query(self, sql: str) -> list[Any]:
+        return list((await self.client.query(sql)).result_rows)
+
+    async def count(self) -> int:
+        """Different rows that are stored."""
+        ((count,),) = await self.query("SELECT uniqExact(symbol, event_time, source) FROM market_tickers")
+        return int(count)
+
+    async def until_stored(self, count: int, timeout_s: float = 60.0) -> None:
+        async def stored() -> bool:
+            return await self.count() >= count
+
+        await until(stored, timeout_s, f"{count} rows in ClickHouse")
+
+    async def assert_exactly(self, sent: Iterable[Tick]) -> None:
+        """No row missing, none twice, no other; and the candles are those of what was sent."""
+        expected = list(sent)
+        assert await self.rows() == sorted({tick.key for tick in expected})
+        for interval, length_s in INTERVALS_S.items():
+            assert await self.candles(interval) == candles_of(expected, length_s), f"candles of {interval}"
+
+    async def candles(self, interval: str) -> list[tuple[Any, ...]]:
+        return await self.query(
+            f"SELECT source, symbol, toUnixTimestamp(time), open, high, low, close FROM candles_{interval} ORDER BY ALL"
+        )
+
+    async def dead_letters(self, count: int) -> list[Any]:
+        """The first `count` records of the dead-letter topic."""
+        reader = AIOKafkaConsumer(
+            self.dead_letter_topic, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
+        )
+        await reader.start()
+        try:
+            found: list[Any] = []
+            async with asyncio.timeout(30):
+                while len(found) < count:
+                    for records in (await reader.getmany(timeout_ms=200)).values():
+                        found += records
+            return found
+        finally:
+            await reader.stop()
+
+
+def candles_of(seen: Iterable[Tick], length_s: int) -> list[tuple[Any, ...]]:
+    """The candles of what was seen, by their definition, in plain Python."""
+    groups: dict[tuple[str, str, int], list[Tick]] = {}
+    for tick in seen:
+        start_s = tick.event_ms // 1_000 // length_s * length_s
+        groups.setdefault((tick.source, tick.symbol, start_s), []).append(tick)
+    return sorted((*key, *_ohlc(group)) for key, group in groups.items())
+
+
+def _ohlc(group: list[Tick]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    first = min(group, key=lambda tick: (tick.event_ms, tick.price))
+    last = max(group, key=lambda tick: (tick.event_ms, tick.price))
+    prices = [tick.price for tick in group]
+    return first.price, max(prices), min(prices), last.price
+
+
+@asynccontextmanager
+async def pipeline(bootstrap: str, server_url: str, consumer_url: str | None = None) -> AsyncIterator[Pipeline]:
+    """A new topic and a new database. Consumers reach ClickHouse at `consumer_url`'s host when that is given."""
+    database = f"test_{secrets.token_hex(6)}"
+    url = f"{server_url.rpartition('/')[0]}/{database}"
+    await upgrade(url, {})
+    topic = await new_topic(bootstrap)
+    dead_letter_topic = await new_topic(bootstrap, 1)
+    client = await connect(url)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
+    await producer.start()
+    seen_by_consumers = url if consumer_url is None else f"{consumer_url.rpartition('/')[0]}/{database}"
+    made = Pipeline(bootstrap, seen_by_consumers, client, topic, dead_letter_topic, producer)
+    try:
+        yield made
+    finally:
+        for consumer in made.consumers:
+            consumer.process.kill()
+        await producer.stop()
+        await client.command(f"DROP DATABASE {database}", use_database=False)
+        await client.close()

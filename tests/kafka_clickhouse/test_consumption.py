@@ -1,0 +1,114 @@
+"""The service between a real Kafka and a real ClickHouse, undisturbed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tests.clickhouse_server import RunningClickHouse
+from tests.kafka_broker import RunningKafka
+from tests.kafka_clickhouse.pipeline import START_MS, Pipeline, Tick, pipeline, ticks
+from tests.processes import until
+
+
+@pytest.fixture
+async def between(kafka_broker: RunningKafka, clickhouse_server: RunningClickHouse) -> AsyncIterator[Pipeline]:
+    async with pipeline(kafka_broker.bootstrap, clickhouse_server.url) as made:
+        yield made
+
+
+async def committed(between: Pipeline) -> int:
+    """The sum of what the group has committed."""
+    reader = AIOKafkaConsumer(bootstrap_servers=between.bootstrap, group_id=between.topic, enable_auto_commit=False)
+    await reader.start()
+    try:
+        offsets = [await reader.committed(TopicPartition(between.topic, partition)) for partition in range(3)]
+        return sum(offset or 0 for offset in offsets)
+    finally:
+        await reader.stop()
+
+
+async def test_every_message_becomes_a_row_and_its_candles_and_is_committed(between: Pipeline) -> None:
+    consumer = between.start()
+    sent = ticks(5_000)
+    await between.send(sent)
+    await between.until_stored(len(sent))
+    await between.assert_exactly(sent)
+    assert await between.rows(final=False) == await between.rows()
+    await until(lambda: _is(committed(between), len(sent)), what="all to be committed")
+    await until(lambda: _is(consumer.metric("kafka_clickhouse_lag_messages"), 0), what="the lag to be 0")
+    assert await consumer.metric("kafka_clickhouse_rows_total") == len(sent)
+    assert await consumer.metric("kafka_clickhouse_age_seconds_count") > 0
+
+
+async def _is(value: object, wanted: float) -> bool:
+    return bool(await value == wanted)  # type: ignore[misc]
+
+
+async def test_a_row_holds_what_the_message_told(between: Pipeline) -> None:
+    between.start()
+    await between.send([Tick("BTCUSDT", START_MS + 123, Decimal("68123.45"), "simulator")])
+    await between.until_stored(1)
+    columns = (
+        "message_id, event_type, toUnixTimestamp64Milli(event_time), toUnixTimestamp64Milli(receive_time), symbol, "
+        "close_price, open_price, high_price, low_price, change_price, change_percent, volume, quote_volume, source"
+    )
+    told = ("68123.45", "67000", "68500", "66800.01", "1123.45", "1.67679104", "12345.678", "834567890.12")
+    times = (START_MS + 123, START_MS + 210)
+    assert await between.query(f"SELECT {columns} FROM market_tickers") == [
+        (f"BTCUSDT:{START_MS + 123}", "24hrMiniTicker", *times, "BTCUSDT", *map(Decimal, told), "simulator")
+    ]
+
+
+async def test_backlog_goes_in_large_batches(between: Pipeline) -> None:
+    sent = ticks(45_000)
+    await between.send(sent)
+    consumer = between.start(BATCH_AGE_S="5")
+    await between.until_stored(len(sent))
+    await until(lambda: _is(consumer.metric("kafka_clickhouse_rows_total"), len(sent)), what="all to be confirmed")
+    assert len(sent) / await consumer.metric("kafka_clickhouse_batches_total") >= 10_000
+
+
+async def test_a_full_buffer_pauses_its_partition_and_nothing_is_lost(between: Pipeline) -> None:
+    sent = ticks(6_000)
+    await between.send(sent)
+    consumer = between.start(BATCH_ROWS="100")
+    await between.until_stored(len(sent))
+    await between.assert_exactly(sent)
+    assert await consumer.metric("kafka_clickhouse_pauses_total") > 0
+
+
+async def test_sigterm_stores_and_commits_what_has_been_read(between: Pipeline) -> None:
+    consumer = between.start(BATCH_AGE_S="60")
+    await consumer.ready()
+    sent = ticks(300)
+    await between.send(sent)
+    await until(
+        lambda: _is(consumer.metric("kafka_clickhouse_buffered_messages"), len(sent)), what="the buffer to fill"
+    )
+    assert await between.count() == 0
+    assert await asyncio.to_thread(consumer.process.stop) == 0
+    await between.assert_exactly(sent)
+    assert await committed(between) == len(sent)
+
+
+async def test_a_consumer_beyond_the_number_of_partitions_stands_by_ready(between: Pipeline) -> None:
+    consumers = [between.start() for _ in range(4)]
+    await asyncio.gather(*(consumer.ready() for consumer in consumers))
+
+
+async def test_messages_of_the_go_original_are_stored(between: Pipeline) -> None:
+    between.start()
+    value = (
+        b'{"message_id":"6f1c","e":"24hrMiniTicker","E":1767225600123,"receive_time":1767225600187,"s":"BTCUSDT",'
+        b'"c":68123.45,"o":"67000","h":"68500","l":"66800.01","change_price":1123.45,"change_percent":1.6767910447,"x":{}}'
+    )
+    await between.send_raw([(b"BTCUSDT", value)])
+    await between.until_stored(1)
+    columns = "message_id, close_price, change_percent, volume, source"
+    assert await between.query(f"SELECT {columns} FROM market_tickers") == [
+        ("6f1c", Decimal("68123.45"), Decimal("1.6767910447"), 0, "binance")
+    ]
+    assert await between.query("SELECT volume_24h FROM candles_1m") == [(None,)]  # nobody has told it
