@@ -26,5 +26,5 @@ async def app(settings: ClickHouseSettings, _life: Lifecycle) -> AsyncIterator[N
         engine.create_database(settings.database)
         handler = Handler(settings, engine, threads)
         with closing(handler.connections):
-            async with serve_http(handler, sock):
+            async with serve_http(handler, sock, timeout_graceful_shutdown=settings.drain_timeout_s):
                 yield

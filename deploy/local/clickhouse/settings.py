@@ -36,3 +36,5 @@ class ClickHouseSettings(ServiceSettings):
     """How long a client may say nothing in the middle of its body."""
     memory_bytes: int = Field(default=2 << 30, gt=0)
     """For the whole process; queries beyond it fail with MEMORY_LIMIT_EXCEEDED."""
+    drain_timeout_s: int = Field(default=10, ge=0)
+    """From SIGTERM until running queries are ended."""

@@ -49,6 +49,7 @@ class _Scan:
         self.previous = b""
         self.selects = False
         self.start: int | None = None
+        """Where the word FORMAT was last seen, as a keyword."""
         self.format: str | None = None
         self.format_at: int | None = None
         self.names_file = False
@@ -78,7 +79,7 @@ class _Scan:
 
     def _take_word(self, word: bytes, token: re.Match[bytes]) -> None:
         self.first = self.first or word
-        if self.previous == b"FORMAT":
+        if self.start is not None and self.previous == b"FORMAT":
             self._take_format(token)
         elif word in (b"SELECT", b"WITH"):
             self.selects = True

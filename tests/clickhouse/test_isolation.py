@@ -1,0 +1,85 @@
+"""What one request leaves behind for the next: nothing, except in a session what its own statements set."""
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.clickhouse.conftest import Raw
+
+THREADS = "SELECT getSetting('max_threads') = 3"
+
+
+async def test_settings_of_a_request_are_its_own(raw: Raw) -> None:
+    assert (await raw.post(THREADS, max_threads=3)).text == "1\n"
+    for _ in range(3):  # on the same HTTP connection
+        assert (await raw.post(THREADS)).text == "0\n"
+    await raw.post("SET max_threads = 3")
+    assert (await raw.post(THREADS)).text == "0\n"
+
+
+async def test_the_database_and_temporary_tables_of_a_request_are_its_own(raw: Raw) -> None:
+    assert (await raw.post("SELECT currentDatabase()")).text == f"{raw.database}\n"
+    await raw.post("CREATE TEMPORARY TABLE mine (a UInt8)")
+    assert (await raw.http.post("/", content="SELECT currentDatabase()")).text == "default\n"
+    assert (await raw.post("SELECT * FROM mine")).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["nonsense", "max_threads = 1, max_block_size", "x; DROP DATABASE crypto", ""])
+async def test_what_is_no_setting_is_refused(raw: Raw, name: str) -> None:
+    session = {"session_id": secrets.token_hex(8)}
+    for answer in (await raw.post("SELECT 1", **{name: "1"}), await raw.post("SELECT 1", **{name: "1"}, **session)):
+        assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (404, "115")
+    assert (await raw.post("SELECT 1", **session)).text == "1\n"
+
+
+async def test_a_settings_value_is_a_value(raw: Raw) -> None:
+    value = "x', max_threads = 3, log_comment = '"
+    assert (await raw.post(THREADS, format_csv_null_representation=value)).text == "0\n"
+
+
+async def test_a_session_keeps_what_its_statements_set_and_not_what_stood_in_urls(raw: Raw) -> None:
+    session: dict[str, Any] = {"session_id": secrets.token_hex(8)}
+    other: dict[str, Any] = {"session_id": secrets.token_hex(8)}
+    await raw.post("CREATE TEMPORARY TABLE mine AS SELECT 7 AS a", **session)
+    await raw.post("SET max_threads = 3", **session)
+    assert (await raw.post("SELECT a FROM mine", **session)).text == "7\n"
+    assert (await raw.post(THREADS, max_threads=2, **session)).text == "0\n"
+    assert (await raw.post(THREADS, **session)).text == "1\n"
+    assert (await raw.post("SELECT * FROM mine", **other)).status_code == 404
+    assert (await raw.post(THREADS, **other)).text == "0\n"
+
+
+async def test_a_session_ends_when_told(raw: Raw) -> None:
+    session = {"session_id": secrets.token_hex(8)}
+    assert (await raw.post("SELECT 1", session_check=1, **session)).headers["X-ClickHouse-Exception-Code"] == "372"
+    await raw.post("SELECT 1", **session)
+    assert (await raw.post("SELECT 1", session_check=1, close_session=1, **session)).text == "1\n"
+    assert (await raw.post("SELECT 1", session_check=1, **session)).headers["X-ClickHouse-Exception-Code"] == "372"
+    too_long = await raw.post("SELECT 1", session_timeout=4000, **session)
+    assert too_long.headers["X-ClickHouse-Exception-Code"] == "374"
+
+
+async def test_a_session_serves_one_request_at_a_time(raw: Raw) -> None:
+    session: dict[str, Any] = {"session_id": secrets.token_hex(8)}
+    await raw.post("CREATE TEMPORARY TABLE mine (a UInt8)", **session)
+    codes = []
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"INSERT INTO mine FORMAT CSV\n" + b"1\n" * 600_000  # more than is read before the insert begins
+        codes.append((await raw.post("SELECT 1", **session)).headers.get("X-ClickHouse-Exception-Code"))
+        yield b"2\n"
+
+    assert (await raw.post(slowly(), **session)).status_code == 200
+    assert codes == ["373"]
+    assert (await raw.post("SELECT sum(a) FROM mine", **session)).text == "600002\n"
+
+
+async def test_a_session_is_whole_again_after_an_error(raw: Raw) -> None:
+    session: dict[str, Any] = {"session_id": secrets.token_hex(8)}
+    await raw.post("CREATE TEMPORARY TABLE mine (a UInt8)", **session)
+    assert (await raw.post("INSERT INTO mine FORMAT CSV\nx\n", max_threads=3, **session)).status_code == 400
+    assert (await raw.post("SELECT throwIf(1)", max_threads=3, **session)).status_code == 500
+    assert (await raw.post(THREADS, **session)).text == "0\n"
+    assert (await raw.post("SELECT count() FROM mine", **session)).text == "0\n"
