@@ -1,5 +1,6 @@
 """What a person is told of a back-fill: progress while it runs, and a summary of what it did."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -65,8 +66,9 @@ class Progress:
             self._tell("", end="\r")
 
     def _tell(self, text: str, end: str) -> None:
-        line = f"\r{text[:_WIDTH]:<{_WIDTH}}{end}" if self.stream.isatty() else f"{text}\n"
-        self.stream.write(line)
+        # One column is left free: a full line would wrap, and could not be drawn again.
+        width = min(_WIDTH, shutil.get_terminal_size().columns - 1)
+        self.stream.write(f"\r{text[:width]:<{width}}{end}" if self.stream.isatty() else f"{text}\n")
         self.stream.flush()
 
 

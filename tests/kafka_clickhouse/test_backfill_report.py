@@ -99,3 +99,10 @@ def test_a_terminal_has_one_line_that_is_drawn_again(monkeypatch: pytest.MonkeyP
     assert "\n" not in text
     assert text.count("\rBTCUSDT 1m: 50 % of all") == 2
     assert text.endswith(" \r")
+
+
+def test_a_narrow_terminal_wraps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = Terminal()
+    Progress([], stream).say("no answer from http://127.0.0.1:9444: All connection attempts failed; trying again")
+    assert [len(line) for line in stream.getvalue().replace("\r", "").splitlines()] == [39]
