@@ -13,15 +13,22 @@ from services.dashboard.api import build_api
 from services.dashboard.clickhouse import ClickHouse
 from services.dashboard.history_pages import HistoryPages
 from services.dashboard.history_routes import history_routes
+from services.dashboard.kafka import LagReader
 from services.dashboard.limits import Limited
 from services.dashboard.market_routes import market_routes
+from services.dashboard.overview import Overviews
+from services.dashboard.pages import page_routes
 from services.dashboard.redis import MarketReader
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.shared import SharedAnswers
+from services.dashboard.storage import Storage
 
 log = structlog.get_logger()
 
 MAX_REQUESTS_AT_ONCE = 500
+OVERVIEW_TIMEOUT_S = 2.0
+OVERVIEW_QUERIES = 4
+"""As many as the overview has parts."""
 
 
 @asynccontextmanager
@@ -37,8 +44,9 @@ async def app(settings: DashboardSettings, life: Lifecycle) -> AsyncIterator[Non
 
         market = MarketReader(redis)
         limited = Limited(settings.limit_client, settings.limit_history)
-        pages = HistoryPages(_clickhouse(settings, stack), SharedAnswers(settings.history_cache_bytes))
+        pages = HistoryPages(_history_source(settings, stack), SharedAnswers(settings.history_cache_bytes))
         api = build_api(market_routes(market, limited), history_routes(market, pages, limited))
+        api.include_router(page_routes(Overviews(market, _storage(settings, stack), _lag(settings, stack)), limited))
         await stack.enter_async_context(
             serve_http(
                 api,
@@ -52,11 +60,32 @@ async def app(settings: DashboardSettings, life: Lifecycle) -> AsyncIterator[Non
         yield
 
 
-def _clickhouse(settings: DashboardSettings, stack: AsyncExitStack) -> ClickHouse | None:
+def _history_source(settings: DashboardSettings, stack: AsyncExitStack) -> ClickHouse | None:
     if settings.clickhouse_url is None:
         return None
     clickhouse = ClickHouse(
-        settings.clickhouse_url, settings.history_timeout_s, settings.history_queries, settings.history_waiting
+        settings.clickhouse_url,
+        "history",
+        settings.history_timeout_s,
+        settings.history_queries,
+        settings.history_waiting,
     )
     stack.push_async_callback(clickhouse.close)
     return clickhouse
+
+
+def _storage(settings: DashboardSettings, stack: AsyncExitStack) -> Storage | None:
+    """With connections of its own: the operator sees what is wrong also when history is asked for too much."""
+    if settings.clickhouse_url is None:
+        return None
+    clickhouse = ClickHouse(settings.clickhouse_url, "overview", OVERVIEW_TIMEOUT_S, OVERVIEW_QUERIES, 0)
+    stack.push_async_callback(clickhouse.close)
+    return Storage(clickhouse)
+
+
+def _lag(settings: DashboardSettings, stack: AsyncExitStack) -> LagReader | None:
+    if settings.kafka_bootstrap_servers is None:
+        return None
+    lag = LagReader(settings.kafka_bootstrap_servers, settings.kafka_topic, settings.kafka_group)
+    stack.push_async_callback(lag.close)
+    return lag

@@ -29,8 +29,9 @@ SPARE_CONNECTIONS = 2
 class ClickHouse:
     """Queries of one kind of asker; `close` when nobody asks any more."""
 
-    def __init__(self, url: str, timeout_s: float, at_once: int, waiting: int) -> None:
+    def __init__(self, url: str, asker: str, timeout_s: float, at_once: int, waiting: int) -> None:
         self._url = urlsplit(url)
+        self._asker = asker
         self._timeout_s = timeout_s
         self._places = at_once + waiting
         self._at_once = at_once
@@ -50,11 +51,11 @@ class ClickHouse:
         A query that is cancelled closes its connection, and the server, asked to, gives it up.
         """
         if self._inside >= self._places:
-            metrics.HISTORY_QUERY_SECONDS.labels("refused").observe(0)
+            metrics.QUERY_SECONDS.labels(self._asker, "refused").observe(0)
             raise HistoryBusyError
         started, outcome = time.perf_counter(), "failed"
         self._inside += 1
-        metrics.HISTORY_QUERIES.inc()
+        metrics.QUERIES.labels(self._asker).inc()
         try:
             async with asyncio.timeout(self._timeout_s), self._turns:
                 yield
@@ -64,9 +65,9 @@ class ClickHouse:
             raise HistoryUnavailableError from error
         finally:
             self._inside -= 1
-            metrics.HISTORY_QUERIES.dec()
+            metrics.QUERIES.labels(self._asker).dec()
             metrics.PART_UP.labels("clickhouse").set(outcome == "answered")
-            metrics.HISTORY_QUERY_SECONDS.labels(outcome).observe(time.perf_counter() - started)
+            metrics.QUERY_SECONDS.labels(self._asker, outcome).observe(time.perf_counter() - started)
 
     async def query(
         self, sql: str, parameters: Mapping[str, object], form: str, settings: Mapping[str, object] | None = None

@@ -16,13 +16,13 @@ UNREADABLE_PRICES = Gauge(
     "dashboard_unreadable_prices", "Prices in Redis that are left out: malformed, or of another source."
 )
 
-HISTORY_QUERY_SECONDS = Histogram(
-    "dashboard_history_query_seconds",
-    "Time of a query for history, from the start of its wait for a turn, by outcome.",
-    ["outcome"],
+QUERY_SECONDS = Histogram(
+    "dashboard_query_seconds",
+    "Time of an answer's queries in ClickHouse, from the start of the wait for a turn: answered, failed, refused.",
+    ["asker", "outcome"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-HISTORY_QUERIES = Gauge("dashboard_history_queries", "Queries for history that run or wait for their turn.")
+QUERIES = Gauge("dashboard_queries", "Answers whose queries run or wait for their turn.", ["asker"])
 HISTORY_CACHE = Counter(
     "dashboard_history_cache",
     "History answers: computed, joined (an identical request was being computed), kept (from memory).",

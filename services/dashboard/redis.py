@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import NamedTuple, cast
+from typing import cast
 
 import structlog
 from redis.asyncio import Redis
@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from services.dashboard import metrics
 from services.dashboard.errors import PricesUnavailableError
 from services.dashboard.market import Snapshot, SnapshotReader
+from services.dashboard.recent import Recent
 
 log = structlog.get_logger()
 
@@ -22,29 +23,20 @@ DEADLINE_S = 2.0
 FRESH_S = 1.0
 
 
-class _Outcome(NamedTuple):
-    at_s: float
-    snapshot: Snapshot | None
-
-
 class MarketReader:
     """Snapshots for everybody: whoever asks within a second of a read gets what that read brought, failure included."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._reader = SnapshotReader()
-        self._turn = asyncio.Lock()
-        self._outcome = _Outcome(-FRESH_S, None)
+        self._recent = Recent(FRESH_S, self._read)
 
     async def snapshot(self) -> Snapshot:
         """Raises PricesUnavailableError, within a second of the deadline. Safe to cancel."""
-        async with self._turn:
-            if time.monotonic() - self._outcome.at_s >= FRESH_S:
-                snapshot = await self._read()
-                self._outcome = _Outcome(time.monotonic(), snapshot)
-        if self._outcome.snapshot is None:
+        snapshot = await self._recent.get()
+        if snapshot is None:
             raise PricesUnavailableError
-        return self._outcome.snapshot
+        return snapshot
 
     async def _read(self) -> Snapshot | None:
         try:

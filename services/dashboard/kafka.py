@@ -1,0 +1,82 @@
+"""Kafka, asked how far the consumer group is behind: its own offsets, so whoever consumes is measured alike."""
+
+import asyncio
+from contextlib import suppress
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+log = structlog.get_logger()
+
+DEADLINE_S = 2.0
+CLOSING_S = 1.0
+_OPTIONS = {"request_timeout_ms": int(DEADLINE_S * 1000), "retry_backoff_ms": 200, "client_id": "dashboard"}
+
+
+class PartitionLag(msgspec.Struct, frozen=True):
+    """`committed` and `lag` are None where the group has committed nothing yet."""
+
+    partition: int
+    end: int
+    committed: int | None
+    lag: int | None
+
+
+class LagReader:
+    """Connections are opened when first asked for, and anew after a failure. One question at a time."""
+
+    def __init__(self, bootstrap_servers: str, topic: str, group: str) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._topic = topic
+        self._group = group
+        self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
+
+    async def read(self) -> list[PartitionLag]:
+        """By partition. Raises OSError when Kafka does not answer in time, or has no such topic."""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                admin, consumer = await self._opened()
+                return await self._ask(admin, consumer)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("kafka.unavailable", error=type(error).__name__)
+            await self.close()
+            raise OSError("Kafka does not answer") from error
+
+    async def close(self) -> None:
+        """Within a bound: a dead broker does not say goodbye."""
+        clients, self._clients = self._clients, None
+        if clients is not None:
+            admin, consumer = clients
+            with suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(CLOSING_S):
+                    await consumer.stop()
+                    await admin.close()
+
+    async def _opened(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        if self._clients is None:
+            self._clients = (
+                AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers, **_OPTIONS),
+                AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, group_id=None, **_OPTIONS),
+            )
+            for client in self._clients:
+                await client.start()
+        return self._clients
+
+    async def _ask(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[PartitionLag]:
+        (topic,) = await admin.describe_topics([self._topic])
+        partitions = sorted(entry["partition"] for entry in topic["partitions"])
+        if not partitions:
+            raise OSError("no such topic")
+        offsets = await admin.list_consumer_group_offsets(self._group)
+        keys = [TopicPartition(self._topic, number) for number in partitions]
+        ends = await consumer.end_offsets(keys)
+        return [_lag(key.partition, ends[key], offsets[key].offset if key in offsets else -1) for key in keys]
+
+
+def _lag(partition: int, end: int, committed: int) -> PartitionLag:
+    if committed < 0:
+        return PartitionLag(partition, end, None, None)
+    return PartitionLag(partition, end, committed, max(0, end - committed))

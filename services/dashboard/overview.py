@@ -1,0 +1,139 @@
+"""The operator's overview: what is stored, how fast and how late, what lags, and, in sentences, what is down.
+
+Each part is read within its own deadline and at most so often, whoever watches; what does not answer is a sentence
+among the problems, and the other parts are there all the same.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from services.dashboard import metrics
+from services.dashboard.answers import Document
+from services.dashboard.errors import MarketError
+from services.dashboard.kafka import LagReader, PartitionLag
+from services.dashboard.recent import Recent
+from services.dashboard.redis import MarketReader
+from services.dashboard.storage import BUCKET_S, CHART_S, COLUMNS, Age, Ingest, Storage, Table
+
+LIVE_S = 1.0
+SLOW_S = 5.0
+STALE_MS = 15_000
+LATE_MS = 60_000
+
+T = TypeVar("T")
+
+
+class Told(NamedTuple, Generic[T]):
+    """What a part told, or the sentence that says why it did not."""
+
+    value: T | None = None
+    problem: str | None = None
+
+
+class Prices(msgspec.Struct, frozen=True):
+    source: str
+    symbols: int
+    newest_ms: int | None
+    age_ms: int | None
+
+
+class Overview(msgspec.Struct, frozen=True):
+    time: int
+    problems: list[str]
+    prices: Prices | None
+    age: Age | None
+    ingest: list[Ingest]
+    lag: list[PartitionLag]
+    tables: list[Table]
+    rows: list[list[str]]
+    columns: tuple[str, ...] = COLUMNS
+    bucket_s: int = BUCKET_S
+    chart_s: int = CHART_S
+
+
+class Overviews:
+    """The document, put together at most once a second."""
+
+    def __init__(self, market: MarketReader, storage: Storage | None, lag: LagReader | None) -> None:
+        self._market = market
+        self._prices = Recent(LIVE_S, self._read_prices)
+        no_clickhouse = "No ClickHouse is configured (CLICKHOUSE_URL), so nothing is kept."
+        no_answer = "ClickHouse does not answer: no history, and nothing new is kept. What Kafka holds is not lost."
+        no_kafka = "No Kafka is configured (KAFKA_BOOTSTRAP_SERVERS), so the consumer's lag is not known."
+        silent = "Kafka does not answer: the aggregator holds new rows back as long as it can."
+        self._rows = _part("clickhouse", LIVE_S, storage.newest_rows if storage else None, no_clickhouse, no_answer)
+        self._age = _part("clickhouse", LIVE_S, storage.age if storage else None, no_clickhouse, no_answer)
+        self._ingest = _part("clickhouse", SLOW_S, storage.ingest if storage else None, no_clickhouse, no_answer)
+        self._tables = _part("clickhouse", SLOW_S, storage.tables if storage else None, no_clickhouse, no_answer)
+        self._lag = _part("kafka", LIVE_S, lag.read if lag else None, no_kafka, silent)
+        self._document = Recent(LIVE_S, self._read)
+
+    async def document(self) -> Document:
+        return await self._document.get()
+
+    async def _read(self) -> Document:
+        metrics.OVERVIEWS.inc()
+        prices, age, ingest, lag, tables, rows = told = await asyncio.gather(
+            self._prices.get(),
+            self._age.get(),
+            self._ingest.get(),
+            self._lag.get(),
+            self._tables.get(),
+            self._rows.get(),
+        )
+        problems = [part.problem for part in told if part.problem]
+        overview = Overview(
+            time=time.time_ns() // 1_000_000,
+            problems=[*dict.fromkeys(problems), *_delays(prices.value, age.value, lag.value)],
+            prices=prices.value,
+            age=age.value,
+            ingest=ingest.value or [],
+            lag=lag.value or [],
+            tables=tables.value or [],
+            rows=rows.value or [],
+        )
+        return Document(msgspec.json.encode(overview), 0)
+
+    async def _read_prices(self) -> Told[Prices]:
+        try:
+            snapshot = await self._market.snapshot()
+        except MarketError:
+            return Told(problem="No prices: Redis does not answer, or the aggregator has not told any yet.")
+        newest_ms = max((quote.event_ms for quote in snapshot.quotes.values()), default=None)
+        age_ms = None if newest_ms is None else max(0, snapshot.time_ms - newest_ms)
+        return Told(Prices(snapshot.source, len(snapshot.quotes), newest_ms, age_ms))
+
+
+def _part(
+    name: str, period_s: float, read: Callable[[], Awaitable[T]] | None, unset: str, silent: str
+) -> Recent[Told[T]]:
+    async def told() -> Told[T]:
+        if read is None:
+            return Told(problem=unset)
+        try:
+            value = await read()
+        except (MarketError, OSError):
+            metrics.PART_UP.labels(name).set(0)
+            return Told(problem=silent)
+        metrics.PART_UP.labels(name).set(1)
+        return Told(value)
+
+    return Recent(period_s, told)
+
+
+def _delays(prices: Prices | None, age: Age | None, lag: list[PartitionLag] | None) -> list[str]:
+    """What answers, and is late all the same."""
+    late = []
+    if prices and (prices.age_ms or 0) > STALE_MS:
+        late.append(f"Prices stand still: the newest is {(prices.age_ms or 0) // 1000} s old.")
+    if age and age.age_ms is None:
+        late.append("ClickHouse holds no row yet.")
+    if age and (age.age_ms or 0) > LATE_MS:
+        late.append(f"New rows do not arrive in ClickHouse: the newest is {(age.age_ms or 0) // 1000} s old.")
+    if lag and all(partition.committed is None for partition in lag):
+        late.append("The consumer group has committed nothing yet: is kafka_clickhouse running?")
+    return late
