@@ -10,7 +10,7 @@ RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
 export RECORDED_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run backfill test lint proto proto-check lock bench clean
+.PHONY: help setup run web backfill test lint proto proto-check lock bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List these targets
@@ -28,6 +28,9 @@ run: setup ## Start everything on this machine; Ctrl-C ends it
 
 backfill: setup ## Fill a symbol's missing candles from the exchange, while make run runs (SYMBOL=btcusdt DAYS=30)
 	@$(python) -m deploy.local.backfill
+
+web: setup ## Build the web app into web/dist, as make run does by itself
+	@$(python) -m deploy.local.web
 
 test: setup ## Run all tests and report coverage (ARGS="tests/launcher -x" to choose)
 	@$(python) -m pytest --numprocesses=3 --dist=loadfile --cov --cov-report=term $(ARGS)
