@@ -19,7 +19,7 @@ from services.kafka_clickhouse.backfill_errors import AwayError, StorageError
 from services.kafka_clickhouse.backfill_patience import insist
 from services.kafka_clickhouse.backfill_plan import Interval, Span
 from services.kafka_clickhouse.clickhouse import connect
-from services.kafka_clickhouse.errors import StorageDownError
+from services.kafka_clickhouse.errors import KafkaClickHouseError
 from services.kafka_clickhouse.klines import Kline
 
 _TIMEOUT_S = 30.0
@@ -106,7 +106,7 @@ class CandleStore:
                     if self._client is None:
                         self._client = await connect(self.url, timeout_s=_TIMEOUT_S)
                     return await work(self._client)
-            except StorageDownError as error:
+            except KafkaClickHouseError as error:
                 raise _translated(error.__cause__ or error, self.url) from error
             except (ClickHouseError, OSError, TimeoutError) as error:
                 raise _translated(error, self.url) from error

@@ -104,11 +104,8 @@ class KlineSource:
         return page
 
     async def _get(self, path: str, params: dict[str, str]) -> bytes:
-        async def attempt() -> bytes:
-            await self._stay_within_limit()
-            return await self._fetch(path, params)
-
-        return await insist(attempt, self.patience_s, self.say)
+        await self._stay_within_limit()
+        return await insist(lambda: self._fetch(path, params), self.patience_s, self.say)
 
     async def _stay_within_limit(self) -> None:
         """Wait for the next minute once this one's weight is used up."""
