@@ -27,10 +27,9 @@ class Raw:
     database: str
 
     async def post(
-        self, sql: str | bytes | AsyncIterator[bytes], headers: dict[str, str] | None = None, **params: Any
+        self, body: str | bytes | AsyncIterator[bytes], headers: dict[str, str] | None = None, **params: Any
     ) -> httpx.Response:
-        """`sql` is the body."""
-        return await self.http.post("/", content=sql, params={"database": self.database, **params}, headers=headers)
+        return await self.http.post("/", content=body, params={"database": self.database, **params}, headers=headers)
 
     async def get(self, sql: str, **params: Any) -> httpx.Response:
         return await self.http.get("/", params={"query": sql, "database": self.database, **params})
@@ -72,11 +71,8 @@ async def client(clickhouse_server: RunningClickHouse, raw: Raw) -> AsyncIterato
 
 async def running(raw: Raw, like: str) -> int:
     """How many statements that are like this the engine has under way."""
-    return int(
-        await raw.value(
-            f"SELECT count() FROM system.processes WHERE query LIKE '%{like}%' AND query NOT LIKE '%system.processes%'"
-        )
-    )
+    where = f"query LIKE '%{like}%' AND query NOT LIKE '%system.processes%'"
+    return int(await raw.value(f"SELECT count() FROM system.processes WHERE {where}"))
 
 
 async def open_insert(server: RunningClickHouse, database: str, data: bytes) -> asyncio.StreamWriter:

@@ -30,7 +30,7 @@ async def http(bounded: RunningClickHouse) -> AsyncIterator[httpx.AsyncClient]:
 
 async def code(http: httpx.AsyncClient, sql: str, **params: str) -> str:
     answer = await http.post("/", content=sql, params=params)
-    return answer.headers.get("X-ClickHouse-Exception-Code", answer.text.strip())
+    return str(answer.headers.get("X-ClickHouse-Exception-Code", answer.text.strip()))
 
 
 async def test_a_flood_is_refused_beyond_the_bound_and_leaves_no_trace(http: httpx.AsyncClient) -> None:

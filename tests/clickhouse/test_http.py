@@ -170,9 +170,10 @@ async def test_a_late_error_cuts_the_answer_after_the_exception_between_its_mark
     sql = "SELECT throwIf(number = 3000000), number FROM numbers(6000000)"
     async with raw.http.stream("POST", "/", content=sql) as answer:
         tag = answer.headers["X-ClickHouse-Exception-Tag"].encode()
-        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
-            async for chunk in answer.aiter_raw():
-                body += chunk
+        chunks = answer.aiter_raw()
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):  # noqa: PT012
+            while True:
+                body += await anext(chunks)
     end = body[-4096:]
     assert b"__exception__\r\n" + tag + b"\r\nCode: 395. DB::Exception" in end
     assert end.endswith(tag + b"\r\n__exception__\r\n")
@@ -185,7 +186,9 @@ async def test_head_says_what_get_would(raw: Raw) -> None:
 
 @pytest.mark.parametrize("name", ["compress", "decompress"])
 async def test_the_native_compression_of_blocks_is_refused(raw: Raw, name: str) -> None:
-    assert (await raw.post("SELECT 1", **{name: 1})).headers["X-ClickHouse-Exception-Code"] == "48"
+    assert (await raw.http.post("/", content="SELECT 1", params={name: 1})).headers[
+        "X-ClickHouse-Exception-Code"
+    ] == "48"
 
 
 async def test_parameters_in_inserted_values_are_filled_in(raw: Raw) -> None:

@@ -28,8 +28,9 @@ async def test_the_database_and_temporary_tables_of_a_request_are_its_own(raw: R
 
 @pytest.mark.parametrize("name", ["nonsense", "max_threads = 1, max_block_size", "x; DROP DATABASE crypto", ""])
 async def test_what_is_no_setting_is_refused(raw: Raw, name: str) -> None:
-    session = {"session_id": secrets.token_hex(8)}
-    for answer in (await raw.post("SELECT 1", **{name: "1"}), await raw.post("SELECT 1", **{name: "1"}, **session)):
+    wrong: dict[str, Any] = {name: "1"}
+    session: dict[str, Any] = {"session_id": secrets.token_hex(8)}
+    for answer in (await raw.post("SELECT 1", **wrong), await raw.post("SELECT 1", **wrong, **session)):
         assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (404, "115")
     assert (await raw.post("SELECT 1", **session)).text == "1\n"
 
@@ -52,7 +53,7 @@ async def test_a_session_keeps_what_its_statements_set_and_not_what_stood_in_url
 
 
 async def test_a_session_ends_when_told(raw: Raw) -> None:
-    session = {"session_id": secrets.token_hex(8)}
+    session: dict[str, Any] = {"session_id": secrets.token_hex(8)}
     assert (await raw.post("SELECT 1", session_check=1, **session)).headers["X-ClickHouse-Exception-Code"] == "372"
     await raw.post("SELECT 1", **session)
     assert (await raw.post("SELECT 1", session_check=1, close_session=1, **session)).text == "1\n"

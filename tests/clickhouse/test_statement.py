@@ -20,11 +20,7 @@ DATA = b"\x00\x01 FORMAT CSV '`\""
         (b"INSERT INTO `a FORMAT CSV` (`b'`) FORMAT Native\n", b"INSERT INTO `a FORMAT CSV` (`b'`) ", "Native"),
         (b"INSERT INTO format FORMAT Native\n", b"INSERT INTO format ", "Native"),
         (b"INSERT INTO db.values (values) VALUES", b"INSERT INTO db.values (values) ", "Values"),
-        (
-            b"INSERT INTO FUNCTION null('a String FORMAT x') FORMAT Native ",
-            b"INSERT INTO FUNCTION null('a String FORMAT x') ",
-            "Native",
-        ),
+        (b"INSERT INTO FUNCTION null('x FORMAT x') FORMAT CSV ", b"INSERT INTO FUNCTION null('x FORMAT x') ", "CSV"),
     ],
 )
 def test_the_data_of_an_insert_begin_after_its_format(sql: bytes, body: bytes, name: str) -> None:

@@ -3,27 +3,39 @@
 from tests.clickhouse.conftest import Raw
 from tests.processes import until
 
+CASCADE = """
+CREATE TABLE ticks (symbol String, time DateTime64(3, 'UTC'), price Decimal(38, 18))
+ENGINE = MergeTree ORDER BY (symbol, time);
+
+CREATE TABLE minutes (
+    symbol String, time DateTime('UTC'), high AggregateFunction(max, Decimal(38, 18)),
+    close AggregateFunction(argMax, Decimal(38, 18), DateTime64(3, 'UTC'))
+) ENGINE = AggregatingMergeTree ORDER BY (symbol, time);
+
+CREATE TABLE hours AS minutes;
+
+CREATE MATERIALIZED VIEW to_minutes TO minutes AS
+SELECT symbol, toStartOfMinute(ticks.time) AS time, maxState(price) AS high, argMaxState(price, ticks.time) AS close
+FROM ticks GROUP BY symbol, time;
+
+CREATE MATERIALIZED VIEW to_hours TO hours AS
+SELECT symbol, toStartOfHour(minutes.time) AS time, maxMergeState(high) AS high, argMaxMergeState(close) AS close
+FROM minutes GROUP BY symbol, time
+"""
+TICKS = """INSERT INTO ticks FORMAT CSV
+BTCUSDT,2026-01-01 00:00:01.000,3
+BTCUSDT,2026-01-01 00:59:59.999,2
+BTCUSDT,2026-01-01 01:00:00.000,1
+"""
+HOURS = "SELECT time, maxMerge(high), argMaxMerge(close) FROM hours GROUP BY time ORDER BY time FORMAT CSV"
+
 
 async def test_a_cascade_of_views_fills_the_coarser_tables(raw: Raw) -> None:
-    for sql in (
-        "CREATE TABLE ticks (symbol String, time DateTime64(3, 'UTC'), price Decimal(38, 18)) ENGINE = MergeTree ORDER BY (symbol, time)",
-        "CREATE TABLE minutes (symbol String, time DateTime('UTC'), high AggregateFunction(max, Decimal(38, 18)), "
-        "close AggregateFunction(argMax, Decimal(38, 18), DateTime64(3, 'UTC'))) ENGINE = AggregatingMergeTree ORDER BY (symbol, time)",
-        "CREATE TABLE hours AS minutes",
-        "CREATE MATERIALIZED VIEW to_minutes TO minutes AS SELECT symbol, toStartOfMinute(ticks.time) AS time, maxState(price) AS high, "
-        "argMaxState(price, ticks.time) AS close FROM ticks GROUP BY symbol, time",
-        "CREATE MATERIALIZED VIEW to_hours TO hours AS SELECT symbol, toStartOfHour(minutes.time) AS time, maxMergeState(high) AS high, "
-        "argMaxMergeState(close) AS close FROM minutes GROUP BY symbol, time",
-    ):
+    for sql in CASCADE.split(";"):
         assert (await raw.post(sql)).text == ""
     for _ in range(2):  # a replay changes nothing
-        await raw.post(
-            "INSERT INTO ticks FORMAT CSV\nBTCUSDT,2026-01-01 00:00:01.000,3\nBTCUSDT,2026-01-01 00:59:59.999,2\nBTCUSDT,2026-01-01 01:00:00.000,1\n"
-        )
-    answer = await raw.post(
-        "SELECT time, maxMerge(high), argMaxMerge(close) FROM hours GROUP BY time ORDER BY time FORMAT CSV"
-    )
-    assert answer.text == '"2026-01-01 00:00:00",3,2\n"2026-01-01 01:00:00",1,1\n'
+        await raw.post(TICKS)
+    assert (await raw.post(HOURS)).text == '"2026-01-01 00:00:00",3,2\n"2026-01-01 01:00:00",1,1\n'
 
 
 async def test_replays_converge_at_once_with_final_and_by_themselves_in_the_end(raw: Raw) -> None:
@@ -47,9 +59,7 @@ async def test_rows_leave_by_ttl_in_the_background(raw: Raw) -> None:
         "CREATE TABLE t (time DateTime('UTC'), a UInt32) ENGINE = MergeTree ORDER BY a TTL time + INTERVAL 1 DAY "
         "SETTINGS merge_with_ttl_timeout = 1, merge_selecting_sleep_ms = 100, max_merge_selecting_sleep_ms = 200"
     )
-    await raw.post(
-        "INSERT INTO t SELECT if(number % 2, now(), toDateTime('2020-01-01 00:00:00')), number FROM numbers(10)"
-    )
+    await raw.post("INSERT INTO t SELECT if(number % 2, now(), toDateTime('2020-01-01')), number FROM numbers(10)")
 
     async def only_young() -> bool:
         return await raw.value("SELECT countIf(time < '2021-01-01'), count() FROM t") == "0\t5"

@@ -14,9 +14,9 @@ import lz4.frame  # type: ignore[import-untyped]
 from deploy.local.clickhouse.errors import Code, error
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd  # for the tests, too
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 PIECE_BYTES = 1 << 20
 """A small frame may hold gigabytes: what is decoded comes in pieces of at most this size."""
