@@ -6,8 +6,9 @@ it has already. What it cannot repair so ends it, and a new one begins with what
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerClosed
@@ -95,7 +96,7 @@ async def open_producer(bootstrap_servers: str, topic: str) -> AsyncIterator[Pro
         await _start(client, topic)
         yield Producer(client, topic)
     finally:
-        await _close(client)
+        await _to_its_end(_close(client))
 
 
 def silence_client_log() -> None:
@@ -125,3 +126,12 @@ async def _close(client: AIOKafkaProducer) -> None:
     with suppress(Exception):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await client.client.close()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work`, also when cancelled meanwhile: half a close would leave connections behind."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task])

@@ -78,8 +78,10 @@ class Recorder:
     async def run(self) -> None:
         """Deliver until `stop`, and then until nothing waits."""
         backoff = Backoff(base_s=0.2, cap_s=RECONNECT_CAP_S)
-        while self.waiting or not self._stopping.is_set():
+        while True:
             await self._pause(backoff.next_delay_s())
+            if self._stopping.is_set() and not self.waiting:
+                return
             try:
                 async with self._open_producer() as producer:
                     self._reach()

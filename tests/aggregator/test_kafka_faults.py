@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.aggregator import kafka
+from services.aggregator import backlog, kafka
 from services.aggregator.events import encode
 from services.aggregator.kafka import ProducerLostError
 from tests.aggregator.conftest import Subscriber, running
@@ -48,19 +48,19 @@ async def test_a_broker_killed_under_traffic_misses_nothing(broker: RunningKafka
 
         async def traffic() -> None:
             while True:
-                feeder.feed(700)
+                feeder.feed(100)
                 await asyncio.sleep(0.02)
 
         async with TopicReader(broker.bootstrap, topic) as reader:
             feeding = asyncio.create_task(traffic())
-            for _ in range(2):
-                produced = recorder.state().produced
-                await until(lambda: recorder.state().produced > produced + 5_000)  # noqa: B023 - awaited at once
-                broker.process.kill()
-                fed = len(feeder.fed)
-                await until(lambda: not recorder.state().connected, what="the loss is noticed")
-                await until(lambda: len(feeder.fed) > fed + 10_000, what="the traffic goes on")  # noqa: B023
-                await broker.start_again()
+            await until(lambda: recorder.state().produced > 2_000)
+            broker.process.kill()
+            await until(lambda: not recorder.state().connected, what="the loss is noticed")
+            fed = len(feeder.fed)
+            await until(lambda: len(feeder.fed) > fed + 2_000, what="the traffic goes on")
+            await broker.start_again()
+            produced = recorder.state().produced
+            await until(lambda: recorder.state().produced > produced, what="delivery goes on")
             feeding.cancel()
             await until(lambda: not recorder.waiting)
             await reader.until_ids(ids(feeder.fed))
@@ -75,16 +75,17 @@ async def test_a_broker_frozen_for_less_than_the_deadline_gets_everything_once(
     """Requests time out and are repeated under their sequence numbers: the broker knows them again."""
     monkeypatch.setattr(kafka, "REQUEST_TIMEOUT_S", 0.5)
     topic = await new_topic(broker.bootstrap)
-    async with recording(Openings(broker.bootstrap, topic)) as (recorder, feeder):
-        async with TopicReader(broker.bootstrap, topic) as reader:
-            feeder.feed(700)
-            await until(lambda: not recorder.waiting)
-            broker.process.freeze()
-            feeder.feed(3_000)
-            await asyncio.sleep(1.2)  # more than two requests' time
-            broker.process.thaw()
-            await until(lambda: not recorder.waiting)
-            await reader.until_ids(ids(feeder.fed))
+    opener = Openings(broker.bootstrap, topic)
+    async with recording(opener) as (recorder, feeder), TopicReader(broker.bootstrap, topic) as reader:
+        feeder.feed(700)
+        await until(lambda: not recorder.waiting)
+        broker.process.freeze()
+        feeder.feed(3_000)
+        accumulator = opener.producers[0]._client._message_accumulator
+        await until(lambda: any(batch.retry_count > 1 for batch in accumulator._pending_batches))
+        broker.process.thaw()
+        await until(lambda: not recorder.waiting)
+        await reader.until_ids(ids(feeder.fed))
     assert sorted(reader.ids) == sorted(ids(feeder.fed))
 
 
@@ -102,26 +103,31 @@ async def test_a_kafka_that_comes_late_gets_everything(broker: RunningKafka, imp
     assert sorted(reader.ids) == sorted(ids(feeder.fed))
 
 
-async def test_at_the_bound_the_oldest_are_lost_and_the_newest_arrive(broker: RunningKafka, impatient: None) -> None:
+async def test_at_the_bound_the_oldest_are_lost_and_the_newest_arrive(
+    broker: RunningKafka, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "UNPACKED_TICKERS", 1_000)
     topic = await new_topic(broker.bootstrap)
     opener = Openings(broker.bootstrap, topic)
-    async with recording(opener, max_bytes=7_000_000) as (recorder, feeder):
-        async with TopicReader(broker.bootstrap, topic) as reader:
-            await until(lambda: recorder.state().connected)
-            broker.process.freeze()
-            while not recorder.state().lost:
-                feeder.feed(1_000)
-                assert recorder.state().waiting_bytes <= 7_000_000
-                await asyncio.sleep(0)
-            feeder.feed(30_000)
-            waiting, lost = recorder.waiting, recorder.state().lost
-            assert waiting + lost == len(feeder.fed)
-            broker.process.thaw()
-            await until(lambda: not recorder.waiting)
-            await reader.until_ids(ids(feeder.fed[-20_000:]))
+    async with (
+        recording(opener, max_bytes=1_000_000) as (recorder, feeder),
+        TopicReader(broker.bootstrap, topic) as reader,
+    ):
+        await until(lambda: recorder.state().connected)
+        broker.process.freeze()
+        while not recorder.state().lost:
+            feeder.feed(1_000)
+            assert recorder.state().waiting_bytes <= 1_000_000
+            await asyncio.sleep(0)
+        feeder.feed(5_000)
+        waiting, lost = recorder.waiting, recorder.state().lost
+        assert waiting + lost == len(feeder.fed)
+        broker.process.thaw()
+        await until(lambda: not recorder.waiting)
+        await reader.until_ids(ids(feeder.fed[-5_000:]))
     assert len(set(reader.ids)) == waiting
     assert recorder.state().lost == lost
-    assert set(ids(feeder.fed[-20_000:])) <= set(reader.ids), "the newest are kept"
+    assert set(ids(feeder.fed[-5_000:])) <= set(reader.ids), "the newest are kept"
 
 
 async def test_a_producer_that_is_left_leaves_nothing_running(broker: RunningKafka, impatient: None) -> None:
@@ -137,6 +143,18 @@ async def test_a_producer_that_is_left_leaves_nothing_running(broker: RunningKaf
             async with asyncio.timeout(1):
                 await producer._client._message_accumulator.flush()
     await until(lambda: asyncio.all_tasks() == before, what="no task of the client is left")
+
+
+async def test_a_cancelled_producer_is_closed_all_the_same(broker: RunningKafka) -> None:
+    topic = await new_topic(broker.bootstrap)
+    before = asyncio.all_tasks()
+    opener = Openings(broker.bootstrap, topic)
+    async with recording(opener) as (recorder, _):
+        await until(lambda: recorder.state().connected)
+        recorder.stop()
+        while not opener.producers[0]._client._closed:
+            await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
 
 
 async def test_live_prices_go_on_while_kafka_is_frozen(broker: RunningKafka, redis_url: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -191,4 +192,4 @@ async def test_others_get_their_turn_between_two_steps(
         await until(lambda: not recorder.waiting)
     other.cancel()
     assert happened.count("step") == 20_000 / recorder_module.STEP_TICKERS
-    assert all(pair != ("step", "step") for pair in zip(happened, happened[1:], strict=False))
+    assert all(pair != ("step", "step") for pair in pairwise(happened))
