@@ -65,19 +65,27 @@ export function clockTime(ms: number): string {
   return new Intl.DateTimeFormat(locale.tag, { timeStyle: 'medium' }).format(ms);
 }
 
-/** What a person typed as a decimal: spaces and group separators go, a decimal comma becomes a point; null if it is none. */
+/**
+ * What a person typed as a decimal, or null if it is none. Whatever `exact` shows is read back as the same number; beyond
+ * that, a comma or point that cannot stand between groups in this language is a decimal one: `1,5` is 1.5 in English too.
+ */
 export function typed(input: string): string | null {
-  const compactText = input.replace(/[\s\u00a0\u202f_'’]/g, '');
-  const commas = compactText.split(',').length - 1;
-  const points = compactText.split('.').length - 1;
-  const plain =
-    commas === 1 && points === 0 ? compactText.replace(',', '.') : points <= 1 && grouped(compactText) ? compactText.replaceAll(',', '') : compactText;
-  return /^(\d+\.?\d*|\.\d+)$/.test(plain) ? text(trimmed(decimal(plain.startsWith('.') ? `0${plain}` : plain))) : null;
+  const dense = input.replace(/[\s\u00a0\u202f_'’]/g, '');
+  const [group, point] = separators(dense);
+  const plain = dense.replaceAll(group, '').replace(point, '.');
+  const isGrouped = !dense.includes(group) || new RegExp(`^\\d{1,3}(\\${group}\\d{3})+(\\${point}\\d*)?$`).test(dense);
+  return isGrouped && /^(\d+\.?\d*|\.\d+)$/.test(plain) ? text(trimmed(decimal(plain.replace(/^\./, '0.')))) : null;
 }
 
-/** `1,234,567.5` and the like: commas every three digits, before the point only. */
-function grouped(input: string): boolean {
-  return /^\d{1,3}(,\d{3}){2,}(\.\d*)?$|^\d{1,3}(,\d{3})+\.\d*$/.test(input);
+/** Which of `,` and `.` stands between groups, and which before the decimals. The last of both is the decimal one. */
+function separators(dense: string): readonly [string, string] {
+  const [comma, point] = [dense.lastIndexOf(','), dense.lastIndexOf('.')];
+  if (comma >= 0 && point >= 0) return comma > point ? ['.', ','] : [',', '.'];
+  const used = comma >= 0 ? ',' : '.';
+  const other = used === ',' ? '.' : ',';
+  const groups = formatter('parts', {}).formatToParts(1234567).some(({ type, value }) => type === 'group' && value === used);
+  const canGroup = groups && new RegExp(`^\\d{1,3}(\\${used}\\d{3})+$`).test(dense);
+  return canGroup || dense.split(used).length > 2 ? [used, other] : [other, used];
 }
 
 const formatters = new Map<string, Intl.NumberFormat>();

@@ -1,0 +1,32 @@
+/** Candles as the chart library takes them. Here, and only here, figures become floats: they are places on a canvas. */
+import type { CandlestickData, HistogramData, LineData, UTCTimestamp, WhitespaceData } from 'lightweight-charts';
+
+import type { Axis } from './axis';
+import type { Candle } from './candles';
+
+export interface VolumeColours {
+  readonly up: string;
+  readonly down: string;
+}
+
+/** What is drawn below the candles: their own volumes where any is known, else the rolling ones of 24 h, else nothing. */
+export type VolumeKind = 'interval' | 'rolling' | 'none';
+
+export function volumeKind(candles: readonly Candle[]): VolumeKind {
+  if (candles.some(({ v }) => v !== null)) return 'interval';
+  return candles.some(({ v24 }) => v24 !== null) ? 'rolling' : 'none';
+}
+
+export function bar({ t, o, h, l, c }: Candle, axis: Axis): CandlestickData<UTCTimestamp> {
+  return { time: axis.seconds(t) as UTCTimestamp, open: Number(o), high: Number(h), low: Number(l), close: Number(c) };
+}
+
+export function column({ t, o, c, v }: Candle, axis: Axis, colours: VolumeColours): HistogramData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
+  const time = axis.seconds(t) as UTCTimestamp;
+  return v === null ? { time } : { time, value: Number(v), color: Number(c) >= Number(o) ? colours.up : colours.down };
+}
+
+export function point({ t, v24 }: Candle, axis: Axis): LineData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
+  const time = axis.seconds(t) as UTCTimestamp;
+  return v24 === null ? { time } : { time, value: Number(v24) };
+}

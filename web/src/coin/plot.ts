@@ -1,0 +1,131 @@
+/** The chart on its canvas: candles, volumes below them, in the page's colours. Knows the library; the page knows this. */
+import type { IChartApi, ISeriesApi, LogicalRange, Time, UTCTimestamp } from 'lightweight-charts';
+
+import { chartOptions, colour, faded, type Charts } from '../lib/chart';
+import { decimal } from '../lib/decimal';
+import { compact, fixed } from '../lib/format';
+import { locale } from '../lib/i18n.svelte';
+import type { Axis } from './axis';
+import type { Candle } from './candles';
+import { bar, column, point, volumeKind, type VolumeKind } from './drawing';
+
+/** So near to the first candle, in candles, the page before it is wanted. */
+const NEAR = 30;
+/** Empty candles to the right of the last. */
+const ROOM = 3;
+
+export interface PlotListener {
+  /** The crosshair is at this candle; null: nowhere. */
+  pointed(index: number | null): void;
+  /** The left edge is near. */
+  leftEdge(): void;
+}
+
+export class Plot {
+  readonly #chart: IChartApi;
+  readonly #candles: ISeriesApi<'Candlestick'>;
+  readonly #columns: ISeriesApi<'Histogram'>;
+  readonly #line: ISeriesApi<'Line'>;
+  #axis: Axis;
+  #kind: VolumeKind = 'none';
+  #volumes = { up: '', down: '' };
+  #last: Candle | null = null;
+  #count = 0;
+
+  constructor(charts: Charts, box: HTMLElement, axis: Axis, places: number, listener: PlotListener) {
+    this.#axis = axis;
+    this.#chart = charts.createChart(box, {
+      handleScroll: { vertTouchDrag: false }, // a finger that goes down scrolls the page
+      timeScale: { minBarSpacing: 0.15, rightOffset: ROOM, enableConflation: true },
+    });
+    this.#candles = this.#chart.addSeries(charts.CandlestickSeries, { borderVisible: false });
+    const overlay = { priceScaleId: 'volume', lastValueVisible: false, priceLineVisible: false } as const;
+    this.#columns = this.#chart.addSeries(charts.HistogramSeries, { ...overlay, priceFormat: { type: 'volume' } });
+    this.#line = this.#chart.addSeries(charts.LineSeries, { ...overlay, lineWidth: 1, crosshairMarkerVisible: false });
+    this.#chart.priceScale('volume').applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+    this.restyle(places);
+    this.#chart.subscribeCrosshairMove(({ logical, point: at }) => {
+      const index = logical === undefined || at === undefined ? null : Math.round(logical);
+      listener.pointed(index !== null && index >= 0 && index < this.#count ? index : null);
+    });
+    this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (range !== null && range.from < NEAR && this.#count > 0) listener.leftEdge();
+    });
+  }
+
+  /** The page's colours and language, again. */
+  restyle(places: number): void {
+    const axis = (): Axis => this.#axis;
+    const base = chartOptions();
+    this.#chart.applyOptions({
+      ...base,
+      localization: {
+        locale: locale.tag,
+        timeFormatter: (time: Time) => axis().label(axis().ms(time as number)),
+      },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.2 } },
+      timeScale: { ...base.timeScale, timeVisible: this.#axis.interval !== '1d', secondsVisible: this.#axis.interval === '1s' },
+    });
+    const [up, down] = [colour('--up'), colour('--down')];
+    this.#candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, priceFormat: priceFormat(places) });
+    this.#volumes = { up: faded('--up', 0.35), down: faded('--down', 0.35) };
+    this.#columns.applyOptions({ priceFormat: { type: 'custom', minMove: 0.01, formatter: (value: number) => compact(decimal(value.toPrecision(6))) } });
+    this.#line.applyOptions({ color: faded('--muted', 0.8) });
+  }
+
+  /** Everything anew, where the view stands; `showFrom` moves it so that this candle is the first that is seen. */
+  show(candles: readonly Candle[], axis: Axis, showFrom: number | null): void {
+    this.#axis = axis;
+    this.#kind = volumeKind(candles);
+    this.#count = candles.length;
+    this.#last = candles.at(-1) ?? null;
+    this.#candles.setData(candles.map((candle) => bar(candle, axis)));
+    this.#columns.setData(this.#kind === 'interval' ? candles.map((candle) => column(candle, axis, this.#volumes)) : []);
+    this.#line.setData(this.#kind === 'rolling' ? candles.map((candle) => point(candle, axis)) : []);
+    if (showFrom === null) return;
+    this.#chart.priceScale('right').setAutoScale(true);
+    this.#chart.timeScale().setVisibleLogicalRange({ from: showFrom - 0.5, to: candles.length - 1 + Math.max(ROOM, (candles.length - showFrom) * 0.02) });
+  }
+
+  /** The last candle, or one after it. */
+  update(candle: Candle): void {
+    if (this.#last !== null && candle.t < this.#last.t) return;
+    if (this.#last === null || candle.t > this.#last.t) this.#count += 1;
+    this.#last = candle;
+    this.#candles.update(bar(candle, this.#axis));
+    if (this.#kind === 'interval') this.#columns.update(column(candle, this.#axis, this.#volumes));
+    if (this.#kind === 'rolling') this.#line.update(point(candle, this.#axis));
+  }
+
+  /** The crosshair to a candle, which is brought into view. */
+  pointAt(candle: Candle, index: number): void {
+    const scale = this.#chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    if (range !== null) {
+      const shift = index < range.from + 1 ? index - range.from - 1 : index > range.to - 1 ? index - range.to + 1 : 0;
+      if (shift !== 0) scale.setVisibleLogicalRange({ from: range.from + shift, to: range.to + shift });
+    }
+    this.#chart.setCrosshairPosition(Number(candle.c), this.#axis.seconds(candle.t) as UTCTimestamp, this.#candles);
+  }
+
+  unpoint(): void {
+    this.#chart.clearCrosshairPosition();
+  }
+
+  /** Nearer by a factor > 1, or further away, around the last candle that is seen. */
+  zoom(factor: number): void {
+    const range: LogicalRange | null = this.#chart.timeScale().getVisibleLogicalRange();
+    if (range === null) return;
+    const length = Math.min(Math.max((range.to - range.from) / factor, 10), this.#count + 20);
+    this.#chart.timeScale().setVisibleLogicalRange({ from: range.to - length, to: range.to });
+  }
+
+  remove(): void {
+    this.#chart.remove();
+  }
+}
+
+function priceFormat(places: number) {
+  const shown = Math.min(places, 12);
+  return { type: 'custom', minMove: 10 ** -shown, formatter: (price: number) => fixed(decimal(price.toFixed(shown)), shown) } as const;
+}

@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { ApiError } from '../api/errors';
+
+type SessionModule = typeof import('./session.svelte');
+
+const token = (subject: number, name: string): string => `x.${btoa(JSON.stringify({ sub: subject, name }))}.x`;
+const fetched = vi.fn<(path: string) => { status: number; body: unknown } | Error>();
+let queue: Promise<unknown> = Promise.resolve();
+const tabs: SessionModule[] = [];
+
+beforeEach(() => {
+  fetched.mockReset();
+  queue = Promise.resolve();
+  const stored = new Map<string, string>([['session', 'yes']]);
+  vi.stubGlobal('localStorage', {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => stored.set(key, value),
+    removeItem: (key: string) => stored.delete(key),
+  });
+  // As browsers do it: whoever asks later gets the lock later.
+  vi.stubGlobal('navigator', {
+    languages: ['en'],
+    locks: { request: (_: string, work: () => Promise<unknown>) => (queue = queue.then(work, work)) },
+  });
+  vi.stubGlobal('fetch', async (path: string) => {
+    await Promise.resolve();
+    const answer = fetched(path);
+    if (answer instanceof Error) throw answer;
+    return new Response(JSON.stringify(answer.body), { status: answer.status });
+  });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.resetModules();
+  tabs.length = 0;
+});
+
+const granted = (value: string) => ({ status: 200, body: { access_token: value, expires_in: 900 } });
+const refused = { status: 401, body: { error: 'Over.', code: 'invalid_refresh_token' } };
+
+async function tab(): Promise<SessionModule['session']> {
+  vi.resetModules();
+  const module = await import('./session.svelte');
+  tabs.push(module);
+  return module.session;
+}
+
+test('many who need a token at once cause one refresh', async () => {
+  const session = await tab();
+  fetched.mockReturnValue(granted(token(1, 'a')));
+  const tokens = await Promise.all([session.token(), session.token(), session.token()]);
+  expect(new Set(tokens).size).toBe(1);
+  expect(fetched).toHaveBeenCalledTimes(1);
+  expect(session.state).toBe('in');
+});
+
+test('a tab that waited for another’s refresh uses its token', async () => {
+  const [first, second] = [await tab(), await tab()];
+  let told: () => void = () => undefined;
+  const heard = new Promise<void>((resolve) => (told = resolve));
+  const ear = new BroadcastChannel('session');
+  ear.onmessage = () => told();
+  fetched.mockReturnValue(granted(token(1, 'a')));
+  const one = first.token();
+  queue = queue.then(() => heard); // the second gets the lock when it has heard of the token
+  const two = second.token();
+  expect(await one).toBe(await two);
+  expect(fetched).toHaveBeenCalledTimes(1);
+  ear.close();
+});
+
+test('an end that the person did not ask for is said to be one', async () => {
+  const session = await tab();
+  fetched.mockReturnValueOnce(granted(token(1, 'a'))).mockReturnValueOnce(refused);
+  await session.token();
+  await expect(session.renewed()).rejects.toThrow('invalid_refresh_token');
+  expect([session.state, session.expired]).toEqual(['out', true]);
+});
+
+test('whoever never logged in asks nobody', async () => {
+  localStorage.removeItem('session');
+  const session = await tab();
+  await session.resume();
+  expect(session.state).toBe('out');
+  expect(fetched).not.toHaveBeenCalled();
+});
+
+test('without a network a person stays logged in, and the token is asked for again later', async () => {
+  const session = await tab();
+  fetched.mockReturnValueOnce(new TypeError('failed to fetch')).mockReturnValueOnce(granted(token(1, 'a')));
+  await session.resume();
+  expect(session.state).toBe('in');
+  expect(await session.token()).toBe(token(1, 'a'));
+});
+
+test('logging out that the server did not hear of is a failure, not an end', async () => {
+  const session = await tab();
+  fetched.mockReturnValueOnce(granted(token(1, 'a'))).mockReturnValueOnce({ status: 503, body: { code: 'authorization_unavailable', error: '' } });
+  await session.token();
+  await expect(session.logOut()).rejects.toBeInstanceOf(Error);
+  expect(session.state).toBe('in');
+});
+
+test('nothing secret is stored', async () => {
+  const session = await tab();
+  const written = vi.spyOn(localStorage, 'setItem');
+  fetched.mockReturnValue(granted(token(1, 'a')));
+  await session.token();
+  expect(written.mock.calls).toEqual([['session', 'yes']]);
+  expect(new ApiError('x', 503, '').passing).toBe(true);
+});
