@@ -41,6 +41,7 @@ secret profile_postgres_password
 secret profile_database_password
 secret redis_password
 secret redis_commander_password
+secret clickhouse_password
 [ -s jwt_keys ] && [ -s jwt_active_kid ] || new_jwt_key
 
 printf 'postgresql://authorization:%s@postgres-auth:5432/authorization\n' "$(cat auth_database_password)" |
@@ -49,6 +50,21 @@ printf 'postgresql://profile:%s@postgres-profile:5432/profile\n' "$(cat profile_
     write profile_database_url
 printf 'redis://:%s@redis:6379/0\n' "$(cat redis_password)" | write redis_url
 printf 'requirepass %s\n' "$(cat redis_password)" | write redis_conf
+printf 'http://crypto:%s@clickhouse:8123/crypto\n' "$(cat clickhouse_password)" | write clickhouse_url
+write clickhouse_users <<XML
+<clickhouse>
+  <users>
+    <crypto>
+      <password>$(cat clickhouse_password)</password>
+      <networks><ip>::/0</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+    </crypto>
+  </users>
+  <profiles><default><add_http_cors_header>1</add_http_cors_header></default></profiles>
+  <quotas><default/></quotas>
+</clickhouse>
+XML
 
 case ${1:-} in
 rotate-jwt) new_jwt_key ;;

@@ -17,6 +17,8 @@ from tests.processes import Process, free_port
 
 FAST = (*kafka.MODEST, "-XX:TieredStopAtLevel=1")
 """A Java machine that is up quickly, at the price of its speed later."""
+FEW = "offsets.topic.num.partitions=1\ntransaction.state.log.num.partitions=1\n"
+"""The fewer partitions, the sooner a consumer has its group."""
 START_LIMIT_S = 60.0
 
 
@@ -38,7 +40,7 @@ class RunningKafka:
 def start_kafka() -> RunningKafka:
     """A broker of its own in a temporary directory, ready, with our topics. The caller ends it with `stop_kafka`."""
     root = Path(tempfile.mkdtemp(prefix="crypto-test-kafka-"))
-    server = kafka.prepare(root / "kafka", free_port(), free_port(), options=FAST, internal_partitions=1)
+    server = kafka.prepare(root / "kafka", free_port(), free_port(), options=FAST, properties=FEW)
     running = RunningKafka(server, Process(server.command, {}).start())
     try:
         asyncio.run(kafka.wait_until_ready(server, START_LIMIT_S))

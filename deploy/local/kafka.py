@@ -24,8 +24,6 @@ missing = kafka_jars.missing
 
 MODEST = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
 """Options of the Java machine that suit one node with few clients."""
-INTERNAL_PARTITIONS = 5
-"""Of each of Kafka's own topics."""
 
 # Its words about a broker that is not there yet would stand between the launcher's own.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
@@ -66,11 +64,12 @@ def prepare(
     controller_port: int,
     account: Account | None = None,
     options: tuple[str, ...] = MODEST,
-    internal_partitions: int = INTERNAL_PARTITIONS,
+    properties: str = "",
 ) -> KafkaServer:
     """Find or fetch Kafka (the first time, seconds to minutes), and format `data_dir` (or where `account` can reach).
 
-    Raises RuntimeError with a sentence for a person.
+    `options` are Java's; `properties` are lines that change the configuration. Raises RuntimeError with a sentence
+    for a person.
     """
     lacking, java = missing(), kafka_jars.java()
     if lacking or java is None:
@@ -85,7 +84,7 @@ def prepare(
         _format(server, topics, controller_port)
     _write(
         data_dir / "server.properties",
-        kafka_config.properties(topics, port, controller_port, internal_partitions),
+        kafka_config.properties(topics, port, controller_port, properties),
         account,
     )
     return server
@@ -97,7 +96,7 @@ def _format(server: KafkaServer, topics: Path, controller_port: int) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     _write(
         server.data_dir / "server.properties",
-        kafka_config.properties(partial, server.port, controller_port, INTERNAL_PARTITIONS),
+        kafka_config.properties(partial, server.port, controller_port),
         server.account,
     )
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -11,8 +11,9 @@ from tests.processes import REPOSITORY
 
 COMPOSE = REPOSITORY / "deploy" / "compose.yaml"
 ROOT_COMPOSE = REPOSITORY / "compose.yaml"
-OURS = ("authorization", "socket", "aggregator", "profile", "simulator")
-ONE_SHOT = ("authorization-migrate", "profile-migrate")
+OURS = ("authorization", "socket", "aggregator", "profile", "kafka_clickhouse", "dashboard", "simulator")
+MIGRATIONS = ("authorization-migrate", "profile-migrate", "kafka_clickhouse-migrate")
+ONE_SHOT = (*MIGRATIONS, "kafka-topics")
 
 _VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>\w+)(?:(?P<operator>:-|-|:\?)(?P<operand>[^}]*))?\})")
 
@@ -52,6 +53,12 @@ def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
         case None if value is None:
             raise MissingVariableError(name)
     return value or ""
+
+
+def variables(name: str) -> dict[str, str]:
+    """What the environment file `deploy/<name>` sets."""
+    lines = (COMPOSE.parent / name).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 def mounted_secrets(service: Mapping[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import yaml
 
 from services.common.settings import ServiceSettings
 from tests.containers import compose, dockerfile
-from tests.containers.compose import ONE_SHOT, OURS
+from tests.containers.compose import MIGRATIONS, ONE_SHOT, OURS
 from tests.processes import REPOSITORY
 
 Services = dict[str, dict[str, Any]]
@@ -20,7 +20,16 @@ SCHEMA = json.loads((Path(__file__).parent / "compose-spec.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 DATABASES = {"postgres-auth": ("authorization", 5432), "postgres-profile": ("profile", 5434)}
-OTHER_PORTS = {"redis": [6379], "redis-commander": [8081]}
+OTHER_PORTS = {
+    "redis": [6379],
+    "redis-commander": [8081],
+    "kafka": [9092],
+    "clickhouse": [8123],
+    "kafka-ui": [8084],
+    "tabix": [8082],
+}
+ANALYTICS = {"kafka", "kafka-topics", "clickhouse", "kafka_clickhouse", "kafka_clickhouse-migrate", "dashboard"}
+OPS = {"redis-commander", "kafka-ui", "tabix"}
 
 
 @pytest.mark.parametrize("path", [compose.COMPOSE, compose.ROOT_COMPOSE], ids=["deploy", "root"])
@@ -57,10 +66,11 @@ def test_every_process_has_its_service(services: Services) -> None:
 
 
 def test_a_migration_runs_the_image_and_environment_of_its_service(services: Services) -> None:
-    for name in ONE_SHOT:
+    for name in MIGRATIONS:
         service = services[name.removesuffix("-migrate")]
         differences = {key for key in {*service, *services[name]} if service.get(key) != services[name].get(key)}
-        assert differences == {"command", "restart", "healthcheck", "depends_on", "ports"}
+        assert differences - {"ports"} == {"command", "restart", "healthcheck", "depends_on"}
+        assert "ports" not in services[name]
         assert services[name]["command"] == ["migrate"]
         assert services[name]["restart"] == "no"
 
@@ -95,7 +105,9 @@ def test_every_container_is_confined(services: Services) -> None:
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert service.get("read_only") or name == "redis-commander", name  # it writes its configuration at start
+        # They write their configuration at start.
+        assert service.get("read_only") or name in {"redis-commander", "tabix"}, name
+        assert not service.get("cap_add") or name == "tabix", name  # its web server changes its user
         assert not service.get("privileged"), name
         assert service["mem_limit"], name
         assert service["pids_limit"], name
@@ -119,7 +131,8 @@ def test_a_service_waits_for_its_migration_and_for_what_it_cannot_start_without(
     for name, service in services.items():
         for dependency, condition in service.get("depends_on", {}).items():
             expected = {"service_completed_successfully"} if dependency in ONE_SHOT else {"service_healthy"}
-            if dependency in {"socket", "aggregator"}:  # prices may be absent: nothing waits for the exchange
+            # Prices may be absent: nothing waits for the exchange. Nor does the dashboard wait for history.
+            if dependency in {"socket", "aggregator"} or (name in {"dashboard", "kafka-ui"} and dependency != "redis"):
                 expected = {"service_started"}
             assert {condition["condition"]} == expected, (name, dependency)
     for database, (owner, _) in DATABASES.items():
@@ -146,15 +159,42 @@ def test_every_network_volume_and_secret_is_declared_and_used(document: dict[str
 
 def test_others_images_are_pinned_to_a_release(services: Services) -> None:
     foreign = {service["image"] for service in services.values() if "build" not in service}
-    assert len(foreign) == 3
-    foreign.remove("rediscommander/redis-commander:latest")  # no release of it is tagged there: see ADR 0009
-    assert [image for image in foreign if not re.search(r":\d+\.\d+(\.\d+)?(-alpine)?$", image)] == []
+    assert len(foreign) == 7
+    # No release of these is tagged there: see ADR 0009.
+    foreign -= {"rediscommander/redis-commander:latest", "spoonest/clickhouse-tabix-web-client:stable"}
+    assert [image for image in foreign if not re.search(r":v?\d+\.\d+(\.\d+)?(-alpine)?$", image)] == []
+
+
+def test_kafka_is_the_version_that_runs_without_containers(services: Services) -> None:
+    version = services["kafka"]["image"].partition(":")[2]
+    assert f"<version>{version}</version>" in (REPOSITORY / "deploy" / "local" / "pom.xml").read_text()
+
+
+def test_the_operational_contour_alone_is_the_default(services: Services) -> None:
+    by_profile: dict[str, set[str]] = {}
+    for name, service in services.items():
+        for profile in service.get("profiles", ("",)):
+            by_profile.setdefault(profile, set()).add(name)
+    assert by_profile.pop("") == {*MIGRATIONS[:2], *OURS[:4], *DATABASES, "redis"}
+    assert by_profile == {"analytics": ANALYTICS, "ops": OPS, "simulator": {"simulator"}}
+
+
+def test_what_starts_by_default_needs_nothing_of_a_profile(services: Services) -> None:
+    for name, service in services.items():
+        for dependency, condition in service.get("depends_on", {}).items():
+            profiles = set(services[dependency].get("profiles", ()))
+            same = not profiles or profiles & set(service.get("profiles", ()))
+            assert same or condition.get("required") is False, (name, dependency)
+
+
+def test_one_command_starts_everything() -> None:
+    profiles = set(compose.variables("all.env")["COMPOSE_PROFILES"].split(","))
+    assert profiles == {"analytics", "ops"}
+    assert compose.variables("analytics.env")["COMPOSE_PROFILES"] == "analytics"
 
 
 def test_the_simulator_starts_only_when_asked_for(services: Services) -> None:
-    lines = (REPOSITORY / "deploy" / "simulator.env").read_text().splitlines()
-    variables = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-    assert [name for name, service in services.items() if "profiles" in service] == ["simulator"]
+    variables = compose.variables("simulator.env")
     assert services["simulator"]["profiles"] == [variables.pop("COMPOSE_PROFILES")]
     simulated = compose.load({"SECRETS_PATH": "secrets", **variables})["services"]["socket"]["environment"]
     assert simulated["EXCHANGE_SOURCE"] == "simulator"

@@ -13,19 +13,30 @@ from tests.containers.compose import OURS
 
 Services = dict[str, dict[str, Any]]
 
-SENSITIVE = {"database_url", "redis_url", "jwt_keys"}
+SENSITIVE = {"database_url", "redis_url", "clickhouse_url", "jwt_keys"}
 
 
-def settings_class(service: str) -> type[ServiceSettings]:
-    """The settings that the running service reads: the most derived class of its settings module."""
+def settings_classes(service: str, module_name: str = "settings") -> list[type[ServiceSettings]]:
     package = "simulator" if service == "simulator" else f"services.{service}"
-    module = importlib.import_module(f"{package}.settings")
-    classes = [
+    module = importlib.import_module(f"{package}.{module_name}")
+    return [
         each
         for _, each in inspect.getmembers(module, inspect.isclass)
         if issubclass(each, ServiceSettings) and each.__module__ == module.__name__
     ]
-    return max(classes, key=lambda each: len(each.__mro__))
+
+
+def settings_class(service: str) -> type[ServiceSettings]:
+    """The settings that the running service reads: the most derived and largest class of its settings module."""
+    return max(settings_classes(service), key=lambda each: (len(each.__mro__), len(each.model_fields)))
+
+
+def known_variables(service: str) -> set[str]:
+    """What the commands of the service's image may be told."""
+    classes = settings_classes(service)
+    if service == "kafka_clickhouse":
+        classes += settings_classes(service, "backfill_command")
+    return {name.upper() for each in classes for name in each.model_fields} | {"SECRETS_DIR"}
 
 
 @pytest.fixture
@@ -47,9 +58,8 @@ def read(services: Services, secrets_dir: Path, tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("service", OURS)
 def test_every_variable_is_a_setting(services: Services, service: str) -> None:
-    known = {name.upper() for name in settings_class(service).model_fields} | {"SECRETS_DIR"}
     mounted = {target.upper() for target in compose.mounted_secrets(services[service])}
-    assert set(services[service]["environment"]) | mounted <= known
+    assert set(services[service]["environment"]) | mounted <= known_variables(service)
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -89,6 +99,32 @@ def test_a_service_is_told_where_its_peer_listens(
     port = own.get("HTTP_PORT") or own["GRPC_ADDRESS"].rpartition(":")[2]
     assert told == f"{peer}:{port}"
     assert set(services[service]["networks"]) & set(services[peer]["networks"])
+
+
+def test_the_analytic_contour_is_told_of_only_where_it_runs(secrets_dir: Path, services: Services) -> None:
+    for service, name in (("aggregator", "KAFKA_BOOTSTRAP_SERVERS"), ("profile", "DASHBOARD_URL")):
+        assert services[service]["environment"][name] == ""
+        for file in ("analytics.env", "all.env"):
+            told = compose.load({"SECRETS_PATH": str(secrets_dir), **compose.variables(file)})["services"]
+            assert told[service]["environment"][name] == compose.variables("analytics.env")[name]
+
+
+def test_whoever_uses_kafka_or_clickhouse_is_told_where_it_is_and_shares_a_network(
+    read: Any, services: Services
+) -> None:
+    told = compose.variables("analytics.env")["KAFKA_BOOTSTRAP_SERVERS"]
+    for service in ("kafka_clickhouse", "dashboard"):
+        settings = read(service)
+        assert settings.kafka_bootstrap_servers == told == "kafka:9092"
+        assert settings.clickhouse_url.startswith("http://crypto:")
+        assert settings.clickhouse_url.endswith("@clickhouse:8123/crypto")
+    for service in ("aggregator", "kafka_clickhouse", "dashboard", "kafka-topics", "kafka-ui"):
+        assert set(services[service]["networks"]) & set(services["kafka"]["networks"])
+    for service in ("kafka_clickhouse", "dashboard"):
+        assert set(services[service]["networks"]) & set(services["clickhouse"]["networks"])
+    dashboard = compose.variables("analytics.env")["DASHBOARD_URL"]
+    assert dashboard == f"http://dashboard:{services['dashboard']['environment']['HTTP_PORT']}"
+    assert set(services["profile"]["networks"]) & set(services["dashboard"]["networks"])
 
 
 def test_secrets_point_at_the_databases_of_the_compose_file(read: Any, services: Services) -> None:

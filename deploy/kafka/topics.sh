@@ -1,0 +1,11 @@
+#!/bin/sh
+# Makes our topics, those that are missing: what deploy/local/kafka_topics.py is for `make run`.
+set -eu
+if [ -z "$KAFKA_BOOTSTRAP_SERVERS" ]; then
+    printf 'Nobody is told where Kafka is: start with --env-file deploy/analytics.env\n' >&2
+    exit 1
+fi
+for topic in binance.miniticker:3 binance.miniticker.dlq:1; do
+    /opt/kafka/bin/kafka-topics.sh --bootstrap-server "$KAFKA_BOOTSTRAP_SERVERS" --create --if-not-exists \
+        --topic "${topic%:*}" --partitions "${topic#*:}" --replication-factor 1
+done
