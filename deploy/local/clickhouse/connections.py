@@ -42,12 +42,14 @@ class Connections:
             async with self._session(request) as session, self._borrowed(session.connection, request, settings):
                 yield session.connection
             return
-        connection: Connection = await self._call(self._engine.connect)
+        connection = self._engine.connect()
         try:
             await self._call(_enter, connection, request.database, settings)
             yield connection
         finally:
-            await self._call(connection.close)
+            if connection.is_open:
+                await self._call(connection.release)
+            connection.close()
 
     @asynccontextmanager
     async def _session(self, request: Request) -> AsyncIterator[Session]:
@@ -90,7 +92,7 @@ class Connections:
             await self._call(_enter, connection, request.database, settings)
             yield
         finally:
-            await self._call(_run, connection, before)
+            await self._call(_leave, connection, before)
 
     def close(self) -> None:
         """End all sessions, when no request is left."""
@@ -115,6 +117,7 @@ def _undo(connection: Connection, settings: dict[str, str]) -> list[str]:
     return [f"USE {quoted_name(database)}", *undo]
 
 
-def _run(connection: Connection, statements: list[str]) -> None:
+def _leave(connection: Connection, statements: list[str]) -> None:
+    connection.release()
     for statement in statements:
         connection.query(statement, "Null")

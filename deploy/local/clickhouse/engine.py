@@ -3,11 +3,12 @@
 import json
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from deploy.local.clickhouse.errors import Code, error, from_engine
+from deploy.local.clickhouse.errors import Code, DatabaseError, error, from_engine
 from deploy.local.clickhouse.server import DIRECTORY
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
@@ -39,6 +40,8 @@ class Connection:
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
+        self._result: Any = None
+        self._insert: Any = None
 
     def query(self, sql: bytes | str, fmt: str, params: dict[str, str] | None = None) -> Any:
         """Run a statement to its end. The result has `bytes()`, `rows_read()` and the like."""
@@ -54,34 +57,49 @@ class Connection:
         return found["query_class"].name, found["statement_count"]
 
     def open_result(self, sql: bytes, fmt: str, params: dict[str, str]) -> Any:
-        """Start a query whose result is fetched in parts."""
-        return self._call(self._raw.send_query, sql, fmt, params=params)
+        """Start a query whose result is fetched in parts, and return the first."""
+        self._result = self._call(self._raw.send_query, sql, fmt, params=params)
+        return self.fetch()
 
-    def fetch(self, result: Any) -> Any:
-        """The next part; without bytes at the end."""
-        return self._call(self._raw.streaming_fetch_result, result)
+    def fetch(self) -> Any:
+        """The next part of the open result; without bytes at its end."""
+        part = self._call(self._raw.streaming_fetch_result, self._result)
+        if not part.size():
+            self._result = None
+        return part
 
-    def drop_result(self, result: Any) -> None:
-        """End a query that was opened, wherever it stands. Never while a `fetch` is under way: that would hang."""
-        self._call(self._raw.streaming_cancel_query, result)
-
-    def open_insert(self, sql: bytes, fmt: str) -> Any:
+    def open_insert(self, sql: bytes, fmt: str) -> None:
         """Start an insert whose data are appended in parts."""
-        return self._call(self._raw.send_insert, sql, fmt)
+        self._insert = self._call(self._raw.send_insert, sql, fmt)
 
-    def append(self, insert: Any, data: bytes) -> None:
-        """Hand over a part; it need not end with a row or a block."""
-        self._call(self._raw.insert_append, insert, data)
+    def append(self, data: bytes) -> None:
+        """Hand over a part of the open insert; it need not end with a row or a block."""
+        self._call(self._raw.insert_append, self._insert, data)
 
-    def commit(self, insert: Any) -> Any:
-        """End the insert; once this has returned, the rows are in their files."""
-        return self._call(self._raw.insert_done, insert)
+    def commit(self) -> Any:
+        """End the open insert; once this has returned, the rows are in their files."""
+        result = self._call(self._raw.insert_done, self._insert)
+        self._insert = None
+        return result
 
-    def drop_insert(self, insert: Any) -> None:
-        """End the insert and keep nothing of it."""
-        self._call(self._raw.insert_cancel, insert)
+    @property
+    def is_open(self) -> bool:
+        """Whether a result or an insert is unfinished."""
+        return self._result is not None or self._insert is not None
+
+    def release(self) -> None:
+        """End what is unfinished: a result wherever it stands, an insert without keeping anything of it."""
+        result, insert = self._result, self._insert
+        self._result = self._insert = None
+        with suppress(DatabaseError):  # it has ended by itself, and that was told
+            if result is not None:
+                self._call(self._raw.streaming_cancel_query, result)
+            if insert is not None:
+                self._call(self._raw.insert_cancel, insert)
 
     def close(self) -> None:
+        """End what is unfinished, and the connection."""
+        self.release()
         self._raw.close()
 
     def _call(self, function: Any, *args: Any, **options: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,10 @@ _SLICE_BYTES = 1 << 20
 
 
 class Execution:
-    """Runs a statement for a request. Cancelling it ends a query in the engine and takes an insert back."""
+    """Runs a statement for a request, on a connection that is released or closed afterwards.
+
+    Cancelling it ends a query in the engine; the connection's release takes an unfinished insert back.
+    """
 
     def __init__(self, engine: Engine, threads: Threads, connection: Connection, request: Request) -> None:
         self._connection = connection
@@ -30,15 +32,10 @@ class Execution:
     async def insert(self, statement: Statement, data: AsyncIterator[bytes], limit_bytes: int, answer: Answer) -> None:
         """Stream `data` into the table. Nothing of them stays unless all of them do, up to the size of one block."""
         call, connection = self._threads.call, self._connection
-        handle = await call(connection.open_insert, statement.body, statement.format)
-        try:
-            async for part in _limited(data, limit_bytes):
-                await call(connection.append, handle, part)
-        except BaseException:
-            with suppress(DatabaseError):  # it has ended by itself: that is what raised
-                await call(connection.drop_insert, handle)
-            raise
-        self._summarise(answer, await call(connection.commit, handle))
+        await call(connection.open_insert, statement.body, statement.format)
+        async for part in _limited(data, limit_bytes):
+            await call(connection.append, part)
+        self._summarise(answer, await call(connection.commit))
 
     async def run(self, statement: Statement, answer: Answer) -> None:
         """Run a statement that has no data, and write its result."""
@@ -56,10 +53,9 @@ class Execution:
         if may_stream(name) and statement.first_word in ("SELECT", "WITH"):  # the engine streams nothing else
             await self._stream(statement, name, answer)
         else:
-            query = (self._connection.query, statement.text, name, self._request.params)
-            result = await self._killable(*query)
+            result = await self._killable(self._connection.query, statement.text, name, self._request.params)
             await self._write_whole(result, answer)
-            if not result.bytes() and name == "Native":
+            if name == "Native" and not result.size():
                 await answer.write(await self._killable(self._columns, statement))
 
     def _check_readonly(self, kind: str, first_word: str) -> None:
@@ -69,20 +65,13 @@ class Execution:
 
     async def _stream(self, statement: Statement, name: str, answer: Answer) -> None:
         connection = self._connection
-        params = self._request.params
-        result = await self._killable(connection.open_result, statement.text, name, params)
-        empty = True
-        try:
-            while part := (fetched := await self._killable(connection.fetch, result)).bytes():
-                empty = False
-                self._summarise(answer, fetched)
-                await answer.write(part)
-        except BaseException:
-            with suppress(DatabaseError):  # it has ended by itself
-                await self._threads.call(connection.drop_result, result)
-            raise
-        if empty and name == "Native":
+        part = await self._killable(connection.open_result, statement.text, name, self._request.params)
+        if name == "Native" and not part.size():
             await answer.write(await self._killable(self._columns, statement))
+        while part.size():
+            self._summarise(answer, part)
+            await answer.write(part.bytes())
+            part = await self._killable(connection.fetch)
 
     def _columns(self, statement: Statement) -> bytes:
         """The block of a result without rows. DESCRIBE runs nothing; what it cannot describe (SHOW …) is run again."""

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_KILL_INTERVAL_S = 0.2
+
 
 class Threads:
     """`size` threads for the work of requests, and one more that ends it."""
@@ -30,9 +32,9 @@ class Threads:
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            if not work.done():
+            while not work.done():  # it may not have begun when it is killed for the first time
                 await _to_the_end(loop.run_in_executor(self._kill, kill))
-            await asyncio.wait([work])
+                await asyncio.wait([work], timeout=_KILL_INTERVAL_S)
             raise
 
     def close(self) -> None:
