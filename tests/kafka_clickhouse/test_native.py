@@ -1,0 +1,82 @@
+"""Blocks of the Native format, read back by the real engine."""
+
+import asyncio
+import string
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.kafka_clickhouse.clickhouse import connect
+from services.kafka_clickhouse.messages import KafkaMsg
+from services.kafka_clickhouse.native import COLUMNS, encode, strings, varint
+from services.kafka_clickhouse.storage import TABLE
+from tests.clickhouse_server import RunningClickHouse
+from tests.kafka_clickhouse.backfill_run import own_database
+
+letters = st.characters(exclude_categories=["Cs"])
+names = st.text(letters, min_size=1, max_size=40) | st.sampled_from(["€USDT", "A" * 200])
+numbers = st.builds(
+    lambda sign, whole, part: f"{sign}{whole}.{part}",
+    st.sampled_from(["", "-"]),
+    st.integers(0, 10**20 - 1),
+    st.text(string.digits, min_size=1, max_size=18),
+)
+moments = st.integers(1_000_000_000_000, 4_102_444_799_999)
+rows = st.builds(
+    KafkaMsg,
+    **dict.fromkeys(("c", "o", "h", "l", "change_price", "change_percent", "v", "q"), numbers),
+    **dict.fromkeys(("message_id", "e", "s", "src"), names),
+    E=moments,
+    receive_time=moments,
+)
+
+
+@pytest.fixture
+def database(clickhouse_server: RunningClickHouse) -> Iterator[str]:
+    with asyncio.Runner() as runner:
+        context = own_database(clickhouse_server)
+        url = runner.run(context.__aenter__())
+        yield url
+        runner.run(context.__aexit__(None, None, None))
+
+
+async def round_trip(url: str, told: list[KafkaMsg]) -> list[tuple[object, ...]]:
+    """What the engine has of these rows, and of nothing else."""
+    client = await connect(url)
+    try:
+        await client.command(f"TRUNCATE TABLE {TABLE}")
+        await client.raw_insert(TABLE, COLUMNS, encode(told), settings={"insert_deduplicate": 0}, fmt="Native")
+        columns = ", ".join(name if "time" not in name else f"toUnixTimestamp64Milli({name})" for name in COLUMNS)
+        return [tuple(row) for row in (await client.query(f"SELECT {columns} FROM {TABLE}")).result_rows]
+    finally:
+        await client.close()
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(rows, min_size=1, max_size=30, unique_by=lambda row: (row.s, row.E, row.src)))
+def test_the_engine_reads_what_was_encoded(database: str, told: list[KafkaMsg]) -> None:
+    expected = [
+        (
+            *(row.message_id, row.e, row.s),
+            *(
+                Decimal(text)
+                for text in (row.c, row.o, row.h, row.l, row.change_price, row.change_percent, row.v, row.q)
+            ),
+            *(row.src, row.E, row.receive_time),
+        )
+        for row in told
+    ]
+    assert sorted(asyncio.run(round_trip(database, told))) == sorted(expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 65_535, 65_536, 70_000])
+def test_a_column_of_any_length_is_lengths_and_letters(count: int) -> None:
+    assert strings(["ab"] * count) == b"\x02ab" * count
+
+
+@given(st.lists(st.text(letters, max_size=400)))
+def test_a_column_of_any_text_is_lengths_and_letters(values: list[str]) -> None:
+    assert strings(values) == b"".join(varint(len(text)) + text for text in (value.encode() for value in values))
