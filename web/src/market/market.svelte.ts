@@ -7,7 +7,7 @@
 import { get } from '../api/client';
 import type { Answer, ListedSymbol, Operation, Price } from '../api/types';
 import { clock } from '../lib/clock.svelte';
-import { compare, decimal } from '../lib/decimal';
+import { compare, decimal, percent, subtract, text } from '../lib/decimal';
 import type { Num } from '../lib/json';
 import { poll, type Poll } from '../lib/poll';
 import { pairOf } from '../lib/symbols';
@@ -20,6 +20,9 @@ const PAGE = 500;
 const MOST_NAMED = 400;
 /** Without an answer, or a new price, for so long the figures are old. */
 export const STALE_AFTER_MS = 20_000;
+
+/** What makes two records differ; the age is told anew with each answer. */
+const TOLD = ['price', 'event_time', 'open_24h', 'high_24h', 'low_24h', 'volume_24h', 'quote_volume_24h'] as const;
 
 type PricesAnswer = Answer<Operation<'/v1/market/prices', 'get'>>;
 
@@ -50,12 +53,18 @@ export class Ticker {
     const before = this.figures;
     const time = Number(figures.event_time);
     if (before !== null && time < Number(before.event_time)) return; // overtaken on its way
-    if (before !== null && time === Number(before.event_time) && figures.price === before.price && before.open_24h !== null) return;
+    if (before !== null && TOLD.every((name) => figures[name] === before[name])) return;
     if (before?.price !== figures.price) {
       this.direction = before === null ? 0 : (Math.sign(compare(decimal(figures.price), decimal(before.price))) as -1 | 0 | 1);
       this.places = Math.max(this.places, ...[figures.price, figures.high_24h, figures.low_24h].map(placesOf));
     }
     this.figures = figures;
+  }
+
+  /** A newer price of the same market, told by the live connection: the change follows, as the API has it; the rest stays. */
+  tick(price: Num, time: number): void {
+    if (this.figures === null || time <= Number(this.figures.event_time)) return;
+    this.update({ ...this.figures, price, event_time: String(time) as Num, ...changeSince(this.figures.open_24h, price) });
   }
 
   forget(): void {
@@ -150,6 +159,14 @@ class Market {
       // Names can be told from the symbols; the next round asks again.
     }
   }
+}
+
+function changeSince(open: Num | null, price: Num): Pick<Price, 'change_24h' | 'change_percent_24h'> {
+  if (open === null) return { change_24h: null, change_percent_24h: null };
+  const before = decimal(open);
+  const change = subtract(decimal(price), before);
+  const inPercent = percent(change, before, 8);
+  return { change_24h: text(change) as Num, change_percent_24h: inPercent === null ? null : (text(inPercent) as Num) };
 }
 
 function placesOf(price: Num | null): number {
