@@ -2,7 +2,7 @@
 
 A frame of 3,000 tickers goes through the intake as it does in the service; a round with Kafka is over when the broker
 has confirmed all. CPU is this process's own, user and kernel; the broker's is its own affair. Then an outage: what
-waiting costs in time and memory, and how late the loop is while it is made up for.
+waiting costs in time and memory, and how long the loop is kept while it is made up for.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Figures:
     outage_us: float = 0.0
     waiting_bytes: float = 0.0
     drained_per_s: float = 0.0
-    latest_ms: float = 0.0
+    longest_turn_ms: float = 0.0
 
 
 def main() -> None:
@@ -93,7 +93,7 @@ async def _outage(figures: Figures, bootstrap: str, frames: Iterator[bytes]) -> 
     figures.outage_us = taken_s / packed * 1e6
     figures.waiting_bytes = (recorder.state().waiting_bytes - before.waiting_bytes) / packed
     waiting, began_s = recorder.waiting, time.perf_counter()
-    running, watching = asyncio.create_task(recorder.run()), asyncio.create_task(_lateness(figures))
+    running, watching = asyncio.create_task(recorder.run()), asyncio.create_task(_watch_turns(figures))
     await until(lambda: not recorder.waiting)
     figures.drained_per_s = waiting / (time.perf_counter() - began_s)
     for task in (running, watching):
@@ -107,11 +107,13 @@ def _took_s(intake: Intake, source: str, frame: bytes) -> float:
     return time.process_time() - began_s
 
 
-async def _lateness(figures: Figures) -> None:
+async def _watch_turns(figures: Figures) -> None:
+    """CPU, for on a busy machine the clock tells more of the others."""
     while True:
-        due_s = time.perf_counter() + 0.005
-        await asyncio.sleep(0.005)
-        figures.latest_ms = max(figures.latest_ms, (time.perf_counter() - due_s) * 1000)
+        began_s = time.process_time()
+        await asyncio.sleep(0)
+        figures.longest_turn_ms = max(figures.longest_turn_ms, (time.process_time() - began_s) * 1000)
+        await asyncio.sleep(0.001)
 
 
 def _frames() -> Iterator[bytes]:
@@ -153,7 +155,7 @@ def _report(figures: Figures) -> None:
         "memory per ticker that waits": f"{figures.waiting_bytes:.0f} bytes",
         "ten minutes of 3,000 tickers a second": f"{ten_minutes_bytes / 1e6:.0f} MB",
         "made up for after an outage": f"{figures.drained_per_s:,.0f} tickers/s",
-        "the loop's greatest lateness meanwhile": f"{figures.latest_ms:.0f} ms",
+        "longest that the loop was kept meanwhile, CPU": f"{figures.longest_turn_ms:.1f} ms",
     }
     for label, value in rows.items():
         print(f"{label:58} {value}")
