@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.clickhouse.conftest import Raw
+from tests.clickhouse.conftest import Raw, running
+from tests.processes import until
 
 THREADS = "SELECT getSetting('max_threads') = 3"
 
@@ -67,8 +68,12 @@ async def test_a_session_serves_one_request_at_a_time(raw: Raw) -> None:
     await raw.post("CREATE TEMPORARY TABLE mine (a UInt8)", **session)
     codes = []
 
+    async def begun() -> bool:
+        return await running(raw, "INSERT INTO mine") == 1
+
     async def slowly() -> AsyncIterator[bytes]:
         yield b"INSERT INTO mine FORMAT CSV\n" + b"1\n" * 600_000  # more than is read before the insert begins
+        await until(begun)
         codes.append((await raw.post("SELECT 1", **session)).headers.get("X-ClickHouse-Exception-Code"))
         yield b"2\n"
 
@@ -84,3 +89,16 @@ async def test_a_session_is_whole_again_after_an_error(raw: Raw) -> None:
     assert (await raw.post("SELECT throwIf(1)", max_threads=3, **session)).status_code == 500
     assert (await raw.post(THREADS, **session)).text == "0\n"
     assert (await raw.post("SELECT count() FROM mine", **session)).text == "0\n"
+
+
+async def test_settings_hold_for_an_insert_and_for_the_views_behind_it(raw: Raw) -> None:
+    window = "SETTINGS non_replicated_deduplication_window = 100"
+    await raw.post(f"CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a {window}")
+    await raw.post(f"CREATE TABLE copies (a UInt32) ENGINE = MergeTree ORDER BY a {window}")
+    await raw.post("CREATE MATERIALIZED VIEW to_copies TO copies AS SELECT a FROM t")
+    settings: dict[str, Any] = {"deduplicate_blocks_in_dependent_materialized_views": 1}
+    for number, token in enumerate(["first", "first", "second"]):
+        insert = f"INSERT INTO t FORMAT CSV\n{number}\n"
+        assert (await raw.post(insert, insert_deduplication_token=token, **settings)).status_code == 200
+    assert await raw.value("SELECT groupArray(a) FROM (SELECT a FROM t ORDER BY a)") == "[0,2]"
+    assert await raw.value("SELECT groupArray(a) FROM (SELECT a FROM copies ORDER BY a)") == "[0,2]"

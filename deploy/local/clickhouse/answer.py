@@ -30,6 +30,7 @@ class Answer:
         self._encoder = encoder(self._encoding)
         self._held: list[bytes] = []
         self._held_bytes = 0
+        self._written = False
         self._tag = secrets.token_hex(8)
         self.started = False
         self.summary: dict[str, str] = {}
@@ -42,6 +43,7 @@ class Answer:
 
     async def write(self, data: bytes) -> None:
         """Add to the body. Waits while the client does not read."""
+        self._written = True
         packed = self._encoder.encode(data)
         if self.started:
             await self._body(packed)
@@ -54,7 +56,7 @@ class Answer:
 
     async def finish(self) -> None:
         """The body is whole."""
-        last = self._encoder.finish() if self._held_bytes or self.started else b""
+        last = self._encoder.finish() if self._written else b""
         if self.started:
             await self._body(last, more=False)
             return
@@ -84,7 +86,7 @@ class Answer:
         headers = {**self.headers, **extra}
         if self.summary:
             headers["X-ClickHouse-Summary"] = "{" + ",".join(f'"{k}":"{v}"' for k, v in self.summary.items()) + "}"
-        if self._encoding and status == 200:
+        if self._encoding and self._written and status == 200:
             headers["Content-Encoding"] = self._encoding
         raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})

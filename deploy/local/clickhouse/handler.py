@@ -33,6 +33,10 @@ _PREFLIGHT = {
 }
 
 
+_AS_A_SERVER = {"implicit_select": "0", "allow_introspection_functions": "0"}
+"""Where the embedded engine's defaults are not a server's: `SELEC 1` is a syntax error, not a column of that name."""
+
+
 class Handler:
     """`GET /ping`, `OPTIONS`, and queries."""
 
@@ -113,7 +117,7 @@ class Handler:
 
     @staticmethod
     def _limits(request: Request) -> dict[str, str]:
-        return {**request.settings, "log_comment": request.query_id}
+        return {**_AS_A_SERVER, **request.settings, "log_comment": request.query_id}
 
     async def _statement(self, request: Request, body: AsyncIterator[bytes]) -> tuple[Statement, bytes]:
         """The statement, and what of its data has been read with it."""
