@@ -1,0 +1,32 @@
+#!/bin/sh
+# What the tests need of the system beside Python. Whatever is missing is installed where that takes no asking (root, with
+# apt-get), and otherwise named in one sentence. Quick when everything is there.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+cd "$root"
+
+fail() { printf '%s\n' "$*" >&2; exit 1; }
+kafka_has() { .venv/bin/python -c "import sys; from deploy.local import kafka_jars as jars; sys.exit(not ($1))"; }
+
+# One line a tool: the Debian package, and a command that works once it is there.
+missing() {
+    kafka_has 'jars.java()' || printf ' default-jre-headless'
+    kafka_has 'jars.are_here() or jars.shutil.which("mvn")' || printf ' maven'
+    command -v wget >/dev/null || printf ' wget'
+}
+
+packages=$(missing)
+if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    printf 'setup: installing%s, for the tests\n' "$packages"
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086 # several words on purpose
+    { apt-get -qq update && apt-get -qq -y --no-install-recommends install $packages; } >/dev/null ||
+        fail "The tests need these packages, which could not be installed:$packages"
+    packages=$(missing)
+fi
+[ -z "$packages" ] || fail "The tests need what these Debian packages hold (Java 17 or newer):$packages"
+
+# Once, and not in the time that a test has.
+kafka_has 'jars.are_here()' || printf 'setup: fetching Kafka with Maven (once)\n'
+.venv/bin/python -m deploy.local.kafka_jars
