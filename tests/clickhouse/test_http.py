@@ -167,6 +167,7 @@ async def test_get_reads_only(raw: Raw) -> None:
         answer = await raw.get(sql)
         assert answer.headers["X-ClickHouse-Exception-Code"] == "164"
         assert "method GET implies readonly" in answer.text
+    assert (await raw.get("SELEC")).headers["X-ClickHouse-Exception-Code"] == "62"
     assert (await raw.post("SELECT 1", readonly=1)).text == "1\n"
     assert (await raw.post("CREATE TABLE t (a UInt8) ENGINE = Memory", readonly=1)).status_code == 500
     assert await raw.value("EXISTS TABLE t") == "0"

@@ -42,7 +42,8 @@ class Execution:
         kind, count = await self._threads.call(self._connection.classify, statement.text)
         if count > 1:
             raise error(Code.SYNTAX_ERROR, "Multi-statements are not allowed")
-        self._check_readonly(kind, statement.first_word)
+        if count:  # what cannot be parsed does nothing, and the engine says best what is wrong with it
+            self._check_readonly(kind, statement.first_word)
         name = statement.format or self._request.default_format or DEFAULT
         answer.headers["Content-Type"] = content_type(name)
         if kind != "READ_ONLY":  # these are not ended when the client leaves: half a migration helps nobody
