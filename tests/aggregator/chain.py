@@ -88,7 +88,7 @@ def last_of(journal: list[Any]) -> dict[str, Last]:
 
 
 @asynccontextmanager
-async def running_chain(redis_url: str, **simulator_env: object) -> AsyncIterator[Chain]:
+async def running_chain(redis_url: str, kafka: str = "", **simulator_env: object) -> AsyncIterator[Chain]:
     """All three ready. The market's pace and length are the simulator's settings."""
     stream_port, rest_port, grpc_port, http_port = (free_port() for _ in range(4))
     ops = {name: free_port() for name in ("simulator", "socket", "aggregator")}
@@ -102,7 +102,12 @@ async def running_chain(redis_url: str, **simulator_env: object) -> AsyncIterato
             "EXCHANGE_REST_URL": f"http://127.0.0.1:{rest_port}",
             "EXCHANGE_SOURCE": "simulator",
         },
-        "aggregator": {"HTTP_PORT": http_port, "SOCKET_TARGET": target, "REDIS_URL": redis_url},
+        "aggregator": {
+            "HTTP_PORT": http_port,
+            "SOCKET_TARGET": target,
+            "REDIS_URL": redis_url,
+            "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        },
     }
     started: dict[str, Process] = {}
     try:

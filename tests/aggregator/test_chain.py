@@ -5,10 +5,15 @@ import json
 import os
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from services.aggregator.events import TOPIC
+from services.aggregator.intake import wall_clock_ms
 from tests.aggregator.chain import Chain, last_of, running_chain
+from tests.aggregator.topic_reader import TopicReader
+from tests.kafka_broker import RunningKafka
 from tests.processes import until
 
 TRADES = "spot_btcusdt_20240808.gz"
@@ -69,6 +74,34 @@ async def test_a_moving_market_is_followed_exactly(redis_url: str) -> None:
         assert await chain.metric("aggregator_refused_total") == 0
 
 
+async def test_the_topic_holds_what_the_exchange_has_sent(redis_url: str, kafka_broker: RunningKafka) -> None:
+    async with (
+        running_chain(redis_url, kafka_broker.bootstrap, RATE=30) as chain,
+        TopicReader(kafka_broker.bootstrap, TOPIC) as reader,
+    ):
+
+        async def has_kept(number: int) -> bool:
+            return await chain.metric("aggregator_events_produced_total") >= number
+
+        await until(lambda: has_kept(1))
+        since_ms = wall_clock_ms()
+        await until(lambda: has_kept(60))
+        await chain.tell("pause")
+        sent = {
+            f"{record['symbol']}:{record['data']['E']}": record["data"]
+            for record in await chain.journal()
+            if record["kind"] == "miniTicker" and record["data"]["E"] > since_ms
+        }
+        await reader.until_ids(sent)
+        assert chain.processes["aggregator"].stop() == 0
+    kept = {message["message_id"]: message for message in reader.messages}
+    assert len(kept) == len(reader.messages), "once each"
+    assert len(sent) > 30
+    for message_id, data in sent.items():
+        assert {key: kept[message_id][key] for key in "esEcohlvq"} == {key: data[key] for key in "esEcohlvq"}
+        assert kept[message_id]["src"] == "simulator"
+
+
 async def test_a_frozen_socket_is_noticed(redis_url: str) -> None:
     async with running_chain(redis_url, RATE=5) as chain:
         await chain.follow("btcusdt")
@@ -101,7 +134,11 @@ async def test_the_recording_passes_without_loss_and_ends_at_its_last_price(redi
     with gzip.open(DATA_DIR / TRADES) as lines:
         messages = [json.loads(line.split(b" ", 1)[1]) for line in lines if b'"btcusdt@trade"' in line]
     last = messages[-1]["data"]
-    market = {"RECORDING": DATA_DIR / TRADES, "RECORDING_SPEED": 0, "RECORDING_WAIT_FOR": "btcusdt@aggTrade"}
+    market: dict[str, Any] = {
+        "RECORDING": DATA_DIR / TRADES,
+        "RECORDING_SPEED": 0,
+        "RECORDING_WAIT_FOR": "btcusdt@aggTrade",
+    }
     async with running_chain(redis_url, **market) as chain:
         await chain.follow("btcusdt")
 
