@@ -6,7 +6,7 @@ it has already. What it cannot repair so ends it, and a new one begins with what
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -41,13 +41,16 @@ class Producer:
         self._client = client
         self._topic = topic
 
-    async def send(self, messages: Iterable[Message]) -> list[Message]:
+    async def send(self, messages: Sequence[Message]) -> list[Message]:
         """Send a batch to each partition that `messages` concern; returns what did not fit, in order.
 
         Everything else is on every replica that is in sync then. Raises ProducerLostError, at most `SEND_TIMEOUT_S`
         later. When cancelled, everything may have arrived or not.
         """
-        left = await self._by_partition(messages)
+        try:
+            left = await self._by_partition(messages)
+        except Exception as error:  # as at the start: whatever the client stumbles over
+            raise ProducerLostError(error, messages) from error
         lost: BaseException | None
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):

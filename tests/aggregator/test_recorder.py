@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import UnknownTopicOrPartitionError
 from aiokafka.producer.transaction_manager import PidAndEpoch
 from prometheus_client import REGISTRY
 
@@ -87,9 +88,17 @@ def break_sender(producer: Producer) -> None:
     producer._client._sender.sender_task.cancel()
 
 
+def hide_topic(producer: Producer) -> None:
+    async def unknown(topic: str) -> set[int]:
+        raise UnknownTopicOrPartitionError(topic)
+
+    producer._client.partitions_for = unknown
+
+
 @pytest.mark.parametrize(
     ("sabotage", "reason"),
     [
+        (hide_topic, "UnknownTopicOrPartitionError"),
         (break_sequence, "OutOfOrderSequenceNumber"),
         (fence, "ProducerFenced"),
         (close, "ProducerClosed"),
