@@ -35,9 +35,10 @@ export class Plot {
   constructor(charts: Charts, box: HTMLElement, axis: Axis, places: number, listener: PlotListener) {
     this.#axis = axis;
     this.#chart = charts.createChart(box, {
+      ...chartOptions(),
       handleScroll: { vertTouchDrag: false }, // a finger that goes down scrolls the page
-      timeScale: { minBarSpacing: 0.15, rightOffset: ROOM, enableConflation: true },
     });
+    this.#chart.timeScale().applyOptions({ minBarSpacing: 0.15, rightOffset: ROOM, enableConflation: true });
     this.#candles = this.#chart.addSeries(charts.CandlestickSeries, { borderVisible: false });
     const overlay = { priceScaleId: 'volume', lastValueVisible: false, priceLineVisible: false } as const;
     this.#columns = this.#chart.addSeries(charts.HistogramSeries, { ...overlay, priceFormat: { type: 'volume' } });

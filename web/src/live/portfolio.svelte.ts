@@ -58,8 +58,6 @@ class Portfolio {
   connection: Connection = $state.raw({ state: 'connecting' });
   /** Whether any document has come. */
   known = $state(false);
-  /** Nobody is logged in any more. */
-  ended = $state(false);
 
   #bySymbol = new Map<string, Holding>();
   #socket = new LiveSocket({
@@ -67,13 +65,9 @@ class Portfolio {
     connection: (connection) => {
       this.connection = connection;
     },
-    ended: () => {
-      this.ended = true;
-    },
   });
 
   open(): void {
-    this.ended = false;
     this.#socket.open();
   }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+import { ApiError } from '../api/errors';
 import { delayMs, LiveSocket, type Connection } from './socket';
 
 const post = vi.hoisted(() => vi.fn());
@@ -25,7 +26,7 @@ class FakeSocket {
 
 const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
 const network = { onLine: true };
-let heard: { frames: string[]; states: Connection['state'][]; ended: number };
+let heard: { frames: string[]; states: Connection['state'][] };
 let live: LiveSocket;
 
 beforeEach(() => {
@@ -39,12 +40,11 @@ beforeEach(() => {
   network.onLine = true;
   FakeSocket.made = [];
   post.mockReset().mockImplementation(() => Promise.resolve({ subprotocol: `ticket.${post.mock.calls.length}` }));
-  heard = { frames: [], states: [], ended: 0 };
+  heard = { frames: [], states: [] };
   live = new LiveSocket(
     {
       frame: (text) => heard.frames.push(text),
       connection: ({ state }) => heard.states.push(state),
-      ended: () => (heard.ended += 1),
     },
     () => 1,
   );
@@ -106,11 +106,20 @@ test('a connection that says nothing is given up', async () => {
   expect(heard.states.at(-1)).toBe('waiting');
 });
 
-test.each([4401, 4404])('after %i nothing is tried any more', async (code) => {
+test('when nobody is logged in any more nothing is tried again', async () => {
   live.open();
-  (await opened()).onclose?.({ code });
+  const socket = await opened();
+  post.mockRejectedValue(new ApiError('invalid_refresh_token', 401, ''));
+  socket.onclose?.({ code: 4401 });
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(heard.ended).toBe(1);
+  expect(heard.states.at(-1)).toBe('closed');
+  expect(post).toHaveBeenCalledTimes(2);
+});
+
+test('a server that cannot give tickets now is asked again', async () => {
+  post.mockRejectedValueOnce(new ApiError('redis_unavailable', 503, ''));
+  live.open();
+  await vi.advanceTimersByTimeAsync(1000);
   expect(FakeSocket.made).toHaveLength(1);
 });
 

@@ -15,14 +15,10 @@ const BASE_MS = 500;
 const CAP_MS = 15_000;
 /** A connection that says nothing from its handshake to its first document is given up. */
 const FIRST_FRAME_MS = 10_000;
-const REVOKED = 4401;
-const GONE = 4404;
 
 export interface LiveListener {
   frame(text: string): void;
   connection(connection: Connection): void;
-  /** The session is over: nothing will come any more. */
-  ended(): void;
 }
 
 export class LiveSocket {
@@ -70,7 +66,8 @@ export class LiveSocket {
       if (generation === this.#generation) this.#listen(subprotocol);
     } catch (error) {
       if (generation !== this.#generation) return;
-      if (error instanceof ApiError && error.status === 401) this.#end();
+      // Nobody is logged in any more: the session has said so already, and whoever shows it closes this.
+      if (error instanceof ApiError && error.status === 401) this.close();
       else this.#later();
     }
   }
@@ -89,10 +86,9 @@ export class LiveSocket {
       }
       this.listener.frame(event.data);
     };
-    socket.onclose = ({ code }) => {
-      if (this.#socket !== socket) return;
-      if (code === REVOKED || code === GONE) this.#end();
-      else this.#later();
+    // Whatever the reason: the next ticket tells whether this person may come back.
+    socket.onclose = () => {
+      if (this.#socket === socket) this.#later();
     };
   }
 
@@ -102,11 +98,6 @@ export class LiveSocket {
     const delay = delayMs(this.#attempt, this.random);
     this.listener.connection({ state: 'waiting', until: Date.now() + delay });
     this.#timer = setTimeout(() => void this.#connect(), delay);
-  }
-
-  #end(): void {
-    this.#drop();
-    this.listener.ended();
   }
 
   #drop(): void {

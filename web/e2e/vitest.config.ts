@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** One file after the other: they share a machine with the stack that they look at. */
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ['*.e2e.ts'],
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

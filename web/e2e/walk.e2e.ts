@@ -1,0 +1,149 @@
+/** What a person does from signing up to leaving for good. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { add, changed, expectFocus, launch, loggedIn, PASSWORD, row, total, until, visitor, watch } from './people.ts';
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+test('from signing up to a total that moves, by the keyboard alone', async () => {
+  const { page, complaints, context } = await loggedIn(browser);
+  await add(page, 'btc', '0.5');
+  await row(page, 'btcusdt').waitFor();
+  const [before, after] = await changed(() => total(page));
+  expect(before).toMatch(/^[\d,]+\.\d\d\s+USDT$/);
+  expect(after).not.toBe(before);
+  await until(async () => (await page.title()).startsWith((await total(page)).split(/\s/)[0] ?? ''), 'the total in the title');
+  await page.getByText('Simulated market').waitFor();
+  expect(await page.getByRole('status').filter({ hasText: 'Live' }).count()).toBe(1);
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('amounts are exact, and are changed in place', async () => {
+  const { page, context } = await loggedIn(browser);
+  await add(page, 'eth', '0.123456789012345678');
+  const amount = row(page, 'ethusdt').locator('.edit');
+  await amount.waitFor();
+  expect(await amount.innerText()).toBe('0.123456789012345678');
+  await amount.press('Enter');
+  await page.keyboard.type('nonsense');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: 'An amount is a number' }).waitFor();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('12345678901234567890.5');
+  await page.keyboard.press('Enter');
+  await until(async () => (await amount.innerText()) === '12,345,678,901,234,567,890.5', 'the new amount');
+  await expectFocus(amount);
+  await amount.press('Enter');
+  await page.keyboard.type('7');
+  await page.keyboard.press('Escape');
+  expect(await amount.innerText()).toBe('12,345,678,901,234,567,890.5');
+  await context.close();
+});
+
+test('what was removed comes back, to the last digit', async () => {
+  const { page, context } = await loggedIn(browser);
+  await add(page, 'btc', '0.000000000000000001');
+  await row(page, 'btcusdt').waitFor();
+  await add(page, 'sol', '3');
+  await row(page, 'solusdt').waitFor();
+  await row(page, 'btcusdt').getByRole('button', { name: 'Remove BTC' }).press('Enter');
+  await row(page, 'btcusdt').waitFor({ state: 'detached' });
+  await expectFocus(row(page, 'solusdt').locator('.edit'));
+  await page.keyboard.press('Control+z');
+  await row(page, 'btcusdt').waitFor();
+  expect(await row(page, 'btcusdt').locator('.edit').innerText()).toBe('0.000000000000000001');
+  await context.close();
+});
+
+test('what the exchange does not know is refused with what is near', async () => {
+  const { page, context } = await loggedIn(browser);
+  await page.getByRole('combobox').fill('btcusdx');
+  await page.getByLabel('Amount').fill('1');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: 'does not trade this symbol' }).waitFor();
+  await page.getByRole('button', { name: 'BTC/USDT' }).click();
+  await page.keyboard.press('Enter');
+  await row(page, 'btcusdt').waitFor();
+  await context.close();
+});
+
+test('two tabs show one portfolio, refresh one after the other, and are left together', async () => {
+  const { page, context, complaints } = await loggedIn(browser);
+  await add(page, 'btc', '1');
+  const refreshes: number[] = [];
+  context.on('response', (response) => {
+    if (response.url().endsWith('/v1/refresh')) refreshes.push(response.status());
+  });
+  const tabs = await Promise.all(Array.from({ length: 3 }, () => context.newPage()));
+  for (const tab of tabs) watch(tab, complaints);
+  await Promise.all(tabs.map((tab) => tab.goto('/')));
+  await Promise.all(tabs.map((tab) => row(tab, 'btcusdt').waitFor()));
+  // Three pages began without a token at the same time: none may have been refused, which would end the session.
+  expect(refreshes.length).toBeGreaterThan(0);
+  expect(refreshes.every((status) => status === 200)).toBe(true);
+  const [other] = tabs;
+  if (other === undefined) throw new Error('no tab');
+  await add(other, 'eth', '2');
+  await row(page, 'ethusdt').waitFor();
+  await page.goto('/account');
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await Promise.all([page, ...tabs].map((tab) => tab.locator('input[name=password]').waitFor()));
+  await page.reload();
+  await page.locator('input[name=password]').waitFor();
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('a session that is ended elsewhere is over at once', async () => {
+  const here = await loggedIn(browser);
+  const there = await visitor(browser);
+  await there.page.goto('/login');
+  await there.page.fill('input[name=username]', here.name.toUpperCase());
+  await there.page.fill('input[name=password]', PASSWORD);
+  await there.page.click('form button[type=submit]');
+  await there.page.getByRole('combobox').waitFor();
+  await here.page.goto('/account');
+  await here.page.getByRole('button', { name: /^End the session of/ }).click();
+  await there.page.getByText('Your session has ended').waitFor();
+  await Promise.all([here.context.close(), there.context.close()]);
+});
+
+test('errors are said in words, at the field they are about', async () => {
+  const { page, context } = await visitor(browser);
+  await page.goto('/login');
+  await page.fill('input[name=username]', 'nobody-by-this-name');
+  await page.fill('input[name=password]', 'wrong wrong wrong');
+  await page.click('form button[type=submit]');
+  await page.getByRole('alert').filter({ hasText: 'The name or the password is wrong.' }).waitFor();
+  await page.getByRole('link', { name: 'Create account' }).click();
+  await page.fill('input[name=username]', 'somebody');
+  await page.fill('input[name=password]', 'short');
+  await page.click('form button[type=submit]');
+  await page.getByRole('alert').filter({ hasText: 'at least 8 characters' }).waitFor();
+  await expectFocus(page.locator('input[name=password]'));
+  await context.close();
+});
+
+test('an account is deleted only by who types its name, and then for good', async () => {
+  const { page, name, context } = await loggedIn(browser);
+  await page.goto('/account');
+  await page.getByText(name, { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Delete account' }).click();
+  const forGood = page.getByRole('button', { name: 'Delete for good' });
+  expect(await forGood.isDisabled()).toBe(true);
+  await page.getByRole('dialog').getByRole('textbox').fill(name);
+  await forGood.click();
+  await page.getByText('Your account is gone.').waitFor();
+  await page.fill('input[name=username]', name);
+  await page.fill('input[name=password]', PASSWORD);
+  await page.click('form button[type=submit]');
+  await page.getByRole('alert').filter({ hasText: 'The name or the password is wrong.' }).waitFor();
+  await context.close();
+});
