@@ -48,6 +48,18 @@ async def test_a_query_ends_when_its_client_leaves(raw: Raw, name: str) -> None:
     await until(gone)
 
 
+async def test_the_end_of_one_query_leaves_another_of_the_same_id_alone(raw: Raw) -> None:
+    stays = asyncio.create_task(raw.post("SELECT sleep(1)", query_id="same"))
+    leaves = asyncio.create_task(raw.post(ENDLESS, query_id="same"))
+
+    async def begun() -> bool:
+        return await running(raw, "1e15") + await running(raw, "sleep(1)") == 2
+
+    await until(begun)
+    leaves.cancel()
+    assert (await stays).text == "0\n"
+
+
 async def test_a_client_that_leaves_a_stream_half_read_ends_its_query(raw: Raw) -> None:
     async with raw.http.stream("POST", "/", content="SELECT number, 'half' FROM numbers(1e12)") as answer:
         await anext(answer.aiter_raw())

@@ -179,6 +179,12 @@ async def test_a_late_error_has_a_status_where_the_client_waits_for_the_end(raw:
     assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (500, "395")
 
 
+async def test_a_long_answer_comes_whole_to_a_client_that_waits_for_the_end(raw: Raw) -> None:
+    answer = await raw.post("SELECT number FROM numbers(3000000)", wait_end_of_query=1)
+    assert int(answer.headers["Content-Length"]) == len(answer.content) > 20_000_000
+    assert json.loads(answer.headers["X-ClickHouse-Summary"])["read_rows"] == "3000000"
+
+
 async def test_a_late_error_cuts_the_answer_after_the_exception_between_its_markers(raw: Raw) -> None:
     body = b""
     sql = "SELECT throwIf(number = 3000000), number FROM numbers(6000000)"

@@ -34,6 +34,7 @@ def test_the_data_of_an_insert_begin_after_its_format(sql: bytes, body: bytes, n
         (b"SELECT 1 FORMAT JSONCompact", "JSONCompact"),
         (b"SELECT 1\n FORMAT Native", "Native"),
         (b"SELECT 1 FORMAT CSV SETTINGS max_threads = 1;", "CSV"),
+        (b"SELECT 1 FORMAT CSV -- FORMAT TSV", "CSV"),
         (b"SELECT 'x FORMAT CSV'", None),
         (b"SELECT format('{}', 1) AS format", None),
         (b"SELECT * FROM (SELECT 1 FORMAT CSV)", None),

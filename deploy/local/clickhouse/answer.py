@@ -1,6 +1,7 @@
 """An answer on its way out: held back while it is small, so that a late error still gets its own status."""
 
 import secrets
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from deploy.local.clickhouse.codecs import choose_encoding, encoder
@@ -11,7 +12,8 @@ Send = Any
 """ASGI's."""
 
 HELD_BYTES = 1 << 20
-"""As much as ClickHouse's own output buffer (`http_response_buffer_size` aside) holds before the head leaves."""
+"""As many as ClickHouse's output buffer holds before the head leaves (`buffer_size`)."""
+_IN_MEMORY_BYTES = 8 << 20
 _EXPOSED = ",".join(f"X-ClickHouse-{name}" for name in ("Query-Id", "Summary", "Format", "Timezone", "Exception-Code"))
 
 
@@ -28,9 +30,10 @@ class Answer:
         self._version = version
         self._encoding = choose_encoding(request.accepted_encodings)
         self._encoder = encoder(self._encoding)
-        self._held: list[bytes] = []
+        self._held = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 # until close
         self._held_bytes = 0
         self._written = False
+        self.query_id = request.query_id
         self._tag = secrets.token_hex(8)
         self.started = False
         self.summary: dict[str, str] = {}
@@ -48,11 +51,11 @@ class Answer:
         if self.started:
             await self._body(packed)
             return
-        self._held.append(packed)
+        self._held.write(packed)
         self._held_bytes += len(packed)
         if self._held_bytes >= HELD_BYTES and not self._request.waits_for_end:
             await self._start(200, {"X-ClickHouse-Exception-Tag": self._tag})
-            await self._body(self._take_held())
+            await self._send_held()
 
     async def finish(self) -> None:
         """The body is whole."""
@@ -60,9 +63,9 @@ class Answer:
         if self.started:
             await self._body(last, more=False)
             return
-        body = self._take_held() + last
-        await self._start(200, {"Content-Length": str(len(body))})
-        await self._body(body, more=False)
+        await self._start(200, {"Content-Length": str(self._held_bytes + len(last))})
+        await self._send_held()
+        await self._body(last, more=False)
 
     async def fail(self, failure: DatabaseError) -> None:
         """Instead of an end. Once the head is out, the caller must leave the answer without its end."""
@@ -73,7 +76,6 @@ class Answer:
             await self._body(self._encoder.encode(marked % (tag, text, len(text), tag)) + self._encoder.finish())
             return
         self._encoding = ""
-        self._held.clear()
         self.headers["Content-Type"] = "text/plain; charset=UTF-8"
         extra = {"X-ClickHouse-Exception-Code": str(failure.code), "Content-Length": str(len(text))}
         if failure.status == 401:
@@ -94,10 +96,14 @@ class Answer:
     async def _body(self, data: bytes, *, more: bool = True) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
-    def _take_held(self) -> bytes:
-        body = b"".join(self._held)
-        self._held.clear()
-        return body
+    async def _send_held(self) -> None:
+        self._held.seek(0)
+        while part := self._held.read(HELD_BYTES):
+            await self._body(part)
+
+    def close(self) -> None:
+        """Give up what is held."""
+        self._held.close()
 
 
 def cors(request: Request) -> dict[str, str]:

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from deploy.local.clickhouse.engine import Connection, Engine, quoted, quoted_name, set_statement
-from deploy.local.clickhouse.errors import Code, error
+from deploy.local.clickhouse.errors import Code, DatabaseError, error
 from deploy.local.clickhouse.request import Request
 
-T = TypeVar("T")
 Call = Callable[..., Any]
 
 
@@ -42,14 +41,11 @@ class Connections:
             async with self._session(request) as session, self._borrowed(session.connection, request, settings):
                 yield session.connection
             return
-        connection = self._engine.connect()
+        connection: Connection = await self._call(_open, self._engine, request.database, settings)
         try:
-            await self._call(_enter, connection, request.database, settings)
             yield connection
         finally:
-            if connection.is_open:
-                await self._call(connection.release)
-            connection.close()
+            await self._call(connection.close)
 
     @asynccontextmanager
     async def _session(self, request: Request) -> AsyncIterator[Session]:
@@ -100,6 +96,16 @@ class Connections:
             if session.ending:
                 session.ending.cancel()
             self._end(name)
+
+
+def _open(engine: Engine, database: str, settings: dict[str, str]) -> Connection:
+    connection = engine.connect()
+    try:
+        _enter(connection, database, settings)
+    except DatabaseError:
+        connection.close()
+        raise
+    return connection
 
 
 def _enter(connection: Connection, database: str, settings: dict[str, str]) -> None:

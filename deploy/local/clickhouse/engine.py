@@ -82,11 +82,6 @@ class Connection:
         self._insert = None
         return result
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a result or an insert is unfinished."""
-        return self._result is not None or self._insert is not None
-
     def release(self) -> None:
         """End what is unfinished: a result wherever it stands, an insert without keeping anything of it."""
         result, insert = self._result, self._insert

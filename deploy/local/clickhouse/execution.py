@@ -27,7 +27,7 @@ class Execution:
         self._connection = connection
         self._threads = threads
         self._request = request
-        self._kill = partial(engine.kill, request.query_id)
+        self._kill = partial(engine.kill, request.tag)
 
     async def insert(self, statement: Statement, data: AsyncIterator[bytes], limit_bytes: int, answer: Answer) -> None:
         """Stream `data` into the table. Nothing of them stays unless all of them do, up to the size of one block."""

@@ -32,7 +32,6 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 
-
 _AS_A_SERVER = {"implicit_select": "0", "allow_introspection_functions": "0"}
 """Where the embedded engine's defaults are not a server's: `SELEC 1` is a syntax error, not a column of that name."""
 
@@ -60,9 +59,13 @@ class Handler:
             await answer.finish()
         except DatabaseError as failure:
             outcome = failure.name
+            if answer.started:
+                log.warning("clickhouse.answer_cut", exception=failure.name, query_id=answer.query_id)
             await answer.fail(failure)
         except ClientGoneError:
             outcome = "gone"
+        finally:
+            answer.close()
         metrics.REQUESTS.labels(outcome).inc()
 
     async def _route(self, path: str, request: Request, receive: Receive, answer: Answer) -> None:
@@ -112,12 +115,14 @@ class Handler:
         limits.setdefault("max_execution_time", str(self._settings.max_execution_time_s))
         if not may_stream(statement.format or request.default_format or DEFAULT):
             limits.setdefault("max_result_bytes", str(self._settings.max_result_bytes))
+        elif request.waits_for_end:
+            limits.setdefault("max_result_bytes", str(self._settings.max_kept_bytes))
         async with self.connections.hold(request, limits) as connection:
             await Execution(self._engine, self._threads, connection, request).run(statement, answer)
 
     @staticmethod
     def _limits(request: Request) -> dict[str, str]:
-        return {**_AS_A_SERVER, **request.settings, "log_comment": request.query_id}
+        return {**_AS_A_SERVER, **request.settings, "log_comment": request.tag}
 
     async def _statement(self, request: Request, body: AsyncIterator[bytes]) -> tuple[Statement, bytes]:
         """The statement, and what of its data has been read with it."""

@@ -36,6 +36,8 @@ class Request:
     arguments: Mapping[str, str]
     headers: Mapping[str, str]
     query_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    tag: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """Finds its query in the engine; clients may give the same `query_id` twice."""
 
     @property
     def query(self) -> bytes:

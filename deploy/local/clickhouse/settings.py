@@ -28,8 +28,10 @@ class ClickHouseSettings(ServiceSettings):
     """Of a statement, not of the data behind it."""
     max_data_bytes: int = Field(default=8 << 30, gt=0)
     """Of one insert, unpacked."""
-    max_result_bytes: int = Field(default=256 << 20, gt=0)
-    """Of an answer that must be made whole before it leaves (JSON, Parquet …); a request may set its own."""
+    max_result_bytes: int = Field(default=64 << 20, gt=0)
+    """Of a result that the engine makes whole before it leaves (JSON, Parquet …); a request may set its own."""
+    max_kept_bytes: int = Field(default=4 << 30, gt=0)
+    """Of a result that is kept on disk because the client waits for its end; a request may set its own."""
     max_execution_time_s: int = Field(default=300, gt=0)
     """A request may set its own."""
     body_timeout_s: float = Field(default=60.0, gt=0)
