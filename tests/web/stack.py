@@ -93,7 +93,7 @@ def control(stack: Stack) -> Iterator[str]:
         thread.join()
 
 
-def base_url(stack: Stack) -> str:
+def site_url(stack: Stack) -> str:
     return f"http://127.0.0.1:{stack.running['profile'].port}"
 
 
@@ -101,7 +101,7 @@ if __name__ == "__main__":
     database = start_postgres()
     try:
         with running_stack(database) as started, control(started) as address:
-            sys.stdout.write(f"SITE_URL={base_url(started)} CONTROL_URL={address}\n")
+            sys.stdout.write(f"SITE_URL={site_url(started)} CONTROL_URL={address}\n")
             sys.stdout.flush()
             sys.stdin.read()
     finally:
