@@ -38,7 +38,7 @@ export class Plot {
       ...chartOptions(),
       handleScroll: { vertTouchDrag: false }, // a finger that goes down scrolls the page
     });
-    this.#chart.timeScale().applyOptions({ minBarSpacing: 0.15, rightOffset: ROOM, enableConflation: true });
+    this.#chart.timeScale().applyOptions({ minBarSpacing: 0.15, maxBarSpacing: 32, rightOffset: ROOM, enableConflation: true });
     this.#candles = this.#chart.addSeries(charts.CandlestickSeries, { borderVisible: false });
     const overlay = { priceScaleId: 'volume', lastValueVisible: false, priceLineVisible: false } as const;
     this.#columns = this.#chart.addSeries(charts.HistogramSeries, { ...overlay, priceFormat: { type: 'volume' } });

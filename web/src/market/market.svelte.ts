@@ -132,9 +132,14 @@ class Market {
     this.heard = clock.read();
   }
 
-  /** Whether what is shown is as new as it can be: an answer just now, of prices that move. */
-  get fresh(): boolean {
-    return this.heard !== null && clock.now - this.heard < STALE_AFTER_MS && clock.now - this.newest < STALE_AFTER_MS;
+  /** Whether an answer came just now. */
+  get reached(): boolean {
+    return this.heard !== null && clock.now - this.heard < STALE_AFTER_MS;
+  }
+
+  /** Whether prices move; only the whole market tells, for one coin may rest for hours. */
+  get moving(): boolean {
+    return clock.now - this.newest < STALE_AFTER_MS;
   }
 
   async #readAll(signal: AbortSignal): Promise<void> {
