@@ -120,7 +120,8 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     banner.show(console, settings, fixed, chosen, plan)
     for name, what in missing.items():
         console.say(f"{name} is not ready yet: {what}", "bold red")
-    console.say(f"prices are live after {time.monotonic() - started:.1f} s", "bold")
+    if not missing:
+        console.say(f"prices are live after {time.monotonic() - started:.1f} s", "bold")
     supervisor.start([table.web()])  # nobody waits for the page
     await _bring_up_analytics(AnalyticTable(table, plan), chosen, console, supervisor)
     await supervisor.until_ready(None)

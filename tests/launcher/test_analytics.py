@@ -1,19 +1,22 @@
 """Which parts of the analytic contour run: what is missing is said, and keeps nothing else from running."""
 
+import io
 import socket
 from pathlib import Path
 
 import pytest
 
-from deploy.local import analytics, clickhouse, kafka
+from deploy.local import analytics, clickhouse, kafka, launch
 from deploy.local.analytic_table import AnalyticTable
 from deploy.local.analytics import Plan
 from deploy.local.component import Component
+from deploy.local.console import Console
 from deploy.local.credentials import Credentials
 from deploy.local.exchange import simulator
 from deploy.local.postgres import PostgresServer
 from deploy.local.redis import RedisServer
 from deploy.local.settings import LauncherSettings
+from deploy.local.supervisor import supervise
 from deploy.local.table import Ports, Table
 from tests.processes import free_port
 
@@ -111,3 +114,35 @@ def test_what_is_left_out_is_not_taken_from_the_environment_either(settings: Lau
     made = components(settings, ports, Plan(note=analytics.OFF))
 
     assert (made["dashboard"].env["CLICKHOUSE_URL"], made["dashboard"].env["KAFKA_BOOTSTRAP_SERVERS"]) == ("", "")
+
+
+async def test_a_component_whose_port_is_taken_is_left_out_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.local.ports.PATIENCE_S", 0)
+    stream = io.StringIO()
+    console = Console(tmp_path, stream)
+    async with supervise(console) as supervisor:
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            port = holder.getsockname()[1]
+            dashboard = Component("dashboard", ("true",), ready=None, ports=(port,))
+            assert not await launch._start_or_tell([dashboard], console, supervisor)
+        assert supervisor.keepers == {}
+    console.close()
+
+    assert f"port {port}, which dashboard needs, is held by" in stream.getvalue()
+
+
+async def test_only_what_was_started_by_then_is_waited_for(tmp_path: Path) -> None:
+    """The operational contour is told to be ready while the analytic one still starts."""
+    console = Console(tmp_path, io.StringIO())
+    async with supervise(console) as supervisor:
+        supervisor.start([Component("prices", ("true",), ready=None)])
+        assert await supervisor.until_ready(30) == {}
+        supervisor.start([Component("kafka", ("sleep", "1000"), ready=_never)])
+        assert list(await supervisor.until_ready(0)) == ["kafka"]
+    console.close()
+
+
+async def _never() -> None:
+    raise ConnectionError("not yet")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import account, clean
+from deploy.local import account, backfill, clean
 from deploy.local.credentials import load_or_make
 from deploy.local.launch import prepare_state_dir
 from deploy.local.lock import only_launcher
@@ -16,6 +16,9 @@ from deploy.local.lock import only_launcher
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = prepare_state_dir(tmp_path / "state")
     load_or_make(made / "secrets.json")
+    for kept in ("kafka", "clickhouse", "postgres"):
+        (made / kept / "files").mkdir(parents=True)
+    backfill.remember(made, {})
     (made / "notes of mine").touch()
     monkeypatch.setenv("STATE_DIR", str(made))
     monkeypatch.setattr(account, "OUTSIDE", tmp_path / "outside")
