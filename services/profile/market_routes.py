@@ -6,6 +6,7 @@ from services.profile import market_schemas as m
 from services.profile.answers import documented
 from services.profile.dependencies import ServicesDep
 from services.profile.market import Market
+from services.profile.schemas import UnknownSymbolAnswer
 
 
 def market_of(request: Request, services: ServicesDep) -> Market:
@@ -60,7 +61,7 @@ async def symbols(
 @router.get(
     "/history/{symbol}",
     response_model=m.History,
-    responses={200: m.HISTORY_ANSWER, **documented(422, 429, 503, s404=m.NearSymbolsAnswer)},
+    responses={200: m.HISTORY_ANSWER, **documented(422, 429, 503, s404=UnknownSymbolAnswer)},
 )
 async def history(
     request: Request,

@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
 from services.profile.portfolio import MAX_SYMBOL_CHARACTERS
-from services.profile.schemas import ErrorAnswer, ExactNumber
+from services.profile.schemas import ExactNumber
 
 MAX_PRICES = 5_000
 MAX_NAMED = 500
@@ -115,10 +115,6 @@ class Sparklines(BaseModel):
     interval: Literal["1h"] = "1h"
     sparklines: dict[str, list[Close]] = Field(examples=[{"btcusdt": [[1767225600000, 68123.45]]}])
     unknown: dict[str, list[str]] = Field(examples=[{}], description="As in prices.")
-
-
-class NearSymbolsAnswer(ErrorAnswer):
-    near: list[str] = Field(default=[], description="Symbols that resemble the one asked for, best first.")
 
 
 SymbolsQuery = Annotated[
