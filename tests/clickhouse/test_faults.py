@@ -34,7 +34,7 @@ async def test_a_client_that_leaves_in_the_middle_of_an_insert_leaves_nothing(
 
 
 @pytest.mark.parametrize("name", ["TabSeparated", "JSON"])
-async def test_a_query_ends_when_its_client_leaves(raw: Raw, name: str) -> None:
+async def test_a_query_ends_when_its_client_leaves(clickhouse_server: RunningClickHouse, raw: Raw, name: str) -> None:
     asking = asyncio.create_task(raw.post(f"{ENDLESS} FORMAT {name}"))
 
     async def begun() -> bool:
@@ -46,6 +46,7 @@ async def test_a_query_ends_when_its_client_leaves(raw: Raw, name: str) -> None:
     await until(begun)
     asking.cancel()
     await until(gone)
+    assert "Traceback" not in clickhouse_server.process.output()
 
 
 async def test_the_end_of_one_query_leaves_another_of_the_same_id_alone(raw: Raw) -> None:
@@ -62,7 +63,8 @@ async def test_the_end_of_one_query_leaves_another_of_the_same_id_alone(raw: Raw
 
 async def test_a_client_that_leaves_a_stream_half_read_ends_its_query(raw: Raw) -> None:
     async with raw.http.stream("POST", "/", content="SELECT number, 'half' FROM numbers(1e12)") as answer:
-        await anext(answer.aiter_raw())
+        parts = answer.aiter_raw()  # the name keeps it from being closed
+        await anext(parts)
         assert await running(raw, "half") == 1
 
     async def gone() -> bool:

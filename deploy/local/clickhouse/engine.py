@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -132,12 +132,12 @@ class Engine:
         self._own.query(f"CREATE DATABASE IF NOT EXISTS {quoted_name(name)}", "Null")
 
     def kill(self, tag: str) -> None:
-        """Ask the queries that run with this `log_comment` to end; they then raise QUERY_WAS_CANCELLED."""
-        connection = self.connect()
-        try:
+        """Ask the queries that run with this `log_comment` to end; they then raise QUERY_WAS_CANCELLED.
+
+        It may fail or come too early: whoever needs the end asks again.
+        """
+        with suppress(DatabaseError), closing(self.connect()) as connection:
             connection.query(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(tag)} ASYNC", "Null")
-        finally:
-            connection.close()
 
     def close(self) -> None:
         self._own.close()

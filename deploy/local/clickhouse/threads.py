@@ -35,6 +35,7 @@ class Threads:
             while not work.done():  # it may not have begun when it is killed for the first time
                 await _to_the_end(loop.run_in_executor(self._kill, kill))
                 await asyncio.wait([work], timeout=_KILL_INTERVAL_S)
+            work.exception()  # that it was killed is no news
             raise
 
     def close(self) -> None:
@@ -47,4 +48,5 @@ async def _to_the_end(work: asyncio.Future[T]) -> T:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
         await asyncio.wait([work])
+        work.exception()  # nobody is left to hear of it
         raise
