@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -66,6 +67,7 @@ async def answered(timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncIterator[None]:
 async def connect(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncClient:
     """A client for `url`; its database need not exist. Close it with `close()`. Raises `StorageDownError`."""
     parts = urlsplit(url)
+    _reach_directly(parts.hostname or "")
     async with answered(timeout_s):
         client = await clickhouse_connect.get_async_client(
             dsn=parts._replace(path="").geturl(),
@@ -76,6 +78,13 @@ async def connect(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncCli
         )
     client.database = database_of(url)
     return client
+
+
+def _reach_directly(host: str) -> None:
+    """ClickHouse is a neighbour, and a proxy of the environment leads outside. Its client can be told only so."""
+    excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if host not in excepted.split(","):
+        os.environ["no_proxy"] = ",".join(filter(None, (excepted, host)))
 
 
 def database_of(url: str) -> str:

@@ -1,0 +1,86 @@
+"""Which errors of ClickHouse are waited out, and which are a message's fault."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+
+from services.kafka_clickhouse.clickhouse import answered, connect, translated
+from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError, StorageDownError
+from services.kafka_clickhouse.messages import decode
+from services.kafka_clickhouse.native import COLUMNS, encode
+from services.kafka_clickhouse.storage import TABLE, TickerStore
+from tests.clickhouse_server import RunningClickHouse
+from tests.kafka_clickhouse.backfill_run import connected, own_database
+from tests.kafka_clickhouse.pipeline import ticks
+from tests.processes import free_port
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (DatabaseError("", code=6, name="CANNOT_PARSE_TEXT"), RefusedError),
+        (DatabaseError("", code=407, name="DECIMAL_OVERFLOW"), RefusedError),
+        (DatabaseError("", code=60, name="UNKNOWN_TABLE"), StorageDownError),
+        (DatabaseError("", code=241, name="MEMORY_LIMIT_EXCEEDED"), StorageDownError),
+        (DatabaseError("", code=243, name="NOT_ENOUGH_SPACE"), StorageDownError),
+        (DatabaseError("", code=252, name="TOO_MANY_PARTS"), StorageDownError),
+        (DatabaseError("", code=159, name="TIMEOUT_EXCEEDED"), StorageDownError),
+        (DatabaseError("", code=516, name="AUTHENTICATION_FAILED"), StorageDownError),
+        (DatabaseError("", code=99_999, name="SOMETHING_NEW"), StorageDownError),
+        (DatabaseError("HTTP driver received HTTP status 502"), StorageDownError),
+        (OperationalError("Network Error"), StorageDownError),
+        (TimeoutError(), StorageDownError),
+        (ConnectionResetError(), StorageDownError),
+    ],
+)
+def test_only_what_is_wrong_with_the_values_is_not_waited_for(
+    error: Exception, kind: type[KafkaClickHouseError]
+) -> None:
+    assert type(translated(error)) is kind
+
+
+@pytest.fixture
+async def url(clickhouse_server: RunningClickHouse) -> AsyncIterator[str]:
+    async with own_database(clickhouse_server) as made:
+        yield made
+
+
+async def test_a_server_that_is_not_there_is_down() -> None:
+    with pytest.raises(StorageDownError):
+        await connect(f"http://crypto:x@127.0.0.1:{free_port()}/crypto")
+
+
+async def test_a_wrong_password_is_waited_for_until_somebody_puts_it_right(url: str) -> None:
+    with pytest.raises(StorageDownError, match="516"):
+        await connect(url.replace("crypto:", "crypto:not", 1))
+
+
+async def test_a_block_that_cannot_be_parsed_is_refused(url: str) -> None:
+    async with connected(url) as client:
+        messages, _ = decode([tick.value for tick in ticks(2)])
+        messages[1].c = "6_8123"
+        with pytest.raises(RefusedError):
+            async with answered():
+                await client.raw_insert(TABLE, COLUMNS, encode(messages), fmt="Native")
+
+
+async def test_candles_that_a_broken_insert_did_not_reach_are_made_by_its_repetition(url: str) -> None:
+    store = TickerStore(url, 30)
+    messages, _ = decode([tick.value for tick in ticks(3)])
+    await store.insert(encode(messages), "token")
+    async with connected(url) as client:
+        await client.command("TRUNCATE TABLE candles_1m_states")  # as if the engine had died before it came to them
+        await store.insert(encode(messages), "token")
+        assert (await client.query("SELECT count() FROM candles_1m")).result_rows == [(3,)]
+        assert (await client.query(f"SELECT count() FROM {TABLE}")).result_rows == [(3,)]
+    await store.close()
+
+
+async def test_a_proxy_of_the_environment_does_not_stand_between(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("no_proxy", "elsewhere")
+    async with connected(url) as client:
+        assert (await client.query("SELECT 1")).result_rows == [(1,)]
+    assert os.environ["no_proxy"].split(",")[0] == "elsewhere"
