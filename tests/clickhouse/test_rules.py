@@ -1,9 +1,12 @@
 """The engine's exceptions taken apart, blocks without rows, and passwords: without a server."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
+from deploy.local import clickhouse
+from deploy.local.clickhouse import server
 from deploy.local.clickhouse.errors import DatabaseError, from_engine
 from deploy.local.clickhouse.formats import empty_native, may_stream
 from deploy.local.clickhouse.request import authenticate, read_request, with_form
@@ -55,3 +58,19 @@ def test_a_form_adds_to_the_url_and_files_are_refused() -> None:
     assert (form.query.decode(), form.database) == ("SELECT 'ü\r\n--'", "d")
     with pytest.raises(DatabaseError, match="External data"):
         with_form(request, head + b'; filename="x"\r\n\r\n1\r\n--X--\r\n')
+
+
+def test_a_platform_without_the_engine_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(server, "DIRECTORY", tmp_path)
+    assert not clickhouse.available()
+    with pytest.raises(RuntimeError, match="set CLICKHOUSE_URL"):
+        clickhouse.prepare(tmp_path / "data", 1, "secret")
+
+
+@pytest.mark.skipif(not clickhouse.available(), reason="no ClickHouse engine for this platform")
+def test_the_data_are_private_and_the_password_stands_in_url_and_environment_alone(tmp_path: Path) -> None:
+    prepared = clickhouse.prepare(tmp_path / "data", 1, "se/cret")
+    assert prepared.data_dir.stat().st_mode & 0o777 == 0o700
+    assert prepared.url == "http://crypto:se%2Fcret@127.0.0.1:1/crypto"
+    assert "se/cret" in prepared.env.values()
+    assert not any("cret" in argument for argument in prepared.command)

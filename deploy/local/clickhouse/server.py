@@ -4,6 +4,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 
@@ -34,7 +35,7 @@ class ClickHouseServer:
     @property
     def url(self) -> str:
         """CLICKHOUSE_URL for the services."""
-        return f"http://{USER}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
+        return f"http://{USER}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{DATABASE}"
 
 
 def available() -> bool:
