@@ -1,7 +1,6 @@
 """The ASGI application: routes, errors, headers and the documentation page."""
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import WebSocketRoute
@@ -10,7 +9,7 @@ from services.common.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from services.profile import account_routes, coin_routes, market_routes, profile_routes
 from services.profile.answers import install_error_answers
 from services.profile.dependencies import Services
-from services.profile.middleware import LastResort, Measured, SecurityHeaders
+from services.profile.middleware import MIDDLEWARE
 from services.profile.settings import Settings
 from services.profile.web_app import WebApp
 from services.profile.websocket import LiveProfile
@@ -40,7 +39,7 @@ def describe_api() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Measured), Middleware(SecurityHeaders), Middleware(LastResort)],
+        middleware=MIDDLEWARE,
     )
     install_error_answers(api)
     for routes in (account_routes, coin_routes, profile_routes, market_routes):

@@ -1,95 +1,13 @@
-"""What every HTTP answer goes through: measuring, security headers, and the last resort for faults of ours."""
+"""What every HTTP answer of this service goes through."""
 
-import time
+from starlette.middleware import Middleware
 
-import structlog
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
+from services.common.asgi import LastResort, Measured, SecurityHeaders
 from services.profile import metrics
 from services.profile.answers import internal_error_response
 
-log = structlog.get_logger()
-
-SECURITY_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-"""For answers that set none of their own: right for JSON, and a page says what it needs beyond."""
-
-
-class SecurityHeaders:
-    """Adds `SECURITY_HEADERS` where the answer has not decided itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_guarded)
-
-
-class Measured:
-    """Times each HTTP request, by its route's template: paths themselves are unbounded."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 0  # no answer: the client went away
-
-        async def send_noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_noted)
-        finally:
-            labels = (_method(scope), getattr(scope.get("route"), "path", "none"), str(status))
-            metrics.HTTP_SECONDS.labels(*labels).observe(time.perf_counter() - started)
-
-
-class LastResort:
-    """Answers a request whose handling failed in a way nobody foresaw, and logs it, once, with its stack."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def send_noted(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_noted)
-        except Exception:  # the end of the line: whatever it is, the client gets an answer in our shape
-            log.exception("request.failed", method=_method(scope), path=scope["path"])
-            if not started:
-                await internal_error_response()(scope, receive, send)
-
-
-def _method(scope: Scope) -> str:
-    method = scope["method"]
-    return method if method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "other"
+MIDDLEWARE = [
+    Middleware(Measured, seconds=metrics.HTTP_SECONDS),
+    Middleware(SecurityHeaders),
+    Middleware(LastResort, answer=internal_error_response),
+]

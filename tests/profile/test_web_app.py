@@ -13,9 +13,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from services.common.asgi import SecurityHeaders
 from services.profile.answers import install_error_answers
 from services.profile.bundle import MAX_BUNDLE_BYTES, BundleError, load_bundle
-from services.profile.middleware import SecurityHeaders
 from services.profile.web_app import PAGES, WebApp
 
 SCRIPT = "\n  document.title = 'x';\n"
