@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from deploy.local import postgres
+from services.kafka_clickhouse.migrate import upgrade
 from tests.conftest import RunningPostgres, RunningRedis
 from tests.processes import Process, free_port, service, until, until_ready
 
@@ -99,13 +100,19 @@ class Stack:
         }
         return await self.start("socket", "socket", self.socket_port, defaults | env, wait=wait)
 
-    async def start_aggregator(self, *, wait: bool = True) -> Running:
-        env = {
+    async def start_aggregator(self, *, wait: bool = True, **env: str) -> Running:
+        defaults = {
             "HTTP_PORT": str(self.aggregator_port),
             "SOCKET_TARGET": f"127.0.0.1:{self.socket_port}",
             "REDIS_URL": self.redis.url,
         }
-        return await self.start("aggregator", "aggregator", self.aggregator_port, env, wait=wait)
+        return await self.start("aggregator", "aggregator", self.aggregator_port, defaults | env, wait=wait)
+
+    async def start_kafka_clickhouse(self, bootstrap: str, clickhouse_url: str, **env: str) -> Running:
+        """Migrate the database of `clickhouse_url`, and start the consumer of the topic on `bootstrap`."""
+        await upgrade(clickhouse_url, {})
+        places = {"KAFKA_BOOTSTRAP_SERVERS": bootstrap, "CLICKHOUSE_URL": clickhouse_url}
+        return await self.start("kafka_clickhouse", "kafka_clickhouse", 0, places | env)
 
     async def start_authorization(self) -> Running:
         env = self._shared() | {
