@@ -15,8 +15,6 @@ from deploy.local import kafka
 from deploy.local.kafka_topics import make_topics
 from tests.processes import Process, free_port
 
-FAST = (*kafka.MODEST, "-XX:TieredStopAtLevel=1")
-"""A Java machine that is up quickly, at the price of its speed later."""
 FEW = "offsets.topic.num.partitions=1\ntransaction.state.log.num.partitions=1\n"
 """The fewer partitions, the sooner a consumer has its group."""
 START_LIMIT_S = 60.0
@@ -40,7 +38,7 @@ class RunningKafka:
 def start_kafka() -> RunningKafka:
     """A broker of its own in a temporary directory, ready, with our topics. The caller ends it with `stop_kafka`."""
     root = Path(tempfile.mkdtemp(prefix="crypto-test-kafka-"))
-    server = kafka.prepare(root / "kafka", free_port(), free_port(), options=FAST, properties=FEW)
+    server = kafka.prepare(root / "kafka", free_port(), free_port(), properties=FEW)
     running = RunningKafka(server, Process(server.command, {}).start())
     try:
         asyncio.run(kafka.wait_until_ready(server, START_LIMIT_S))

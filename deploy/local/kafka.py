@@ -22,8 +22,8 @@ from deploy.local.account import Account, as_account, private_dir, reachable_cop
 
 missing = kafka_jars.missing
 
-MODEST = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
-"""Options of the Java machine that suit one node with few clients."""
+MODEST = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
+"""Options of the Java machine that suit one node with few clients: code that is compiled soon rather than well."""
 
 # Its words about a broker that is not there yet would stand between the launcher's own.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
@@ -38,7 +38,6 @@ class KafkaServer:
     data_dir: Path
     port: int
     account: Account | None = None
-    options: tuple[str, ...] = MODEST
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -50,7 +49,7 @@ class KafkaServer:
     def java_command(self) -> list[str]:
         """Java, ready to be told a class of Kafka's."""
         logs = f"-Dlog4j2.configurationFile={self.data_dir / 'log4j2.xml'}"
-        return [str(self.java), *self.options, logs, "-cp", f"{self.jars}/*"]
+        return [str(self.java), *MODEST, logs, "-cp", f"{self.jars}/*"]
 
     @property
     def bootstrap(self) -> str:
@@ -63,13 +62,11 @@ def prepare(
     port: int,
     controller_port: int,
     account: Account | None = None,
-    options: tuple[str, ...] = MODEST,
     properties: str = "",
 ) -> KafkaServer:
     """Find or fetch Kafka (the first time, seconds to minutes), and format `data_dir` (or where `account` can reach).
 
-    `options` are Java's; `properties` are lines that change the configuration. Raises RuntimeError with a sentence
-    for a person.
+    `properties` are lines that change the configuration. Raises RuntimeError with a sentence for a person.
     """
     lacking, java = missing(), kafka_jars.java()
     if lacking or java is None:
@@ -77,7 +74,7 @@ def prepare(
     jars = kafka_jars.system_jars() or kafka_jars.fetched_jars()
     jars = reachable_copy(jars.parent, [jars.name], account) / jars.name
     data_dir = private_dir(reachable_state_dir(data_dir, account), account)
-    server = KafkaServer(java, jars, data_dir, port, account, options)
+    server = KafkaServer(java, jars, data_dir, port, account)
     _write(data_dir / "log4j2.xml", kafka_config.LOGGING, account)
     topics = data_dir / "topics"
     if not topics.exists():

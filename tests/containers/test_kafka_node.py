@@ -13,7 +13,6 @@ import pytest
 
 from deploy.local import kafka, kafka_jars
 from deploy.local.kafka_topics import TOPICS, make_topics
-from tests.kafka_broker import FAST
 from tests.processes import REPOSITORY, Process, free_port, until
 
 Services = dict[str, dict[str, Any]]
@@ -35,7 +34,7 @@ def compose_kafka(tmp_path: Path) -> Iterator[ComposeKafka]:
     programs = tmp_path / "bin"
     programs.mkdir()
     jars = kafka_jars.system_jars() or kafka_jars.fetched_jars()
-    java = f'{kafka_jars.java()} {" ".join(FAST)} -cp "{jars}/*"'
+    java = f'{kafka_jars.java()} {" ".join(kafka.MODEST)} -cp "{jars}/*"'
     for name, program in PROGRAMS.items():
         (programs / name).write_text(f'#!/bin/sh\nexec {java} {program} "$@"\n')
         (programs / name).chmod(0o755)

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local import kafka
 from deploy.local.kafka_topics import TOPICS, make_topics
-from tests.kafka_broker import FAST, RunningKafka
+from tests.kafka_broker import RunningKafka
 from tests.processes import free_port
 
 
@@ -56,6 +56,6 @@ async def test_a_stop_is_polite_and_within_the_launchers_grace(own_kafka: Runnin
 async def test_a_cluster_id_may_begin_with_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xfb" * 16))
 
-    server = kafka.prepare(tmp_path / "kafka", free_port(), free_port(), options=FAST)
+    server = kafka.prepare(tmp_path / "kafka", free_port(), free_port())
 
     assert "cluster.id=-" in (server.data_dir / "topics" / "meta.properties").read_text()
