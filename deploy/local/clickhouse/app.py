@@ -23,7 +23,7 @@ async def app(settings: ClickHouseSettings, _life: Lifecycle) -> AsyncIterator[N
     sock = listen(settings.http_host, settings.http_port)
     engine = Engine(settings.data_dir, options)
     with closing(sock), closing(engine), closing(Threads(settings.max_running)) as threads:
-        engine.create_database(settings.database)
+        engine.create_database(settings.clickhouse_db)
         handler = Handler(settings, engine, threads)
         with closing(handler.connections):
             async with serve_http(handler, sock, timeout_graceful_shutdown=settings.drain_timeout_s):

@@ -75,7 +75,7 @@ class Handler:
             answer.headers["Content-Type"] = "text/html; charset=UTF-8"
             await answer.write(b"Ok.\n")
         else:
-            authenticate(request, self._settings.username, self._settings.password.get_secret_value())
+            authenticate(request, self._settings.clickhouse_user, self._settings.clickhouse_password.get_secret_value())
             async with self._gate.pass_through():
                 await self._query(request, receive, answer)
 

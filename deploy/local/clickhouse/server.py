@@ -30,7 +30,13 @@ class ClickHouseServer:
     @property
     def env(self) -> dict[str, str]:
         """Its settings, among them the password, which no other user may read from there."""
-        return {"DATA_DIR": str(self.data_dir), "HTTP_PORT": str(self.port), "PASSWORD": self.password}
+        return {
+            "DATA_DIR": str(self.data_dir),
+            "HTTP_PORT": str(self.port),
+            "CLICKHOUSE_USER": USER,
+            "CLICKHOUSE_PASSWORD": self.password,
+            "CLICKHOUSE_DB": DATABASE,
+        }
 
     @property
     def url(self) -> str:

@@ -14,10 +14,10 @@ class ClickHouseSettings(ServiceSettings):
     data_dir: Path
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8123, ge=0, le=65535)
-    username: str = USER
-    password: SecretStr = Field(min_length=1)
-    database: str = DATABASE
-    """Made at the start."""
+    clickhouse_user: str = USER
+    clickhouse_password: SecretStr = Field(min_length=1)
+    clickhouse_db: str = DATABASE
+    """Made at the start. These three are called as in ClickHouse's own image."""
 
     max_running: int = Field(default=8, gt=0)
     """Requests that use the engine at the same time, each with a thread."""
