@@ -25,7 +25,7 @@ CSV = "text/csv; charset=utf-8; header=present"
 GZIP_FROM_BYTES = 2048
 GZIP_IN_THREAD_FROM_BYTES = 64 * 1024
 GZIP_LEVEL = 1
-"""Level 6 costs five times the CPU for a tenth less of size (docs/adr/0015-market-api.md)."""
+"""Level 6 costs five times the CPU for a sixth less of size (docs/adr/0015-market-api.md)."""
 _COMPRESSIBLE = frozenset({JSON, CSV})
 
 _HTTP_ERRORS = {

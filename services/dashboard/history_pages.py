@@ -28,7 +28,7 @@ _FORMS: Final[dict[HistoryFormat, tuple[str, str]]] = {
     "arrow": ("ArrowStream", "application/vnd.apache.arrow.stream"),
     "parquet": ("Parquet", "application/vnd.apache.parquet"),
 }
-_SETTINGS: Final = {
+SETTINGS: Final = {
     "output_format_json_array_of_rows": 1,
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 0,
@@ -74,7 +74,7 @@ class HistoryPages:
             page = sure_page(request) or await _find_page(clickhouse, request)
             parameters = request.parameters(page.start_s, page.end_s)
             bounds = {"max_result_rows": request.limit + ROWS_BEYOND}
-            body = await clickhouse.query(candles_query(request), parameters, form, _SETTINGS | bounds)
+            body = await clickhouse.query(candles_query(request), parameters, form, SETTINGS | bounds)
         settled = page.settled(time.time())
         keep_s = SETTLED_S if settled else LIVE_S
         max_age_s = SETTLED_OF_A_SOURCE_S if settled and request.pinned else keep_s
@@ -89,7 +89,7 @@ class HistoryPages:
         by_name = {symbol.upper(): symbol for symbol in symbols}
         parameters = {"source": source, "symbols": list(by_name), "start": hour_s - 23 * HOUR_S}
         async with clickhouse.turn():
-            body = await clickhouse.query(_SPARKLINES_QUERY, parameters, "JSONEachRow", _SETTINGS)
+            body = await clickhouse.query(_SPARKLINES_QUERY, parameters, "JSONEachRow", SETTINGS)
         found = {by_name[row.symbol]: row.points for row in msgspec.json.decode(body, type=list[_Sparkline])}
         lines = {symbol: found.get(symbol, msgspec.Raw(b"[]")) for symbol in symbols}
         document = {"source": source, "interval": "1h", "sparklines": lines, "unknown": unknown}
