@@ -6,6 +6,7 @@ do it once more. If that takes too long the next owner does, to no effect.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -105,5 +106,5 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
 
 def _forget_metrics(partition: TopicPartition) -> None:
     for gauge in (metrics.LAG, metrics.BUFFERED, metrics.STOPPED):
-        if (str(partition.partition),) in gauge._metrics:  # noqa: SLF001
+        with suppress(KeyError):
             gauge.remove(str(partition.partition))

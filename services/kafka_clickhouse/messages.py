@@ -74,6 +74,8 @@ class _Lenient(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(KafkaMsg).decode
 _decode_leniently = msgspec.json.Decoder(_Lenient, strict=False).decode
+_MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""The last for brackets in brackets in brackets, even below keys that we ignore."""
 _columns: Final = tuple(attrgetter(name) for name in DECIMALS)
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 _WIDE: Final = Context(prec=100)
@@ -94,7 +96,7 @@ def decode(values: Sequence[bytes | None]) -> tuple[list[KafkaMsg], list[Undecod
         messages = list(map(_decode, values))  # type: ignore[arg-type] # None is refused like anything else
         if _are_numbers(messages):
             return messages, []
-    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+    except (*_MALFORMED, TypeError):
         pass
     return _decode_singly(values)
 
@@ -108,7 +110,7 @@ def decode_one(value: bytes | None) -> KafkaMsg:
             message = _decode(value)
         except msgspec.ValidationError:
             message = _from_lenient(_decode_leniently(value))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _MALFORMED as error:
         raise UndecodableError(str(error)) from error
     for name in DECIMALS:
         _plain(name, getattr(message, name))

@@ -42,28 +42,31 @@ class TickerStore:
     insert_timeout_s: float
     _client: AsyncClient | None = None
     _connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _trouble: StorageDownError | None = None
+    _trouble: str | None = None
 
     async def insert(self, block: bytes, token: str) -> None:
         """Insert a block of `COLUMNS`, however long it takes. Raises `RefusedError` for a block that cannot be stored.
 
         `token` names the messages in it. Cancelling it leaves open whether the block is stored.
         """
-        backoff = Backoff(cap_s=RETRY_CAP_S)
         token = f"{token}:{zlib.crc32(block):08x}"  # offsets may begin anew, with other messages
+        try:
+            await self._insist(block, token)
+        except RefusedError:
+            metrics.INSERT_FAILURES.labels("refused").inc()
+            raise
+        finally:
+            self._note(None)  # it answers; or we were cancelled, and nobody is left who would hear it answer
+
+    async def _insist(self, block: bytes, token: str) -> None:
+        backoff = Backoff(cap_s=RETRY_CAP_S)
         while True:
             try:
-                await self._try_insert(block, token)
-            except RefusedError:
-                metrics.INSERT_FAILURES.labels("refused").inc()
-                raise
+                return await self._try_insert(block, token)
             except StorageDownError as error:
                 metrics.INSERT_FAILURES.labels("down").inc()
-                self._note(error)
-                await asyncio.sleep(backoff.next_delay_s())
-            else:
-                self._note(None)
-                return
+                self._note(str(error))
+            await asyncio.sleep(backoff.next_delay_s())
 
     async def _try_insert(self, block: bytes, token: str) -> None:
         client = await self._connected()
@@ -76,7 +79,7 @@ class TickerStore:
     async def check(self) -> None:
         """A readiness check: raises `StorageDownError` while inserts fail, or ClickHouse does not answer."""
         if self._trouble is not None:
-            raise self._trouble
+            raise StorageDownError(self._trouble)
         client = await self._connected()
         async with answered(PING_TIMEOUT_S):
             await client.command("SELECT 1")
@@ -91,9 +94,9 @@ class TickerStore:
                 self._client = await connect(self.url, timeout_s=self.insert_timeout_s)
             return self._client
 
-    def _note(self, trouble: StorageDownError | None) -> None:
+    def _note(self, trouble: str | None) -> None:
         if trouble is not None and self._trouble is None:
-            log.warning("clickhouse.away", error=str(trouble))
-        if trouble is None and self._trouble is not None:
-            log.info("clickhouse.back")
+            log.warning("clickhouse.away", error=trouble)
+        elif trouble is None and self._trouble is not None:
+            log.info("clickhouse.wait_over", last_error=self._trouble)
         self._trouble = trouble

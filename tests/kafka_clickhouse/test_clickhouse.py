@@ -1,5 +1,6 @@
 """Which errors of ClickHouse are waited out, and which are a message's fault."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 
@@ -14,7 +15,7 @@ from services.kafka_clickhouse.storage import TABLE, TickerStore
 from tests.clickhouse_server import RunningClickHouse
 from tests.kafka_clickhouse.backfill_run import connected, own_database
 from tests.kafka_clickhouse.pipeline import ticks
-from tests.processes import free_port
+from tests.processes import free_port, until
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,25 @@ async def test_candles_that_a_broken_insert_did_not_reach_are_made_by_its_repeti
         assert (await client.query("SELECT count() FROM candles_1m")).result_rows == [(3,)]
         assert (await client.query(f"SELECT count() FROM {TABLE}")).result_rows == [(3,)]
     await store.close()
+
+
+async def test_readiness_asks_again_when_nobody_tries_to_insert_any_more(url: str) -> None:
+    store = TickerStore(f"http://crypto:x@127.0.0.1:{free_port()}/crypto", 30)
+    trying = asyncio.create_task(store.insert(b"", "token"))
+    await until(lambda: fails(store), what="the insert to fail")
+    store.url = url  # ClickHouse is back
+    trying.cancel()
+    await asyncio.wait([trying])
+    await store.check()
+    await store.close()
+
+
+async def fails(store: TickerStore) -> bool:
+    try:
+        await store.check()
+    except StorageDownError:
+        return True
+    return False
 
 
 async def test_a_proxy_of_the_environment_does_not_stand_between(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,7 @@ def test_numbers_are_as_good_as_text_and_exact() -> None:
         (message(c="1e999999999"), "`c` does not fit"),
         (message(c=0).replace(b'"c": 0', b'"c": 1e99999'), "`c` does not fit"),
         (message(src=5), "`$.src`"),
+        (b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "recursion"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_with_a_reason(value: bytes | None, reason: str) -> None:
@@ -94,7 +95,7 @@ def test_what_cannot_be_stored_is_refused_with_a_reason(value: bytes | None, rea
 
 
 def test_the_good_ones_of_a_batch_are_read_and_the_bad_ones_named() -> None:
-    values = [message(), b"x", message(c="1.2.3"), message(s="ETHUSDT"), None]
+    values = [message(), b'{"x":' + b"[" * 100_000, message(c="1.2.3"), message(s="ETHUSDT"), None]
     messages, bad = decode(values)
     assert [read.s for read in messages] == ["BTCUSDT", "ETHUSDT"]
     assert [undecodable.index for undecodable in bad] == [1, 2, 4]
