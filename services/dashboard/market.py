@@ -114,9 +114,10 @@ def read_quote(value: bytes) -> Quote | None:
 def read_listings(value: bytes) -> list[Listing]:
     """The value of `market:symbols`; nothing for what cannot be one."""
     try:
-        return [listing for listing in _symbols.decode(value).symbols if normal_symbol(listing.symbol)]
+        listings = _symbols.decode(value).symbols
     except (ValueError, RecursionError):
         return []
+    return [listing for listing in listings if normal_symbol(listing.symbol) == listing.symbol]
 
 
 def _quote(last: _LastPrice, price: Decimal, opened: Decimal | None) -> Quote:

@@ -27,9 +27,13 @@ class Listing(msgspec.Struct, frozen=True):
     status: str = ""
 
 
-@lru_cache(maxsize=32_768)
 def normal_symbol(text: str) -> str | None:
     """`text` as all of us write it, in lower case; None when it cannot be a symbol."""
+    return _normal_symbol(text) if len(text) <= MAX_SYMBOL_LENGTH else None  # what is remembered is short
+
+
+@lru_cache(maxsize=32_768)
+def _normal_symbol(text: str) -> str | None:
     symbol = text.lower()
     return symbol if _SYMBOL.fullmatch(symbol) else None
 
@@ -53,11 +57,11 @@ class Directory:
         symbol = normal_symbol(text)
         return symbol if symbol in self.listings else None
 
-    def near(self, text: str, limit: int = MAX_NEAR) -> list[str]:
-        """Symbols that resemble `text`, best first. Costs about a microsecond per known symbol."""
+    def near(self, text: str) -> list[str]:
+        """Up to `MAX_NEAR` symbols that resemble `text`, best first. Costs about a microsecond per known symbol."""
         wanted = text.lower()[:MAX_SYMBOL_LENGTH]
         found = process.extract(
-            wanted, self.listings.keys(), scorer=JaroWinkler.similarity, limit=limit, score_cutoff=_NEAR_CUTOFF
+            wanted, self.listings.keys(), scorer=JaroWinkler.similarity, limit=MAX_NEAR, score_cutoff=_NEAR_CUTOFF
         )
         return [choice for choice, _, _ in found]
 
@@ -71,7 +75,7 @@ class Directory:
         )
         found = [listing for *_, listing in ranked[:limit]]
         seen = {listing.symbol for listing in found}
-        similar = self.near(text, limit) if len(found) < limit else []
+        similar = self.near(text) if len(found) < limit else []
         return (found + [self.listings[symbol] for symbol in similar if symbol not in seen])[:limit]
 
     def quote_is(self, symbol: str, quote: str) -> bool:
