@@ -1,0 +1,318 @@
+/** The market's list and a coin's page: found by typing, sorted, opened, charted; on a phone, by the keyboard, by a stranger. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { changed, expectFocus, launch, loggedIn, row, tell, until, visitor } from './people.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+const rows = (page: Page): Locator => page.locator('[role=row][data-symbol]');
+const symbols = (page: Page): Promise<readonly string[]> =>
+  rows(page).evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['symbol'] ?? ''));
+const cells = (page: Page, name: string): Promise<readonly string[]> => rows(page).locator(`.${name}`).allInnerTexts();
+const price = (page: Page): Promise<string> => page.locator('.head .price').innerText();
+const legend = (page: Page): Promise<string> => page.locator('.legend').innerText();
+const chart = (page: Page): Locator => page.getByRole('group', { name: 'Price chart' });
+const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+/** The chart's pixels, as one number. */
+const picture = (page: Page): Promise<number> =>
+  chart(page)
+    .locator('canvas')
+    .first()
+    .evaluate((canvas: HTMLCanvasElement) => {
+      const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+      return [...data].reduce((sum, byte) => (sum * 31 + byte) | 0, 7);
+    });
+
+async function drawn(page: Page): Promise<void> {
+  await until(async () => (await chart(page).locator('canvas').count()) > 0 && (await legend(page)).includes('C '), 'a drawn chart');
+}
+
+async function axe(page: Page): Promise<readonly string[]> {
+  return page.evaluate(async (source) => {
+    const run = (0, eval)(`${source}; axe`) as typeof import('axe-core');
+    const { violations } = await run.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
+  }, AXE);
+}
+
+test('a stranger finds a coin by typing, and its chart is drawn and moves', async () => {
+  const { page, context, complaints } = await visitor(browser);
+  await page.goto('/market');
+  await rows(page).first().waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('btc');
+  await until(async () => (await symbols(page))[0] === 'btcusdt', 'the coin itself comes first');
+  expect(await symbols(page)).not.toContain('ethusdt');
+  await page.keyboard.press('ArrowDown');
+  await expectFocus(row(page, 'btcusdt').locator('a'));
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'BTC/USDT' }).waitFor();
+  await drawn(page);
+  await changed(() => price(page));
+  await changed(() => picture(page));
+  expect(await page.title()).toMatch(/^[\d,]+\.\d+ BTC\/USDT/);
+  await page.getByRole('link', { name: 'Charts by TradingView' }).waitFor();
+  await page.goBack();
+  await until(async () => (await symbols(page))[0] === 'btcusdt', 'the search is still there');
+  expect(await page.getByLabel('Search coins').inputValue()).toBe('btc');
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('the list is sorted by any column, and each quote has its own', async () => {
+  const { page, context } = await visitor(browser);
+  await page.goto('/market?quote=all');
+  await rows(page).first().waitFor();
+  await page.getByRole('button', { name: 'Coin', exact: true }).click();
+  const names = await cells(page, 'coin b');
+  expect(names.length).toBeGreaterThan(10);
+  expect(names).toEqual([...names].sort());
+  await page.getByRole('button', { name: '24 h', exact: true }).click();
+  expect(await page.getByRole('columnheader', { name: '24 h', exact: true }).getAttribute('aria-sort')).toBe('descending');
+  const changes = (await cells(page, 'change')).slice(0, 8).map((text) => Number(text.replace('−', '-').replace(/[+%]/g, '')));
+  // Prices tick after the order was made: it is the order of a moment ago.
+  expect((changes[0] ?? 0) - (changes.at(-1) ?? 0)).toBeGreaterThan(0);
+  const quotes = page.getByRole('group', { name: 'Priced in' });
+  await quotes.getByRole('button', { name: 'USDT', exact: true }).click();
+  await until(async () => (await symbols(page)).every((symbol) => symbol.endsWith('usdt')), 'only what is priced in USDT');
+  expect(new URL(page.url()).search).toBe('?quote=usdt&sort=change-down');
+  expect(await page.getByRole('status').filter({ hasText: 'coins' }).innerText()).toMatch(/^\d+ coins$/);
+  await context.close();
+});
+
+test('prices are live, sparklines are there where there is a past, and only what is near is in the document', async () => {
+  const { page, context } = await visitor(browser);
+  await page.goto('/market?quote=all');
+  await changed(() => row(page, 'btcusdt').locator('.price').innerText());
+  await row(page, 'btcusdt').locator('svg path').first().waitFor();
+  const all = Number(await page.getByRole('table').getAttribute('aria-rowcount')) - 1;
+  const before = await symbols(page);
+  expect(before.length).toBeLessThan(all);
+  await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  await until(async () => Number(await rows(page).last().getAttribute('aria-rowindex')) === all + 1, 'the last row');
+  expect((await symbols(page)).length).toBeLessThan(all);
+  await page.getByRole('button', { name: 'Coin', exact: true }).click();
+  await until(async () => Number(await rows(page).first().getAttribute('aria-rowindex')) === 2, 'a new order begins at its beginning');
+  await context.close();
+});
+
+test('the keyboard goes through the list, and never loses its place', async () => {
+  const { page, context } = await visitor(browser);
+  await page.goto('/market?quote=all&sort=coin-up');
+  await rows(page).first().waitFor();
+  await page.getByLabel('Search coins').press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  const focused = (): Promise<string | undefined> =>
+    page.evaluate(() => document.activeElement?.closest<HTMLElement>('[data-index]')?.dataset['index']);
+  expect(await focused()).toBe('1');
+  await page.keyboard.press('End');
+  const all = Number(await page.getByRole('table').getAttribute('aria-rowcount')) - 1;
+  await until(async () => (await focused()) === String(all - 1), 'the last row has the focus');
+  await page.mouse.wheel(0, -100_000);
+  await until(async () => (await symbols(page)).length > 5 && (await page.evaluate(() => scrollY)) === 0, 'the top of the page');
+  expect(await focused()).toBe(String(all - 1));
+  await page.keyboard.press('Home');
+  await until(async () => (await focused()) === '0', 'the first row has the focus');
+  await context.close();
+});
+
+test('what is misspelt leads to what is near', async () => {
+  const { page, context } = await visitor(browser);
+  await page.goto('/market');
+  await rows(page).first().waitFor();
+  await page.getByLabel('Search coins').fill('btcusdx');
+  await page.getByText('No coin matches «btcusdx».').waitFor();
+  await page.locator('.near a').filter({ hasText: 'BTC/USDT' }).click();
+  await page.getByRole('heading', { name: 'BTC/USDT' }).waitFor();
+  await page.goto('/coin/btcusdx');
+  await page.getByText('The exchange does not trade BTCUSDX.').waitFor();
+  await page.locator('.unknown a').filter({ hasText: 'BTC/USDT' }).waitFor();
+  await context.close();
+});
+
+test('intervals and ranges switch, and the crosshair reads exact figures', async () => {
+  const { page, context, complaints } = await visitor(browser);
+  await page.goto('/coin/btcusdt');
+  await drawn(page);
+  const range = page.getByRole('group', { name: 'Range' });
+  const interval = page.getByRole('group', { name: 'Candles of' });
+  await range.getByRole('button', { name: 'Last month' }).click();
+  await until(async () => (await interval.getByRole('button', { name: '1 hour' }).getAttribute('aria-pressed')) === 'true');
+  await until(async () => / of 1 hour,/.test(await page.locator('#chart-summary').innerText()), 'hours are shown');
+  await interval.getByRole('button', { name: '1 minute' }).click();
+  await until(async () => / of 1 minute,/.test(await page.locator('#chart-summary').innerText()), 'minutes are shown');
+  expect(await range.getByRole('button', { name: 'Last month' }).getAttribute('aria-pressed')).toBe('false');
+  await chart(page).focus();
+  for (let step = 0; step < 4; step++) await page.keyboard.press('ArrowLeft');
+  const spoken = page.getByRole('status').filter({ hasText: 'Open' });
+  await spoken.waitFor();
+  const [open] = /Open ([\d,]+\.\d+),/.exec(await spoken.innerText())?.slice(1) ?? [];
+  expect(open).toMatch(/^[\d,]+\.\d+$/);
+  expect(await legend(page)).toContain('O ');
+  await page.keyboard.press('Escape');
+  await spoken.waitFor({ state: 'detached' });
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('older candles come when the chart is moved to its left edge', async () => {
+  const { page, context } = await visitor(browser);
+  const asked: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().includes('/history/') && request.url().includes('to=')) asked.push(request.url());
+  });
+  await page.goto('/coin/btcusdt');
+  await drawn(page);
+  await page.getByRole('group', { name: 'Candles of' }).getByRole('button', { name: '1 minute' }).click();
+  await page.getByRole('group', { name: 'Range' }).getByRole('button', { name: 'Last hour' }).click();
+  await until(async () => /^[1-6]\d candles of 1 minute/.test(await page.locator('#chart-summary').innerText()), 'an hour');
+  const box = await chart(page).boundingBox();
+  if (box === null) throw new Error('no chart');
+  await until(async () => {
+    await page.mouse.move(box.x + 50, box.y + 100);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width - 100, box.y + 100, { steps: 5 });
+    await page.mouse.up();
+    return asked.length > 0;
+  }, 'a question about older candles');
+  await context.close();
+});
+
+test('where nothing is kept yet the page says how to fill it, and where nothing can be read the price goes on', async () => {
+  const { page, context } = await visitor(browser);
+  await page.goto('/coin/btcusdt');
+  await drawn(page);
+  // Nobody in this stack keeps seconds.
+  await page.getByRole('group', { name: 'Candles of' }).getByRole('button', { name: '1 second' }).click();
+  await page.getByText('make backfill SYMBOL=btcusdt').waitFor();
+  await page.route('**/v1/market/history/**', (route) =>
+    route.fulfill({ status: 503, json: { error: 'History cannot be read now.', code: 'history_unavailable' } }),
+  );
+  await page.getByRole('group', { name: 'Range' }).getByRole('button', { name: 'Last week' }).click();
+  await page.getByText('History cannot be shown right now.').waitFor();
+  await changed(() => price(page));
+  await page.unroute('**/v1/market/history/**');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await drawn(page);
+  await context.close();
+});
+
+test('a coin is added from the list and changed on its page', async () => {
+  const { page, context, complaints } = await loggedIn(browser);
+  await page.getByRole('link', { name: 'Market', exact: true }).click();
+  await row(page, 'ethusdt').getByRole('button', { name: 'Add ETH to the portfolio' }).click();
+  await page.getByLabel('Amount of ETH').fill('nonsense');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: 'An amount is a number' }).waitFor();
+  await page.getByLabel('Amount of ETH').fill('2.5');
+  await page.keyboard.press('Enter');
+  await page.getByText('ETH added: 2.5.').waitFor();
+  await row(page, 'ethusdt').getByRole('button', { name: 'In the portfolio: 2.5 ETH. Change it' }).waitFor();
+  await row(page, 'ethusdt').locator('a').click();
+  const mine = page.getByRole('region', { name: 'My ETH' });
+  await until(async () => (await mine.innerText()).includes('2.5'), 'the amount');
+  await mine.getByRole('button', { name: 'Change' }).click();
+  await page.getByLabel('Amount of ETH').fill('0.123456789012345678');
+  await page.keyboard.press('Enter');
+  await until(async () => (await mine.innerText()).includes('0.123456789012345678'), 'the new amount');
+  await mine.getByRole('button', { name: 'Change' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await mine.getByText('Not in your portfolio.').waitFor();
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('a stranger who wants to add a coin is led to where that can be done', async () => {
+  const { page, context } = await visitor(browser);
+  await page.goto('/market');
+  await row(page, 'btcusdt').getByRole('button', { name: 'Add BTC to the portfolio' }).click();
+  await page.locator('input[name=password]').waitFor();
+  await context.close();
+});
+
+test('a phone has it all, and no sideways scrolling', async () => {
+  const { page, context, complaints } = await visitor(browser, PHONE);
+  await page.goto('/market');
+  await rows(page).first().waitFor();
+  expect(await overflow(page)).toBe(0);
+  await page.getByRole('group', { name: 'Movers of the last 24 h' }).getByRole('button', { name: 'Losers' }).tap();
+  await page.locator('.card.chosen .down').first().waitFor();
+  await row(page, 'btcusdt').locator('a').tap();
+  await drawn(page);
+  expect(await overflow(page)).toBe(0);
+  const box = await chart(page).boundingBox();
+  expect(box?.width).toBeGreaterThan(300);
+  await page.setViewportSize({ width: 844, height: 390 });
+  await until(async () => ((await chart(page).locator('canvas').first().boundingBox())?.width ?? 0) > 500, 'the chart turns with the phone');
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('Russian, with its own figures', async () => {
+  const { page, context } = await visitor(browser, { locale: 'ru-RU' });
+  await page.goto('/market');
+  await page.getByRole('heading', { name: 'Рынок' }).waitFor();
+  await rows(page).first().waitFor();
+  expect(await row(page, 'btcusdt').locator('.price').innerText()).toMatch(/^\d+\s\d{3},\d+/);
+  await row(page, 'btcusdt').locator('a').click();
+  await page.getByRole('group', { name: 'График цены' }).waitFor();
+  await context.close();
+});
+
+test.each(['light', 'dark'] as const)('axe finds nothing, in %s', async (colorScheme) => {
+  const { page, context } = await loggedIn(browser, { colorScheme, bypassCSP: true, reducedMotion: 'reduce' });
+  const found: Record<string, readonly string[]> = {};
+  await page.goto('/market');
+  await row(page, 'btcusdt').waitFor();
+  found['market'] = await axe(page);
+  await row(page, 'btcusdt').getByRole('button').click();
+  await page.getByRole('dialog').waitFor();
+  found['dialog'] = await axe(page);
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Search coins').fill('nothing such');
+  await page.getByText('No coin matches').waitFor();
+  found['nothing'] = await axe(page);
+  await page.goto('/coin/btcusdt');
+  await drawn(page);
+  found['coin'] = await axe(page);
+  await page.setViewportSize(PHONE.viewport);
+  found['coin on a phone'] = await axe(page);
+  await page.goto('/market');
+  await row(page, 'btcusdt').waitFor();
+  found['market on a phone'] = await axe(page);
+  expect(Object.fromEntries(Object.entries(found).filter(([, problems]) => problems.length > 0))).toEqual({});
+  await context.close();
+});
+
+// Last, for it takes a server away from the others.
+test('the market stops answering: figures stay and say from when they are, and go on by themselves', async () => {
+  const { page, context } = await visitor(browser);
+  await page.goto('/market');
+  await changed(() => row(page, 'btcusdt').locator('.price').innerText());
+  await tell('stop', 'dashboard');
+  try {
+    await page.getByRole('status').filter({ hasText: 'No answer since' }).waitFor({ timeout: 40_000 });
+    expect(await row(page, 'btcusdt').locator('.price').innerText()).toMatch(/\d/);
+  } finally {
+    await tell('start', 'dashboard');
+  }
+  await page.getByRole('status').filter({ hasText: 'Live' }).waitFor({ timeout: 40_000 });
+  await changed(() => row(page, 'btcusdt').locator('.price').innerText());
+  await context.close();
+});
