@@ -6,7 +6,6 @@
  */
 import { get } from '../api/client';
 import { ApiError } from '../api/errors';
-import { clock } from '../lib/clock.svelte';
 import type { Num } from '../lib/json';
 import { poll, type Poll } from '../lib/poll';
 import { candleOf, merged, prepended, ticked, type Candle } from './candles';
@@ -125,9 +124,9 @@ export class CandleHistory {
     if (last === undefined) return;
     this.#settled = Math.max(this.#settled, last.t);
     this.#candles = merged(this.#candles, candles);
-    if (this.#candles.length > MOST) this.#candles = this.#candles.slice(-Math.floor(MOST * 0.9));
     this.#tick();
-    this.#changed();
+    if (this.#candles.length > MOST) this.#trim();
+    else this.#changed();
   }
 
   async #page(query: { from?: number; to?: number; limit: number }, signal: AbortSignal) {
@@ -154,6 +153,14 @@ export class CandleHistory {
     else this.#candles.push(candle);
     this.tip = candle;
     this.count = this.#candles.length;
+    if (this.count > MOST) this.#trim();
+  }
+
+  /** Whoever looks at seconds all day keeps the newest; what goes can be loaded again. */
+  #trim(): void {
+    this.#candles = this.#candles.slice(-Math.floor(MOST * 0.9));
+    this.#before(String(this.#candles[0]?.t) as Num);
+    this.#changed();
   }
 
   #before(previous: Num | null): void {
@@ -173,9 +180,4 @@ export class CandleHistory {
     // An unknown symbol stays unknown; the page says so, and asking on would only be noise.
     if (error instanceof ApiError && error.status === 404) this.#poll.stop();
   }
-}
-
-/** Whether what is shown may be older than it looks. */
-export function stalled(history: CandleHistory): boolean {
-  return history.interrupted && history.tip !== null && clock.now - history.tip.t > 2 * STEP_MS[history.span.interval];
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { ApiError } from '../api/errors';
 import type { Num } from '../lib/json';
-import { CandleHistory } from './history.svelte';
+import { CandleHistory, MOST } from './history.svelte';
 import { spanOfRange, type Span } from './ranges';
 
 const get = vi.hoisted(() => vi.fn());
@@ -137,6 +137,16 @@ test('after a long sleep it begins anew instead of leaving a gap', async () => {
   get.mockReturnValueOnce(answer([1, 2], { next: START + 3 * MINUTE })).mockReturnValueOnce(answer([900, 901]));
   await vi.advanceTimersByTimeAsync(10_000);
   expect(minutes()).toEqual([900, 901]);
+});
+
+test('a day of seconds leaves memory flat, also while history does not answer', async () => {
+  get.mockReturnValueOnce(answer([0])).mockRejectedValue(new ApiError('history_unavailable', 503, ''));
+  await opened({ interval: '1s', range: null });
+  for (let second = 1; second <= 86_400; second++) history.price(num(100 + (second % 7)), START + second * 1000);
+  expect(history.count).toBeLessThanOrEqual(MOST);
+  expect(history.count).toBeGreaterThan(MOST / 2);
+  expect(history.candles.at(-1)?.t).toBe(START + 86_400_000);
+  expect(history.more).toBe(true);
 });
 
 test('an unknown symbol is asked about once', async () => {

@@ -19,7 +19,9 @@ const LISTING_EVERY_MS = 600_000;
 const PAGE = 500;
 const MOST_NAMED = 400;
 /** Without an answer, or a new price, for so long the figures are old. */
-export const STALE_AFTER_MS = 20_000;
+const STALE_AFTER_MS = 20_000;
+/** Who comes back to the page is not told that it was not read meanwhile; so long a new answer may take. */
+const GRACE_MS = 3000;
 
 /** What makes two records differ; the age is told anew with each answer. */
 const TOLD = ['price', 'event_time', 'open_24h', 'high_24h', 'low_24h', 'volume_24h', 'quote_volume_24h'] as const;
@@ -31,6 +33,8 @@ export class Ticker {
   quote = $state('');
   /** Whether the exchange trades it now, as far as it has told. */
   trading = $state(true);
+  /** Whether the exchange has told of it at all; a page may be about a symbol that does not exist. */
+  known = false;
   figures: Price | null = $state.raw(null);
   /** Which way the price went last. */
   direction: -1 | 0 | 1 = $state(0);
@@ -47,6 +51,7 @@ export class Ticker {
     if (base !== '') this.base = base.toUpperCase();
     if (quote !== '') this.quote = quote.toUpperCase();
     this.trading = status === '' || status === 'TRADING';
+    this.known = true;
   }
 
   update(figures: Price): void {
@@ -59,6 +64,7 @@ export class Ticker {
       this.places = Math.max(this.places, ...[figures.price, figures.high_24h, figures.low_24h].map(placesOf));
     }
     this.figures = figures;
+    this.known = true;
   }
 
   /** A newer price of the same market, told by the live connection: the change follows, as the API has it; the rest stays. */
@@ -90,6 +96,14 @@ class Market {
 
   #tickers = new Map<string, Ticker>();
   #listedAt = -Infinity;
+  #shownAt = $state(-Infinity);
+
+  constructor() {
+    if (typeof document === 'undefined') return;
+    document.addEventListener('visibilitychange', () => {
+      this.#shownAt = clock.read();
+    });
+  }
 
   ticker(symbol: string): Ticker {
     let ticker = this.#tickers.get(symbol);
@@ -134,12 +148,16 @@ class Market {
 
   /** Whether an answer came just now. */
   get reached(): boolean {
-    return this.heard !== null && clock.now - this.heard < STALE_AFTER_MS;
+    return this.heard !== null && this.#isRecent(this.heard);
   }
 
   /** Whether prices move; only the whole market tells, for one coin may rest for hours. */
   get moving(): boolean {
-    return clock.now - this.newest < STALE_AFTER_MS;
+    return this.#isRecent(this.newest);
+  }
+
+  #isRecent(time: number): boolean {
+    return clock.now - time < STALE_AFTER_MS || clock.now - this.#shownAt < GRACE_MS;
   }
 
   async #readAll(signal: AbortSignal): Promise<void> {
@@ -151,7 +169,8 @@ class Market {
       after = page.next;
     } while (after !== null);
     await listing;
-    if (this.list.length !== this.#tickers.size) this.list = [...this.#tickers.values()];
+    const known = [...this.#tickers.values()].filter((ticker) => ticker.known);
+    if (this.list.length !== known.length) this.list = known;
     this.revision += 1;
   }
 

@@ -59,6 +59,12 @@ test('a live price moves the change of the day exactly, as the API has it', () =
   expect(ticker.direction).toBe(1);
 });
 
+test('a page about a symbol that does not exist adds nothing to the market', () => {
+  expect(market.ticker('nosuchusdt').known).toBe(false);
+  market.apply(told(ticker.symbol, '1', 1));
+  expect(ticker.known).toBe(true);
+});
+
 test('what is not known is remembered with what is near', () => {
   market.apply(parseExact('{"source":"simulator","time":1,"prices":[],"unknown":{"btcusdx":["btcusdt"]},"next":null}') as Prices);
   expect(market.unknown.get('btcusdx')).toEqual(['btcusdt']);

@@ -38,7 +38,6 @@ export const t = translator(
       simulated: 'Simulated market',
       simulatedHint: 'Prices come from the built-in simulator, not from an exchange.',
       tryAgain: 'Try again',
-      openCoin: 'Chart and details',
     },
     {
       market: 'Рынок',
@@ -76,7 +75,6 @@ export const t = translator(
       simulated: 'Имитация рынка',
       simulatedHint: 'Цены создаёт встроенный имитатор, а не биржа.',
       tryAgain: 'Попробовать ещё раз',
-      openCoin: 'График и подробности',
     },
   ),
 );

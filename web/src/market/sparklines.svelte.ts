@@ -15,6 +15,7 @@ export type Line = readonly number[];
 class Sparklines {
   #lines: ReadonlyMap<string, Line> = $state.raw(new Map());
   #askedAt = new Map<string, number>();
+  #source: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   line(symbol: string): Line {
@@ -27,8 +28,10 @@ class Sparklines {
     this.#timer = setTimeout(() => void this.#ask(symbols), PAUSE_MS);
   }
 
-  forget(): void {
-    clearTimeout(this.#timer);
+  /** Lines of another source than before are of another market. */
+  follow(source: string): void {
+    if (source === this.#source) return;
+    this.#source = source;
     this.#lines = new Map();
     this.#askedAt.clear();
   }
