@@ -12,7 +12,8 @@ from services.kafka_clickhouse.poison import PoisonWatch
 from services.kafka_clickhouse.settings import Settings
 from services.kafka_clickhouse.storage import TickerStore
 
-DRAIN_S = 12.0
+DRAIN_SHARE = 0.5
+"""Of the time from SIGTERM to the hard end: to store what has been read. The rest is for leaving the group."""
 
 
 @asynccontextmanager
@@ -35,5 +36,5 @@ async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
         life.health.add_check("dead_letters", dead_letters.check)
         life.health.add_check("messages", consumption.check_messages)
         await stack.enter_async_context(life.background(consumption.run(), "consumption"))
-        stack.push_async_callback(consumption.drain, DRAIN_S)
+        stack.push_async_callback(consumption.drain, DRAIN_SHARE * settings.shutdown_timeout_s)
         yield

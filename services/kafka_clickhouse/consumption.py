@@ -110,7 +110,7 @@ class Consumption:
 
     async def _measure_lag(self, consumer: AIOKafkaConsumer, lanes: Lanes) -> None:
         """Ask where the partitions end, which also tells whether Kafka answers."""
-        told = False
+        told = True  # at the beginning nothing has been heard, which is no news
         while True:
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(LAG_TIMEOUT_S):
@@ -118,7 +118,7 @@ class Consumption:
             if self.silent and not told:
                 log.warning("kafka.away", limit_s=SILENCE_LIMIT_S)
             elif told and not self.silent:
-                log.info("kafka.back")
+                log.info("kafka.answers")
             told = self.silent
             await asyncio.sleep(LAG_INTERVAL_S)
 

@@ -154,7 +154,15 @@ class Pipeline:
         expected = list(sent)
         assert await self.rows() == sorted({tick.key for tick in expected})
         for interval, length_s in INTERVALS_S.items():
-            assert await self.candles(interval) == candles_of(expected, length_s), f"candles of {interval}"
+            await self._until_candles(interval, candles_of(expected, length_s))
+
+    async def _until_candles(self, interval: str, expected: list[tuple[Any, ...]]) -> None:
+        """An insert shows in the table a moment before it does in the candles."""
+
+        async def as_expected() -> bool:
+            return await self.candles(interval) == expected
+
+        await until(as_expected, 30, f"candles of {interval} as expected")
 
     async def candles(self, interval: str) -> list[tuple[Any, ...]]:
         return await self.query(

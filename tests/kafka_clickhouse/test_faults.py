@@ -98,6 +98,25 @@ async def test_clickhouse_freezes_and_thaws(kafka_broker: RunningKafka, own_clic
         assert await between.rows(final=False) == await between.rows()  # what was tried again came once
 
 
+async def test_a_stop_while_clickhouse_is_away_ends_in_time_and_loses_nothing(
+    kafka_broker: RunningKafka, own_clickhouse: RunningClickHouse
+) -> None:
+    async with pipeline(kafka_broker.bootstrap, own_clickhouse.url) as between:
+        consumer = between.start(SHUTDOWN_TIMEOUT_S="12")
+        await consumer.ready()
+        own_clickhouse.process.kill()
+        sent = ticks(500)
+        await between.send(sent)
+        await says(consumer, "clickhouse", "StorageDownError")
+        assert await asyncio.to_thread(consumer.process.stop) == 0
+        assert "partitions.drain_cut" in consumer.process.output()
+        own_clickhouse.process.start()
+        await clickhouse.wait_until_ready(own_clickhouse.server)
+        between.start()
+        await between.until_stored(len(sent))
+        await between.assert_exactly(sent)
+
+
 async def test_an_insert_whose_answer_was_lost_is_in_the_table_once(
     kafka_broker: RunningKafka, clickhouse_server: RunningClickHouse
 ) -> None:
