@@ -1,4 +1,9 @@
-/** A cell lights up when its figure has risen or fallen. Not for whoever asked for less motion. */
+/**
+ * A cell lights up when its figure has risen or fallen, and fades in a few steps. Not for whoever asked for less motion.
+ *
+ * Steps, because a smooth fade of a hundred cells paints the page sixty times a second, all the time; and one clock for all
+ * of them, so that cells which change together are painted together. The colours are in app.css.
+ */
 import type { Action } from 'svelte/action';
 
 export interface Change {
@@ -6,7 +11,13 @@ export interface Change {
   readonly direction: -1 | 0 | 1;
 }
 
+const STEPS = 3;
+const STEP_MS = 180;
+
 const still = typeof matchMedia === 'undefined' ? { matches: true } : matchMedia('(prefers-reduced-motion: reduce)');
+/** Lit cells, with the steps they have left. */
+const lit = new Map<HTMLElement, number>();
+let timer: ReturnType<typeof setTimeout> | undefined;
 
 export const flash: Action<HTMLElement, Change> = (node, first) => {
   let shown = first.value;
@@ -15,8 +26,25 @@ export const flash: Action<HTMLElement, Change> = (node, first) => {
       const changed = value !== shown;
       shown = value;
       if (!changed || direction === 0 || still.matches || document.visibilityState === 'hidden') return;
-      const colour = direction > 0 ? 'var(--up-soft)' : 'var(--down-soft)';
-      node.animate({ backgroundColor: [colour, 'transparent'] }, { duration: 900, easing: 'ease-out' });
+      lit.set(node, STEPS);
+      node.dataset['flash'] = `${direction > 0 ? 'up' : 'down'}-${STEPS}`;
+      timer ??= setTimeout(fade, STEP_MS);
+    },
+    destroy() {
+      lit.delete(node);
     },
   };
 };
+
+function fade(): void {
+  for (const [node, left] of lit) {
+    if (left > 1) {
+      lit.set(node, left - 1);
+      node.dataset['flash'] = `${node.dataset['flash']?.split('-')[0]}-${left - 1}`;
+    } else {
+      lit.delete(node);
+      delete node.dataset['flash'];
+    }
+  }
+  timer = lit.size > 0 ? setTimeout(fade, STEP_MS) : undefined;
+}
