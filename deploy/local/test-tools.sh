@@ -9,11 +9,16 @@ cd "$root"
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 kafka_has() { .venv/bin/python -c "import sys; from deploy.local import kafka_jars as jars; sys.exit(not ($1))"; }
 
+# Node is not asked of the system's packages, which are often too old: without it the web app's tests are skipped.
+no_node=$(.venv/bin/python -c 'from deploy.local import web; print(web.missing() or "")')
+[ -z "$no_node" ] || printf 'setup: %s Its tests are skipped.\n' "$no_node"
+
 # One line a tool: the Debian package, and a command that works once it is there.
 missing() {
     kafka_has 'jars.java()' || printf ' default-jre-headless'
     kafka_has 'jars.are_here() or jars.shutil.which("mvn")' || printf ' maven'
     command -v wget >/dev/null || printf ' wget'
+    [ -n "$no_node" ] || command -v chromium chromium-browser google-chrome >/dev/null || printf ' chromium'
 }
 
 packages=$(missing)
