@@ -18,7 +18,8 @@ missing() {
     kafka_has 'jars.java()' || printf ' default-jre-headless'
     kafka_has 'jars.are_here() or jars.shutil.which("mvn")' || printf ' maven'
     command -v wget >/dev/null || printf ' wget'
-    [ -n "$no_node" ] || command -v chromium chromium-browser google-chrome >/dev/null || printf ' chromium'
+    [ -n "$no_node" ] || [ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
+        command -v google-chrome >/dev/null || printf ' chromium'
 }
 
 packages=$(missing)
