@@ -155,9 +155,11 @@ class Recorder:
         self._connected = False
         metrics.KAFKA_UP.set(0)
         metrics.KAFKA_PRODUCER_ENDS.labels(reason).inc()
-        if self._delivering is not False:
-            self._delivering = False
+        if self._delivering is None:  # at a start of everything Kafka comes last: nothing a person would act on
+            log.info("kafka.awaited", reason=reason, waiting=self.waiting)
+        elif self._delivering:
             log.warning("kafka.lost", reason=reason, waiting=self.waiting)
+        self._delivering = False
 
     def _count_overflow(self, shed: int) -> None:
         if not self._overflowed:
