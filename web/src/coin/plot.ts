@@ -10,7 +10,7 @@ import type { Candle } from './candles';
 import { bar, column, point, volumeKind, type VolumeKind } from './drawing';
 
 /** So near to the first candle, in candles, the page before it is wanted. */
-const NEAR = 30;
+const NEAR = 10;
 /** Empty candles to the right of the last. */
 const ROOM = 3;
 

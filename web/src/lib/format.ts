@@ -37,9 +37,9 @@ export function percentage(value: Decimal | Num, places = 1): string {
   return `${fixed(value, places)}%`;
 }
 
-/** `1.2M`: for volumes, where magnitude is all that is read. */
-export function compact(value: Decimal | Num): string {
-  return formatter('compact', { notation: 'compact', maximumFractionDigits: 2 }).format(text(of(value)) as Intl.StringNumericLiteral);
+/** `1.2M`: for volumes, where magnitude is all that is read. `atLeast` places keep a column still. */
+export function compact(value: Decimal | Num, atLeast = 0): string {
+  return formatter(`compact ${atLeast}`, { notation: 'compact', minimumFractionDigits: atLeast, maximumFractionDigits: 2 }).format(text(of(value)) as Intl.StringNumericLiteral);
 }
 
 /** `now`, `5s`, `3min`, `2h`, `4d`. */
