@@ -2,6 +2,7 @@
 
 Four clients ask for different symbols at once: in turns the engine itself, by the query and in the format that the
 dashboard uses, and the dashboard, which keeps nothing in this run. Then the dashboard as it is, whose answers are kept.
+CPU is that of the engine and of the dashboard together, user and kernel: it depends less on what else the machine does.
 """
 
 import asyncio
@@ -9,9 +10,11 @@ import itertools
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 from redis import Redis
 
 from services.dashboard.history import Request, candles_query
@@ -32,23 +35,42 @@ REQUESTS_A_ROUND = 60
 Ask = Callable[[httpx.AsyncClient, str], Awaitable[httpx.Response]]
 
 
+@dataclass(slots=True)
+class Contender:
+    """Somebody who answers, the processes that work for it, and what its answers took: seconds each, and CPU in all."""
+
+    ask: Ask
+    pids: list[int]
+    times_s: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
+
+    def cpu_now_s(self) -> float:
+        times = [psutil.Process(pid).cpu_times() for pid in self.pids]
+        return float(sum(each.user + each.system for each in times))
+
+
 def main() -> None:
     clickhouse, redis = start_clickhouse(), start_redis()
-    processes = []
+    dashboards = []
     try:
         engine = migrated(clickhouse)
         asyncio.run(_fill(engine))
         _tell(redis.url)
-        urls = {}
-        for name, kept_bytes in (("computed", "0"), ("kept", "1000000000")):
+        for kept_bytes in ("0", "1000000000"):
             env = {"HISTORY_CACHE_BYTES": kept_bytes, "HISTORY_TIMEOUT_S": "25"}
-            started = start_dashboard(redis.url, CLICKHOUSE_URL=engine.url, **env)
-            processes.append(started.process)
-            urls[name] = started.url
-        asyncio.run(_measure(engine, urls))
+            dashboards.append(start_dashboard(redis.url, CLICKHOUSE_URL=engine.url, **env))
+        computing, keeping = dashboards
+        pid = clickhouse.process.pid
+        contenders = {
+            "bare query": Contender(_bare(engine), [pid]),
+            "dashboard": Contender(_dashboard(computing.url), [pid, computing.process.pid]),
+            "dashboard, kept answers": Contender(_dashboard(keeping.url), [pid, keeping.process.pid]),
+        }
+        asyncio.run(_measure(contenders))
+        _report(contenders)
     finally:
-        for process in processes:
-            process.stop()
+        for dashboard in dashboards:
+            dashboard.process.stop()
         stop_redis(redis)
         stop_clickhouse(clickhouse)
 
@@ -74,21 +96,16 @@ def _tell(url: str) -> None:
             redis.hset("market:last", symbol, last_price(symbol, "1"))
 
 
-async def _measure(engine: Engine, urls: dict[str, str]) -> None:
-    asks: dict[str, Ask] = {
-        "bare query": _bare(engine),
-        "dashboard": _dashboard(urls["computed"]),
-        "dashboard, kept answers": _dashboard(urls["kept"]),
-    }
-    times: dict[str, list[float]] = {name: [] for name in asks}
+async def _measure(contenders: dict[str, Contender]) -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=30, headers={"Accept-Encoding": "identity"}) as client:
-        for name, ask in asks.items():
-            await _round(client, ask, len(SYMBOLS))  # warm, and for the last one: computed
-            print(f"{name}: {len((await ask(client, SYMBOLS[0])).content):,} bytes")
+        for name, contender in contenders.items():
+            await _round(client, contender.ask, len(SYMBOLS))  # warm; where answers are kept: computed
+            print(f"{name}: {len((await contender.ask(client, SYMBOLS[0])).content):,} bytes")
         for _ in range(ROUNDS):
-            for name, ask in asks.items():
-                times[name] += await _round(client, ask, REQUESTS_A_ROUND)
-    _report(times)
+            for contender in contenders.values():
+                before_s = contender.cpu_now_s()
+                contender.times_s += await _round(client, contender.ask, REQUESTS_A_ROUND)
+                contender.cpu_s += contender.cpu_now_s() - before_s
 
 
 def _bare(engine: Engine) -> Ask:
@@ -135,10 +152,13 @@ async def _serve(client: httpx.AsyncClient, ask: Ask, symbols: Iterator[str], de
     return times
 
 
-def _report(times: dict[str, list[float]]) -> None:
-    floor = statistics.quantiles(times["bare query"], n=100)
-    for name, seconds in times.items():
-        cuts = statistics.quantiles(seconds, n=100)
+def _report(contenders: dict[str, Contender]) -> None:
+    bare = contenders["bare query"]
+    floor, floor_cpu_s = statistics.quantiles(bare.times_s, n=100), bare.cpu_s / len(bare.times_s)
+    for name, contender in contenders.items():
+        requests, cuts = len(contender.times_s), statistics.quantiles(contender.times_s, n=100)
+        cpu_s = contender.cpu_s / requests
         median = f"median {cuts[49] * 1000:6.0f} ms = {cuts[49] / floor[49]:.2f} x bare"
         slowest = f"p99 {cuts[98] * 1000:6.0f} ms = {cuts[98] / floor[98]:.2f} x bare"
-        print(f"{name:28} {len(seconds):4} requests  {median}  {slowest}")
+        cpu = f"CPU {cpu_s * 1000:5.0f} ms = {cpu_s / floor_cpu_s:.2f} x bare"
+        print(f"{name:24} {requests:4} requests  {median}  {slowest}  {cpu}")

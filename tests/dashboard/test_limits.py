@@ -63,7 +63,7 @@ def test_what_is_kept_is_bounded() -> None:
 
 @pytest.fixture(scope="module")
 def strict(redis_server: RunningRedis) -> Iterator[Dashboard]:
-    started = start_dashboard(redis_server.url, LIMIT_CLIENT="6/minute", LIMIT_HISTORY="3/minute")
+    started = start_dashboard(redis_server.url, LIMIT_CLIENT="6/hour", LIMIT_HISTORY="3/hour")
     yield started
     started.process.stop()
 
@@ -79,7 +79,7 @@ async def test_a_client_is_refused_and_others_are_not(strict: Dashboard) -> None
         assert await statuses(client, "/prices", 7, "192.0.2.1") == [200] * 6 + [429]
         refused = await client.get("/movers", headers={"X-Forwarded-For": "192.0.2.1"})
         assert_error(refused, 429, "too_many_requests")
-        assert 1 <= int(refused.headers["retry-after"]) <= 10
+        assert 1 <= int(refused.headers["retry-after"]) <= 600
         assert await statuses(client, "/prices", 1, "192.0.2.2") == [200]
 
 
@@ -91,7 +91,7 @@ async def test_history_has_a_smaller_share(strict: Dashboard) -> None:
 
 async def test_a_stranger_cannot_choose_an_address(redis_server: RunningRedis) -> None:
     started = await asyncio.to_thread(
-        start_dashboard, redis_server.url, LIMIT_CLIENT="2/minute", TRUSTED_PROXIES="192.0.2.99"
+        start_dashboard, redis_server.url, LIMIT_CLIENT="2/hour", TRUSTED_PROXIES="192.0.2.99"
     )
     try:
         async with client_of(started) as client:

@@ -14,7 +14,7 @@ from tests.profile.conftest import Service, assert_error, profile_env, sign_up, 
 from tests.profile.scripted import ScriptedAggregator
 from tests.profile.scripted_dashboard import JSON, ScriptedDashboard, serving_dashboard
 
-TIMEOUT_S = "1"
+TIMEOUT_S = "3"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def market_profile(
     """A second replica, which knows where the dashboard would be."""
     env = profile_env(redis_server.url, authorization, aggregator)
     market = {"DASHBOARD_URL": f"http://127.0.0.1:{dashboard_port}", "DASHBOARD_TIMEOUT_S": TIMEOUT_S}
-    proxies = {"TRUSTED_PROXIES": "127.0.0.1", "LIMIT_MARKET": "20/minute"}
+    proxies = {"TRUSTED_PROXIES": "127.0.0.1", "LIMIT_MARKET": "20/hour"}
     started = start("profile", "HTTP_PORT", profile.database_url, env | market | proxies)
     yield started
     started.process.stop()
@@ -174,7 +174,7 @@ async def test_a_client_may_ask_so_often(client: httpx.AsyncClient, dashboard: S
     answers = [await client.get("/v1/market/prices") for _ in range(21)]
     assert [answer.status_code for answer in answers] == [200] * 20 + [429]
     assert_error(answers[-1], 429, "too_many_requests")
-    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 180
     assert len(dashboard.requests) == 20
     other = await client.get("/v1/market/prices", headers={"X-Forwarded-For": next(addresses)})
     assert other.status_code == 200
