@@ -309,10 +309,19 @@ test('the market stops answering: figures stay and say from when they are, and g
   try {
     await page.getByRole('status').filter({ hasText: 'No answer since' }).waitFor({ timeout: 40_000 });
     expect(await row(page, 'btcusdt').locator('.price').innerText()).toMatch(/\d/);
+    // Who comes now is told why there is nothing, and stays told until there is.
+    await page.reload();
+    const told = page.getByText('Market data cannot be reached right now.');
+    await told.waitFor();
+    const asked = page.waitForResponse('**/v1/market/prices**');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await asked;
+    expect(await told.isVisible()).toBe(true);
   } finally {
     await tell('start', 'dashboard');
   }
-  await page.getByRole('status').filter({ hasText: 'Live' }).waitFor({ timeout: 40_000 });
+  await row(page, 'btcusdt').waitFor({ timeout: 40_000 });
+  await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
   await changed(() => row(page, 'btcusdt').locator('.price').innerText());
   await context.close();
 });

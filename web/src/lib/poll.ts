@@ -17,7 +17,7 @@ export interface Polling {
   ask(signal: AbortSignal): Promise<void>;
   readonly everyMs: number;
   /** Told of each failure, and with null of each success. */
-  outcome?(error: unknown): void;
+  outcome?(error: unknown): unknown;
 }
 
 export function poll({ ask, everyMs, outcome }: Polling): Poll {

@@ -118,7 +118,7 @@ class Market {
   watch(symbols: () => readonly string[]): Poll {
     return poll({
       everyMs: SEEN_EVERY_MS,
-      outcome: (error) => (this.problem = error),
+      outcome: (error) => error !== null && (this.problem = error),
       ask: async (signal) => {
         const named = symbols().slice(0, MOST_NAMED);
         if (named.length > 0) this.apply(await get('/v1/market/prices', { query: { symbols: named.join(',') }, signal }));
@@ -128,7 +128,7 @@ class Market {
 
   /** Keep reading the whole market. */
   watchAll(): Poll {
-    return poll({ everyMs: ALL_EVERY_MS, outcome: (error) => (this.problem = error), ask: (signal) => this.#readAll(signal) });
+    return poll({ everyMs: ALL_EVERY_MS, outcome: (error) => error !== null && (this.problem = error), ask: (signal) => this.#readAll(signal) });
   }
 
   apply({ source, prices, unknown }: PricesAnswer): void {
@@ -144,6 +144,7 @@ class Market {
     }
     if (Object.keys(unknown).length > 0) this.unknown = new Map([...this.unknown, ...Object.entries(unknown)]);
     this.heard = clock.read();
+    this.problem = null;
   }
 
   /** Whether an answer came just now. */
