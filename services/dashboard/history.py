@@ -35,8 +35,6 @@ class Request:
     end_s: int
     limit: int
     form: HistoryFormat
-    pinned: bool
-    """Whether the request names the source, so that its address means the same for ever."""
 
     @property
     def step_s(self) -> int:

@@ -15,8 +15,7 @@ from services.dashboard.shared import SharedAnswers
 
 LIVE_S = 1
 SETTLED_S = 60
-SETTLED_OF_A_SOURCE_S = 3600
-"""A page without a named source means another one as soon as prices come from elsewhere; this one never does."""
+"""Not longer: a back-fill fills the past, and who asked for it looks at the chart next. An ETag saves the bytes anyway."""
 SPARKLINES_S = 10
 HOUR_S = 3600
 ROWS_BEYOND = 1_000
@@ -75,12 +74,10 @@ class HistoryPages:
             parameters = request.parameters(page.start_s, page.end_s)
             bounds = {"max_result_rows": request.limit + ROWS_BEYOND}
             body = await clickhouse.query(candles_query(request), parameters, form, SETTINGS | bounds)
-        settled = page.settled(time.time())
-        keep_s = SETTLED_S if settled else LIVE_S
-        max_age_s = SETTLED_OF_A_SOURCE_S if settled and request.pinned else keep_s
+        keep_s = SETTLED_S if page.settled(time.time()) else LIVE_S
         if request.form == "json":
-            return Document(_envelope(request, page, body), max_age_s, JSON), keep_s
-        return Document(body, max_age_s, media_type, _headers(request, page)), keep_s
+            return Document(_envelope(request, page, body), keep_s, JSON), keep_s
+        return Document(body, keep_s, media_type, _headers(request, page)), keep_s
 
     async def _sparklines(
         self, source: str, symbols: Sequence[str], unknown: dict[str, list[str]], hour_s: int

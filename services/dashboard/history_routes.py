@@ -45,7 +45,6 @@ def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) 
             end_s=end_s,
             limit=limit,
             form=format,
-            pinned=source is not None,
         )
         return await answer(http, await pages.page(request))
 

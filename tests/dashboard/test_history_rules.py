@@ -41,7 +41,7 @@ def test_what_is_no_time(text: str) -> None:
 
 
 def request(interval: Interval, start_s: int | None, end_s: int, limit: int) -> Request:
-    return Request("btcusdt", interval, "simulator", start_s, end_s, limit, "json", pinned=False)
+    return Request("btcusdt", interval, "simulator", start_s, end_s, limit, "json")
 
 
 def find_page(asked: Request, times: list[int]) -> Page:
