@@ -15,7 +15,7 @@ from services.dashboard.shared import SharedAnswers
 
 LIVE_S = 1
 SETTLED_S = 60
-"""Not longer: a back-fill fills the past, and who asked for it looks at the chart next. An ETag saves the bytes anyway."""
+"""Not longer: a back-fill fills the past, and whoever asked for it looks at the chart next. An ETag saves the bytes."""
 SPARKLINES_S = 10
 HOUR_S = 3600
 ROWS_BEYOND = 1_000
