@@ -17,6 +17,17 @@ export function volumeKind(candles: readonly Candle[]): VolumeKind {
   return candles.some(({ v24 }) => v24 !== null) ? 'rolling' : 'none';
 }
 
+/** So many of a hundred candles without any extent, and a line shows them better: one price a second is no candle. */
+const MOSTLY = 0.6;
+
+export function areMostlyFlat(candles: readonly Candle[]): boolean {
+  return candles.filter(({ h, l }) => h === l).length > candles.length * MOSTLY;
+}
+
+export function close({ t, c }: Candle, axis: Axis): LineData<UTCTimestamp> {
+  return { time: axis.seconds(t) as UTCTimestamp, value: Number(c) };
+}
+
 export function bar({ t, o, h, l, c }: Candle, axis: Axis): CandlestickData<UTCTimestamp> {
   return { time: axis.seconds(t) as UTCTimestamp, open: Number(o), high: Number(h), low: Number(l), close: Number(c) };
 }

@@ -7,7 +7,7 @@ import { compact, fixed } from '../lib/format';
 import { locale } from '../lib/i18n.svelte';
 import type { Axis } from './axis';
 import type { Candle } from './candles';
-import { bar, column, point, volumeKind, type VolumeKind } from './drawing';
+import { areMostlyFlat, bar, close, column, point, volumeKind, type VolumeKind } from './drawing';
 
 /** So near to the first candle, in candles, the page before it is wanted. */
 const NEAR = 10;
@@ -24,10 +24,13 @@ export interface PlotListener {
 export class Plot {
   readonly #chart: IChartApi;
   readonly #candles: ISeriesApi<'Candlestick'>;
+  /** In place of candles where these would be dashes. */
+  readonly #closes: ISeriesApi<'Area'>;
   readonly #columns: ISeriesApi<'Histogram'>;
   readonly #line: ISeriesApi<'Line'>;
   #axis: Axis;
   #kind: VolumeKind = 'none';
+  #flat = false;
   #volumes = { up: '', down: '' };
   #last: Candle | null = null;
   #count = 0;
@@ -40,6 +43,7 @@ export class Plot {
     });
     this.#chart.timeScale().applyOptions({ minBarSpacing: 0.15, maxBarSpacing: 32, rightOffset: ROOM, enableConflation: true });
     this.#candles = this.#chart.addSeries(charts.CandlestickSeries, { borderVisible: false });
+    this.#closes = this.#chart.addSeries(charts.AreaSeries, { lineWidth: 2 });
     const overlay = { priceScaleId: 'volume', lastValueVisible: false, priceLineVisible: false } as const;
     this.#columns = this.#chart.addSeries(charts.HistogramSeries, { ...overlay, priceFormat: { type: 'volume' } });
     this.#line = this.#chart.addSeries(charts.LineSeries, { ...overlay, lineWidth: 1, crosshairMarkerVisible: false });
@@ -69,6 +73,12 @@ export class Plot {
     });
     const [up, down] = [colour('--up'), colour('--down')];
     this.#candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, priceFormat: priceFormat(places) });
+    this.#closes.applyOptions({
+      lineColor: colour('--accent'),
+      topColor: faded('--accent', 0.2),
+      bottomColor: faded('--accent', 0),
+      priceFormat: priceFormat(places),
+    });
     this.#volumes = { up: faded('--up', 0.35), down: faded('--down', 0.35) };
     this.#columns.applyOptions({ priceFormat: { type: 'custom', minMove: 0.01, formatter: (value: number) => compact(decimal(value.toPrecision(6))) } });
     this.#line.applyOptions({ color: faded('--muted', 0.8) });
@@ -80,7 +90,9 @@ export class Plot {
     this.#kind = volumeKind(candles);
     this.#count = candles.length;
     this.#last = candles.at(-1) ?? null;
-    this.#candles.setData(candles.map((candle) => bar(candle, axis)));
+    this.#flat = areMostlyFlat(candles);
+    this.#candles.setData(this.#flat ? [] : candles.map((candle) => bar(candle, axis)));
+    this.#closes.setData(this.#flat ? candles.map((candle) => close(candle, axis)) : []);
     this.#columns.setData(this.#kind === 'interval' ? candles.map((candle) => column(candle, axis, this.#volumes)) : []);
     this.#line.setData(this.#kind === 'rolling' ? candles.map((candle) => point(candle, axis)) : []);
     if (showFrom === null) return;
@@ -93,7 +105,8 @@ export class Plot {
     if (this.#last !== null && candle.t < this.#last.t) return;
     if (this.#last === null || candle.t > this.#last.t) this.#count += 1;
     this.#last = candle;
-    this.#candles.update(bar(candle, this.#axis));
+    if (this.#flat) this.#closes.update(close(candle, this.#axis));
+    else this.#candles.update(bar(candle, this.#axis));
     if (this.#kind === 'interval') this.#columns.update(column(candle, this.#axis, this.#volumes));
     if (this.#kind === 'rolling') this.#line.update(point(candle, this.#axis));
   }
@@ -106,7 +119,7 @@ export class Plot {
       const shift = index < range.from + 1 ? index - range.from - 1 : index > range.to - 1 ? index - range.to + 1 : 0;
       if (shift !== 0) scale.setVisibleLogicalRange({ from: range.from + shift, to: range.to + shift });
     }
-    this.#chart.setCrosshairPosition(Number(candle.c), this.#axis.seconds(candle.t) as UTCTimestamp, this.#candles);
+    this.#chart.setCrosshairPosition(Number(candle.c), this.#axis.seconds(candle.t) as UTCTimestamp, this.#flat ? this.#closes : this.#candles);
   }
 
   unpoint(): void {
