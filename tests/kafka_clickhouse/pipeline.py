@@ -210,7 +210,7 @@ async def pipeline(bootstrap: str, server_url: str, consumer_url: str | None = N
     await upgrade(url, {})
     topic = await new_topic(bootstrap)
     dead_letter_topic = await new_topic(bootstrap, 1)
-    client = await connect(url)
+    client = await connect(url, timeout_s=120)  # the whole table is compared, on a busy machine
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
     await producer.start()
     seen_by_consumers = url if consumer_url is None else f"{consumer_url.rpartition('/')[0]}/{database}"
