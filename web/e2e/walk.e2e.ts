@@ -13,6 +13,8 @@ afterAll(() => browser.close());
 
 test('from signing up to a total that moves, by the keyboard alone', async () => {
   const { page, complaints, context } = await loggedIn(browser);
+  let asked = 0;
+  page.on('request', (request) => (asked += Number(request.url().includes('/v1/market/prices'))));
   await add(page, 'btc', '0.5');
   await row(page, 'btcusdt').waitFor();
   const [before, after] = await changed(() => total(page));
@@ -22,6 +24,8 @@ test('from signing up to a total that moves, by the keyboard alone', async () =>
   await page.getByText('Simulated market').waitFor();
   expect(await page.getByRole('status').filter({ hasText: 'Live' }).count()).toBe(1);
   expect(complaints).toEqual([]);
+  // What an answer tells must be no reason to ask again at once: it would be dozens by now.
+  expect(asked).toBeLessThan(6);
   await context.close();
 });
 

@@ -4,6 +4,8 @@ export interface Toast {
   readonly text: string;
   readonly tone: 'plain' | 'error';
   readonly action?: { readonly label: string; readonly run: () => void };
+  /** Whether the action takes back what was done: Ctrl+Z does it too. */
+  readonly undoes: boolean;
 }
 
 const SHOWN_MS = 8000;
@@ -14,11 +16,11 @@ class Toasts {
   #next = 1;
   #timers = new Map<number, ReturnType<typeof setTimeout>>();
 
-  show(text: string, options: { tone?: Toast['tone']; action?: NonNullable<Toast['action']> } = {}): number {
+  show(text: string, options: Partial<Pick<Toast, 'tone' | 'action' | 'undoes'>> = {}): number {
     const id = this.#next++;
-    const { tone = 'plain', action } = options;
+    const shown: Toast = { id, text, tone: 'plain', undoes: false, ...options };
     for (const old of this.list.slice(0, Math.max(0, this.list.length - MOST + 1))) this.dismiss(old.id);
-    this.list = [...this.list, action === undefined ? { id, text, tone } : { id, text, tone, action }];
+    this.list = [...this.list, shown];
     this.resume(id);
     return id;
   }
@@ -39,9 +41,9 @@ class Toasts {
     this.#timers.set(id, setTimeout(() => this.dismiss(id), SHOWN_MS));
   }
 
-  /** Run the newest action that is still offered; whether there was one. */
+  /** Take back what was done last, while that is offered; whether it was. */
   undo(): boolean {
-    const toast = this.list.findLast((one) => one.action !== undefined);
+    const toast = this.list.findLast((one) => one.undoes);
     if (toast?.action === undefined) return false;
     this.dismiss(toast.id);
     toast.action.run();

@@ -2,6 +2,8 @@
  * What the market says about the coins that are held, beyond their live price: where they stood 24 h ago, and when their price was
  * last confirmed. Asked for every few seconds while the page is seen; missing, it costs the change column, nothing else.
  */
+import { untrack } from 'svelte';
+
 import { get } from '../api/client';
 import { add, decimal, multiply, percent, subtract, ZERO, type Decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
@@ -48,7 +50,7 @@ class Day {
     const ask = (): void => {
       if (document.visibilityState === 'visible') void this.#ask(holdings(), controller.signal);
     };
-    ask();
+    untrack(ask); // what is learned must not be a reason to ask again at once
     const timer = setInterval(ask, EVERY_MS);
     document.addEventListener('visibilitychange', ask, { signal: controller.signal });
     return () => {

@@ -75,8 +75,8 @@ class Portfolio {
     this.#socket.close();
     this.known = false;
     this.holdings = [];
-    this.total = null;
-    this.updatedAt = null;
+    this.total = this.source = this.updatedAt = null;
+    this.name = '';
     this.#bySymbol.clear();
   }
 

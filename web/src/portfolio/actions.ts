@@ -29,7 +29,7 @@ export async function removeCoin({ symbol, quantity }: Holding): Promise<void> {
     return;
   }
   const run = (): void => void restore(symbol, quantity);
-  toasts.show(t('deleted', { coin }), { action: { label: t('undo'), run } });
+  toasts.show(t('deleted', { coin }), { action: { label: t('undo'), run }, undoes: true });
   await shown();
 }
 

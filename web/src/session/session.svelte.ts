@@ -134,7 +134,7 @@ class Session {
   }
 
   #end(): void {
-    this.#token = null;
+    this.#token = this.#subject = null;
     this.#expiresAt = 0;
     this.state = 'out';
     hint.write(null);
