@@ -123,7 +123,6 @@ test('eight hours of ticks leave the memory as it was', async () => {
   await context.addInitScript(replayed, symbols);
   await page.reload();
   await row(page, symbols[0] ?? '').waitFor();
-  await page.locator('canvas').first().waitFor();
   const session = await context.newCDPSession(page);
   const heaps: number[] = [];
   const started = Date.now();

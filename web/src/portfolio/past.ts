@@ -1,10 +1,14 @@
 /** The portfolio's past, fetched coin by coin, a few at a time, and kept until the coins or the range change. */
 import { get } from '../api/client';
+import { ApiError } from '../api/errors';
 import type { Holding } from '../live/portfolio.svelte';
 import { clock } from '../lib/clock.svelte';
 import { intervalOf, LENGTH_MS, STEP_MS, valueOverTime, type Close, type Point, type Range } from './history';
 
 const AT_ONCE = 4;
+/** The market says how many requests are too many, and how long to wait then. */
+const MOST_WAITS = 3;
+const LONGEST_WAIT_S = 20;
 
 export type Past =
   | { readonly state: 'loading' }
@@ -20,15 +24,21 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
   const waiting = [...holdings];
   const coins: { quantity: Holding['quantity']; closes: readonly Close[] }[] = [];
   let failed = 0;
+  let waits = 0;
   async function work(): Promise<void> {
     for (let holding = waiting.shift(); holding !== undefined; holding = waiting.shift()) {
       try {
         const query = { interval, from: String(from), limit };
         const { candles } = await get('/v1/market/history/{symbol}', { path: { symbol: holding.symbol }, query, signal });
         coins.push({ quantity: holding.quantity, closes: candles.map(({ t, c }) => ({ t: Number(t), c })) });
-      } catch {
+      } catch (error) {
         signal.throwIfAborted();
-        failed += 1;
+        if (error instanceof ApiError && error.status === 429 && waits++ < MOST_WAITS * AT_ONCE) {
+          await pause(Math.min(error.retryAfterS ?? LONGEST_WAIT_S, LONGEST_WAIT_S) * 1000, signal);
+          waiting.push(holding);
+        } else {
+          failed += 1;
+        }
       }
     }
   }
@@ -38,4 +48,19 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
   const points = coins.some(({ closes }) => closes.length > 0) ? valueOverTime(coins) : [];
   const complete = (points[0]?.time ?? Infinity) <= from + 2 * STEP_MS[interval];
   return { state: 'known', points, range, complete };
+}
+
+/** Raises the signal's reason when it is aborted meanwhile. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', stop);
+  });
 }
