@@ -112,7 +112,7 @@ def _bare(engine: Engine) -> Ask:
     parts = urlsplit(engine.url)
 
     async def ask(client: httpx.AsyncClient, symbol: str) -> httpx.Response:
-        request = Request(symbol, "1m", SOURCE, START_S, END_S, CANDLES, "json", pinned=False)
+        request = Request(symbol, "1m", SOURCE, START_S, END_S, CANDLES, "json")
         bound = {f"param_{name}": str(value) for name, value in request.parameters(START_S, END_S).items()}
         settings = {name: str(value) for name, value in SETTINGS.items()}
         return await client.post(
