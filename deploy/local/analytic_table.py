@@ -36,6 +36,8 @@ class AnalyticTable:
                 "REDIS_URL": self.table.redis.url,
                 "CLICKHOUSE_URL": self.plan.clickhouse_url,
                 "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
+                # Of profile; what the environment says of proxies is meant for profile alone.
+                "TRUSTED_PROXIES": "127.0.0.1",
             },
             needs=("redis",),
             ports=(fixed.dashboard, fixed.dashboard_ops),
@@ -80,7 +82,12 @@ class AnalyticTable:
             "kafka_clickhouse",
             python("services.kafka_clickhouse"),
             ready=answers_ready(ops_port),
-            env={**self.table.common_env(ops_port), **self.consumer_env(exchange)},
+            env={
+                **self.table.common_env(ops_port),
+                **self.consumer_env(exchange),
+                # After a kill it has its partitions back at once.
+                "KAFKA_GROUP_INSTANCE_ID": "kafka_clickhouse-local",
+            },
             needs=("clickhouse-db", "kafka-topics"),
             ports=(ops_port,),
         )

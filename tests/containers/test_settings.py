@@ -127,6 +127,10 @@ def test_whoever_uses_kafka_or_clickhouse_is_told_where_it_is_and_shares_a_netwo
     assert set(services["profile"]["networks"]) & set(services["dashboard"]["networks"])
 
 
+def test_a_killed_consumer_comes_back_as_the_same_member(read: Any) -> None:
+    assert read("kafka_clickhouse").kafka_group_instance_id
+
+
 def test_secrets_point_at_the_databases_of_the_compose_file(read: Any, services: Services) -> None:
     for service, database in (("authorization", "postgres-auth"), ("profile", "postgres-profile")):
         settings = read(service)

@@ -116,6 +116,15 @@ def test_what_is_left_out_is_not_taken_from_the_environment_either(settings: Lau
     assert (made["dashboard"].env["CLICKHOUSE_URL"], made["dashboard"].env["KAFKA_BOOTSTRAP_SERVERS"]) == ("", "")
 
 
+def test_profile_is_believed_whatever_proxies_stand_before_it(settings: LauncherSettings, ports: Ports) -> None:
+    """`TRUSTED_PROXIES` in the environment is for profile: in the dashboard it would make all visitors one client."""
+    assert components(settings, ports, Plan())["dashboard"].env["TRUSTED_PROXIES"] == "127.0.0.1"
+
+
+def test_a_killed_consumer_comes_back_as_the_same_member(settings: LauncherSettings, ports: Ports) -> None:
+    assert components(settings, ports, Plan())["kafka_clickhouse"].env["KAFKA_GROUP_INSTANCE_ID"]
+
+
 async def test_a_component_whose_port_is_taken_is_left_out_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
