@@ -1,4 +1,7 @@
-"""Real child processes for tests: started with a readiness check, ended by their id, output kept for failures."""
+"""Real child processes for tests: started with a readiness check, ended by their id, output kept for failures.
+
+On Linux they die with the tests, also when those are killed.
+"""
 
 import asyncio
 import os
@@ -16,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from deploy.local.keeper import LEASH
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -44,13 +49,19 @@ class Process:
     popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Process":
-        """Start (or start again after an end)."""
+        """Start (or start again after an end).
+
+        The thread that does so must live as long: the kernel takes its end for ours.
+        """
         with self.log.open("ab") as output:
             options: dict[str, Any] = {"cwd": REPOSITORY, "start_new_session": True, **self.popen_options}
+            # The leash needs our account, and changes it: the other one may not even reach our Python.
+            uid, gid = options.pop("user", -1), options.pop("group", -1)
+            options.pop("extra_groups", None)
+            leash = (str(LEASH), str(int(signal.SIGKILL)), str(os.getpid()), str(uid), str(gid))
+            command = [sys.executable, "-I", "-S", *leash, *self.command]
             environment = {**os.environ, **self.env}
-            self.popen = subprocess.Popen(
-                self.command, env=environment, stdout=output, stderr=subprocess.STDOUT, **options
-            )
+            self.popen = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, **options)
         return self
 
     @property

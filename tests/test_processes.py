@@ -1,0 +1,31 @@
+"""Tests that are killed leave no process behind."""
+
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.processes import REPOSITORY, until
+
+STARTER = """
+import sys
+from tests.processes import Process
+print(Process(["sleep", "1000"], {}).start().pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child's life to its parent's")
+async def test_a_process_dies_with_the_tests_that_started_it() -> None:
+    tests = subprocess.Popen(
+        [sys.executable, "-c", STARTER], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with tests:
+        assert tests.stdout is not None
+        child = psutil.Process(int(tests.stdout.readline()))
+        await until(lambda: child.name() == "sleep", what="the start of the child")
+        tests.send_signal(signal.SIGKILL)
+
+    await until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, what="the child's end")
