@@ -1,8 +1,8 @@
 """Tests that are killed leave no process behind."""
 
-import signal
-import subprocess
+import asyncio
 import sys
+from asyncio.subprocess import PIPE
 
 import psutil
 import pytest
@@ -19,13 +19,12 @@ sys.stdin.read()
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child's life to its parent's")
 async def test_a_process_dies_with_the_tests_that_started_it() -> None:
-    tests = subprocess.Popen(
-        [sys.executable, "-c", STARTER], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    with tests:
-        assert tests.stdout is not None
-        child = psutil.Process(int(tests.stdout.readline()))
-        await until(lambda: child.name() == "sleep", what="the start of the child")
-        tests.send_signal(signal.SIGKILL)
+    command = (sys.executable, "-c", STARTER)
+    tests = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stdin=PIPE, stdout=PIPE)
+    assert tests.stdout is not None
+    child = psutil.Process(int(await tests.stdout.readline()))
+    await until(lambda: child.name() == "sleep", what="the start of the child")
+    tests.kill()
+    await tests.wait()
 
     await until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, what="the child's end")

@@ -97,7 +97,10 @@ def fetched_dir() -> Path:
 
 
 def _java_version(binary: str) -> int:
-    answer = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False)
+    except OSError:  # made for another machine
+        return 0
     found = re.search(r'version "(\d+)', answer.stderr)
     return int(found[1]) if found else 0
 

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 from deploy.local.account import REPOSITORY
 
 WEB = REPOSITORY / "web"
+LEASH = Path(__file__).with_name("leash.py")
 BUNDLE = WEB / "dist"
 """WEB_DIR of profile."""
 NODE_NEEDED = (20, 19)
@@ -55,6 +57,7 @@ def install() -> None:
     wanted = _digest(WEB / "package.json", WEB / "package-lock.json")
     stamp = WEB / "node_modules" / ".installed"
     if _read(stamp) != wanted:
+        stamp.unlink(missing_ok=True)
         _npm("ci", "--no-audit", "--no-fund")
         stamp.write_text(wanted)
 
@@ -70,14 +73,18 @@ def _build_anew() -> None:
 
 
 def _npm(*arguments: str) -> None:
-    command = [shutil.which("npm") or "npm", *arguments]
+    leash = (sys.executable, "-I", "-S", str(LEASH), str(int(signal.SIGTERM)), str(os.getpid()), "-1", "-1")
+    command = [*leash, shutil.which("npm") or "npm", *arguments]
     done = subprocess.run(command, cwd=WEB, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise BuildError(f"`npm {' '.join(arguments)}` in web/ failed:\n{done.stdout[-3000:]}")
 
 
 def _version(node: str) -> tuple[int, ...]:
-    answer = subprocess.run([node, "--version"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    try:
+        answer = subprocess.run([node, "--version"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    except OSError:  # made for another machine
+        return (0,)
     numbers = answer.strip().removeprefix("v").split(".")[:2]
     return tuple(int(number) for number in numbers) if all(map(str.isdecimal, numbers)) else (0,)
 

@@ -75,6 +75,13 @@ def test_java_home_wins_over_path(tools: Path, tmp_path: Path, monkeypatch: pyte
     assert kafka_jars.java() == tmp_path / "jdk" / "bin" / "java"
 
 
+def test_a_java_that_does_not_run_here_is_none(tools: Path) -> None:
+    program(tools / "java", "")
+    (tools / "java").write_bytes(b"\x7fELF of another machine")
+
+    assert kafka_jars.java() is None
+
+
 def test_a_fetch_that_fails_says_why_and_leaves_nothing_to_be_mistaken(tools: Path) -> None:
     failing = MAVEN.replace("echo fetched", "echo '[ERROR] no way to the repository' && exit 1; echo")
     program(tools / "mvn", failing)
