@@ -7,6 +7,7 @@ The jars of `pom.xml` are fetched once per checkout, into the environment that `
 import fcntl
 import hashlib
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -75,20 +76,30 @@ def _fetch(target: Path) -> None:
     """Into a directory beside `target`, moved there when whole: an interrupted fetch is never mistaken for one."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    options = ("-B", "-q", "--strict-checksums", "-Dstyle.color=never", "-DincludeScope=runtime")
+    options = ("-B", "-q", "--strict-checksums", "-Dstyle.color=never", "-DincludeScope=runtime", *_repository())
     leash = (sys.executable, "-I", "-S", str(LEASH), str(int(signal.SIGTERM)), str(os.getpid()), "-1", "-1")
     command = [*leash, "mvn", *options, f"-DoutputDirectory={partial}", "-f", str(POM), "dependency:copy-dependencies"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_LIMIT_S)
     except subprocess.CalledProcessError as error:
-        told = next((line for line in error.stdout.splitlines() if line.startswith("[ERROR]")), error.stderr)
-        raise RuntimeError(f"Maven could not fetch Kafka: {told.removeprefix('[ERROR]').strip()}") from error
+        # Colours may stand before the mark, whatever Maven was told of them.
+        told = next((line for line in error.stdout.splitlines() if "[ERROR]" in line), error.stderr or error.stdout)
+        raise RuntimeError(f"Maven could not fetch Kafka: {told.rpartition('[ERROR]')[2].strip()}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RuntimeError(f"Maven could not fetch Kafka: {error}") from error
     partial.rename(target)
     for other in FETCHED.iterdir():
         if other.is_dir() and other != target:
             shutil.rmtree(other)
+
+
+def _repository() -> tuple[str, ...]:
+    """Where Maven keeps what it downloads, if not below the account's home, which not every account has."""
+    try:
+        home = pwd.getpwuid(os.getuid()).pw_dir  # where Java looks, too, whatever HOME says
+    except KeyError:
+        home = ""
+    return () if os.access(home, os.W_OK) else (f"-Dmaven.repo.local={FETCHED / 'repository'}",)
 
 
 def fetched_dir() -> Path:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,13 +84,27 @@ def test_a_java_that_does_not_run_here_is_none(tools: Path) -> None:
 
 
 def test_a_fetch_that_fails_says_why_and_leaves_nothing_to_be_mistaken(tools: Path) -> None:
-    failing = MAVEN.replace("echo fetched", "echo '[ERROR] no way to the repository' && exit 1; echo")
+    failing = MAVEN.replace("echo fetched", "printf '\\033[0m[ERROR] no way to the repository\\n' && exit 1; echo")
     program(tools / "mvn", failing)
 
     with pytest.raises(RuntimeError, match="Maven could not fetch Kafka: no way to the repository"):
         kafka_jars.fetched_jars()
 
     assert not kafka_jars.are_here()
+
+
+def test_an_account_without_a_home_keeps_what_maven_needs_beside_the_jars(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tools / "mvn", 'echo "$@" >"$0.said"\n' + MAVEN)
+    homeless = SimpleNamespace(pw_dir=str(tmp_path / "nonexistent"))
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: homeless)
+
+    kafka_jars.fetched_jars()
+
+    repository = kafka_jars.FETCHED / "repository"
+    assert f"-Dmaven.repo.local={repository}" in (tools / "mvn.said").read_text()
+    assert not repository.exists()
 
 
 def test_what_an_interrupted_fetch_left_is_not_kept(tools: Path) -> None:
