@@ -45,7 +45,7 @@ export function compact(value: Decimal | Num, atLeast = 0): string {
 /** `now`, `5s`, `3min`, `2h`, `4d`. */
 export function age(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 2) return new Intl.RelativeTimeFormat(locale.tag, { numeric: 'auto' }).format(0, 'second');
+  if (seconds < 2) return made('now', (tag) => new Intl.RelativeTimeFormat(tag, { numeric: 'auto' })).format(0, 'second');
   const [value, unit] =
     seconds < 60
       ? ([seconds, 'second'] as const)
@@ -58,11 +58,11 @@ export function age(ms: number): string {
 }
 
 export function dateTime(ms: number): string {
-  return new Intl.DateTimeFormat(locale.tag, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+  return made('date', (tag) => new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'short' })).format(ms);
 }
 
 export function clockTime(ms: number): string {
-  return new Intl.DateTimeFormat(locale.tag, { timeStyle: 'medium' }).format(ms);
+  return made('time', (tag) => new Intl.DateTimeFormat(tag, { timeStyle: 'medium' })).format(ms);
 }
 
 /**
@@ -88,16 +88,21 @@ function separators(dense: string): readonly [string, string] {
   return canGroup || dense.split(used).length > 2 ? [used, other] : [other, used];
 }
 
-const formatters = new Map<string, Intl.NumberFormat>();
+const formatters = new Map<string, object>();
 
-function formatter(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+/** Intl's formatters cost a hundred times what formatting with them does: one of a kind for each language. */
+function made<F extends object>(name: string, make: (tag: string) => F): F {
   const key = `${locale.tag} ${name}`;
-  let found = formatters.get(key);
+  let found = formatters.get(key) as F | undefined;
   if (found === undefined) {
-    found = new Intl.NumberFormat(locale.tag, options);
+    found = make(locale.tag);
     formatters.set(key, found);
   }
   return found;
+}
+
+function formatter(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  return made(name, (tag) => new Intl.NumberFormat(tag, options));
 }
 
 /** Intl formats decimal text exactly, whatever its length (ECMA-402, NumberFormat v3). */
