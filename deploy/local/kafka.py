@@ -38,7 +38,8 @@ class KafkaServer:
     data_dir: Path
     port: int
     account: Account | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=lambda: {"LC_ALL": "C.UTF-8"})
+    """Java takes the names of files for what the locale says they are."""
 
     @property
     def command(self) -> list[str]:
@@ -106,6 +107,7 @@ def _format(server: KafkaServer, topics: Path, controller_port: int) -> None:
             capture_output=True,
             text=True,
             cwd="/",
+            env={**os.environ, **server.env},
             **as_account(server.account),
         )
     except subprocess.CalledProcessError as error:

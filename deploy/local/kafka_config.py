@@ -1,5 +1,6 @@
 """What a single Kafka node is told under `make run`: what the container's is, but for where it listens and writes."""
 
+import json
 from pathlib import Path
 
 _FILES = Path(__file__).parents[1] / "kafka"
@@ -16,5 +17,7 @@ log.dirs={log_dir}
 
 def properties(log_dir: Path, port: int, controller_port: int, more: str = "") -> str:
     """`server.properties`: on 127.0.0.1 alone, with the topics' files in `log_dir`. `more` lines count last."""
-    here = _HERE.format(log_dir=log_dir, port=port, controller_port=controller_port)
+    # Java reads such files as Latin-1, with escapes that are JSON's.
+    escaped = json.dumps(str(log_dir))[1:-1]
+    here = _HERE.format(log_dir=escaped, port=port, controller_port=controller_port)
     return f"{(_FILES / 'server.properties').read_text()}{here}{more}"

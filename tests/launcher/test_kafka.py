@@ -53,6 +53,14 @@ async def test_a_stop_is_polite_and_within_the_launchers_grace(own_kafka: Runnin
     assert (own_kafka.server.data_dir / "topics" / ".kafka_cleanshutdown").exists()
 
 
+async def test_a_directory_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+
+    server = kafka.prepare(tmp_path / "Müllers = C:\\Kafka", free_port(), free_port())
+
+    assert (server.data_dir / "topics" / "meta.properties").exists()
+
+
 async def test_a_cluster_id_may_begin_with_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xfb" * 16))
 
