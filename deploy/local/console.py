@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from logging.handlers import RotatingFileHandler
@@ -22,6 +23,11 @@ class _Terminal(RichConsole):
     def on_broken_pipe(self) -> None:
         """Fall silent, where rich would end the process."""
         self.quiet = True
+
+
+class _LogFile(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Lose the line, where logging would write a page to the terminal: the disk is full, or the file gone."""
 
 
 @dataclass(slots=True)
@@ -66,11 +72,13 @@ class Console:
 
     def close(self) -> None:
         for handler in self._files.values():
-            handler.close()
+            with suppress(OSError):
+                handler.close()
 
     def _file(self, name: str) -> RotatingFileHandler:
         if name not in self._files:
-            self._files[name] = RotatingFileHandler(
-                self.logs / f"{name}.log", maxBytes=LOG_MAX_BYTES, backupCount=1, encoding="utf-8", errors="replace"
+            file = self.logs / f"{name}.log"
+            self._files[name] = _LogFile(
+                file, maxBytes=LOG_MAX_BYTES, backupCount=1, encoding="utf-8", delay=True, errors="replace"
             )
         return self._files[name]

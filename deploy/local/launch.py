@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +30,11 @@ SECOND_SIGNAL_S = 1.0
 
 async def launch(settings: LauncherSettings) -> int:
     """Run until Ctrl-C, SIGTERM or SIGHUP; the exit code for the process."""
-    state_dir = prepare_state_dir(settings.state_dir)
+    try:
+        state_dir = prepare_state_dir(settings.state_dir)
+    except OSError as error:
+        sys.stderr.write(f"Accounts, secrets and logs cannot be kept in {settings.state_dir}: {error}\n")
+        return 1
     console = Console(state_dir / "logs")
     try:
         with only_launcher(state_dir):
@@ -139,7 +144,10 @@ async def _bring_up_analytics(
     await _start_or_tell([contour.dashboard()], console, supervisor)
     if not plan.clickhouse_url or not await _start_or_tell(contour.storage(), console, supervisor):
         return
-    backfill.remember(settings.state_dir, contour.consumer_env(chosen))
+    try:
+        backfill.remember(settings.state_dir, contour.consumer_env(chosen))
+    except OSError as error:
+        console.say(f"`make backfill` will not find this run: {error}", "yellow")
     if plan.kafka_address:
         await _bring_up_kafka(contour, chosen, console, supervisor)
 
@@ -185,15 +193,18 @@ def _credentials(settings: LauncherSettings, console: Console) -> Credentials:
     path = settings.state_dir / "secrets.json"
     if not path.exists():
         console.say(f"first run: making secrets and databases in {settings.state_dir}")
-    return load_or_make(path)
+    try:
+        return load_or_make(path)
+    except OSError as error:
+        raise LaunchError(f"secrets cannot be kept in {settings.state_dir}: {error}") from error
 
 
 async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports, credentials: Credentials) -> Table:
     """Private ports, the servers' files. Raises `LaunchError`."""
     state = settings.state_dir
-    private = ports.private_ports(("postgres", "redis", "kafka"), state / "ports.json", fixed.all())
-    account = unprivileged_account()
     try:
+        private = ports.private_ports(("postgres", "redis", "kafka"), state / "ports.json", fixed.all())
+        account = unprivileged_account()
         server = await asyncio.to_thread(
             postgres.prepare,
             state / "postgres",

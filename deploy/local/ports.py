@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from deploy.local.credentials import write_private
 from deploy.local.errors import LaunchError
 
 PRIVATE_RANGE = range(20_000, 32_000)
@@ -73,5 +74,5 @@ def private_ports(names: Iterable[str], path: Path, reserved: Collection[int]) -
         excluded = {*reserved, *chosen.values()}
         chosen[name] = next(port for port in candidates if port not in excluded and is_free(port))
     if chosen != known:
-        path.write_text(json.dumps(chosen))
+        write_private(path, json.dumps(chosen))
     return chosen

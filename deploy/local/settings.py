@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from deploy.local.account import REPOSITORY
 from services.common.settings import ServiceSettings
@@ -29,3 +29,9 @@ class LauncherSettings(ServiceSettings):
     """`host:port[,host:port]` of a Kafka to use instead of one of ours."""
     state_dir: Path = REPOSITORY / ".local"
     """Secrets, databases and logs."""
+
+    @field_validator("state_dir")
+    @classmethod
+    def _for_every_process(cls, path: Path) -> Path:
+        """The databases run in another directory than we do."""
+        return path.expanduser().resolve()

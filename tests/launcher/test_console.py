@@ -89,3 +89,16 @@ def test_a_terminal_that_went_away_ends_only_the_printing(tmp_path: Path) -> Non
     console.close()
 
     assert (tmp_path / "redis.log").read_text() == "one\ntwo\n"
+
+
+def test_a_full_disk_loses_lines_of_a_file_and_nothing_else(
+    console: Console, stream: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (console.logs / "redis.log").symlink_to("/dev/full")
+    (console.logs / "socket.log").mkdir()
+    console.line("redis", "ready")
+    console.line("socket", "ready")
+    console.close()
+
+    assert stream.getvalue() == "redis            │ ready\nsocket           │ ready\n"
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,31 @@
+"""Where the launcher keeps what it keeps."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.launch import launch
+from deploy.local.settings import LauncherSettings
+
+
+def test_it_is_the_same_for_processes_in_other_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STATE_DIR", "state")
+
+    assert LauncherSettings().state_dir == tmp_path / "state"
+
+
+async def test_a_place_where_nothing_can_be_kept_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+
+    assert await launch(LauncherSettings(state_dir=tmp_path / "file" / "state")) == 1
+
+    assert capsys.readouterr().err.startswith(f"Accounts, secrets and logs cannot be kept in {tmp_path}/file/state: ")
+
+
+async def test_secrets_that_cannot_be_kept_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "secrets.json.partial").mkdir()
+
+    assert await launch(LauncherSettings(state_dir=tmp_path)) == 1
+
+    assert "secrets cannot be kept in" in capsys.readouterr().out
