@@ -1,7 +1,7 @@
 # Everything a developer types. Each target sets up what it needs by itself; `make` alone lists them.
 
 python := .venv/bin/python
-stubs = PATH="$(CURDIR)/.venv/bin:$$PATH" $(CURDIR)/$(python) -m grpc_tools.protoc -I. --python_out=$(1) --grpc_python_out=$(1) \
+stubs = PATH="$(CURDIR)/.venv/bin:$$PATH" "$(CURDIR)/$(python)" -m grpc_tools.protoc -I. --python_out=$(1) --grpc_python_out=$(1) \
 	--mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) proto/*.proto
 compile = PATH="$(CURDIR)/.venv/tools/bin:$$PATH" uv pip compile --generate-hashes --no-annotate --no-header --quiet
 
@@ -58,6 +58,7 @@ lock: setup ## Choose package versions anew for requirements.lock
 	@echo chdb-core | $(compile) - --no-deps --universal -o deploy/local/chdb.txt
 
 soak: setup ## Break the analytic contour for as long as things may really last (half an hour)
+	@deploy/local/test-tools.sh
 	@KAFKA_OUTAGE_S=60 CLICKHOUSE_OUTAGE_S=300 KILLS=20 REBALANCES=6 REBALANCE_INTERVAL_S=10 \
 		$(python) -m pytest tests/kafka_clickhouse/test_faults.py tests/kafka_clickhouse/test_poison.py tests/e2e/test_analytics.py $(ARGS)
 
