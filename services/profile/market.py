@@ -41,6 +41,7 @@ _PASSED_HEADERS = (
     "retry-after",
     "x-next",
     "x-previous",
+    "x-source",
 )
 _DOCUMENTED = frozenset({200, 304, 404, 422, 429, 503})
 

@@ -65,12 +65,13 @@ async def test_an_answer_goes_out_as_it_came(client: httpx.AsyncClient, dashboar
         "Vary": "Accept-Encoding",
         "X-Next": "5",
         "X-Previous": "4",
+        "X-Source": "simulator",
         "Set-Cookie": "no=business",
         "Server": "of mine",
     }
     answer = await client.get("/v1/market/prices?symbols=btcusdt,%C3%A4&limit=5", headers={"If-None-Match": 'W/"0"'})
     assert answer.text == '{"prices":[{"price":0.123456789012345678}]}'
-    passed = ("content-encoding", "etag", "cache-control", "vary", "x-next", "x-previous")
+    passed = ("content-encoding", "etag", "cache-control", "vary", "x-next", "x-previous", "x-source")
     assert [answer.headers[name] for name in passed] == [
         "gzip",
         'W/"1"',
@@ -78,6 +79,7 @@ async def test_an_answer_goes_out_as_it_came(client: httpx.AsyncClient, dashboar
         "Accept-Encoding",
         "5",
         "4",
+        "simulator",
     ]
     assert "set-cookie" not in answer.headers
     assert "server" not in answer.headers
