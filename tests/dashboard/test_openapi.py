@@ -5,11 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
@@ -23,6 +24,10 @@ from tests.profile.conftest import start as start_service
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
 """For each route and each of good and bad requests."""
 ROUTES = ("/prices", "/movers", "/symbols", "/history/{symbol}", "/sparklines")
+MAX_QUERY_BYTES = 48 * 1024
+"""uvicorn hangs up on a request whose head is longer than 64 KiB: no route sees it, and no document describes that."""
+PHASES = [Phase.explicit, Phase.generate]
+"""A failure is reported as found: to make 20,000 characters fewer takes minutes."""
 PREFIXES = {"dashboard": "/v1", "profile": "/v1/market"}
 CHECKS: list[Any] = [not_a_server_error, status_code_conformance, response_schema_conformance]
 
@@ -96,9 +101,12 @@ def test_schemathesis_finds_no_contradiction(
     """Requests made from the document, good and bad: no 5xx, and every answer is one that the document describes."""
     operation = schemathesis.openapi.from_dict(documents[name])[f"{PREFIXES[name]}{route}"]["GET"]
 
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, phases=PHASES, suppress_health_check=list(HealthCheck)
+    )
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
+        assume(len(quote(repr(case.query))) < MAX_QUERY_BYTES)
         case.call_and_validate(base_url=urls[name], checks=CHECKS)
 
     with suppress(Unsatisfiable):
