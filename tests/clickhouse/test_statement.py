@@ -28,6 +28,16 @@ def test_the_data_of_an_insert_begin_after_its_format(sql: bytes, body: bytes, n
     assert (statement.body, statement.format, statement.data_at) == (body, name, len(sql))
 
 
+def test_the_data_come_from_a_file_before_the_settings() -> None:
+    statement = read_statement(b"INSERT INTO t (settings) SETTINGS max_threads = 1 FORMAT CSV\n" + DATA)
+    assert (
+        statement.insert_from("/dev/fd/7").split()
+        == (
+            b"INSERT INTO t (settings) FROM INFILE '/dev/fd/7' COMPRESSION 'none' SETTINGS max_threads = 1 FORMAT CSV"
+        ).split()
+    )
+
+
 @pytest.mark.parametrize(
     ("sql", "name"),
     [

@@ -38,6 +38,24 @@ async def test_a_cascade_of_views_fills_the_coarser_tables(raw: Raw) -> None:
     assert (await raw.post(HOURS)).text == '"2026-01-01 00:00:00",3,2\n"2026-01-01 01:00:00",1,1\n'
 
 
+async def test_what_goes_wrong_after_parsing_is_told_and_nothing_is_stored(raw: Raw) -> None:
+    await raw.post(
+        "CREATE TABLE t (a Int32, CONSTRAINT positive CHECK a > 0) ENGINE = MergeTree ORDER BY a PARTITION BY a"
+    )
+    refused = await raw.post("INSERT INTO t FORMAT CSV\n-1\n")
+    assert (refused.status_code, refused.headers["X-ClickHouse-Exception-Code"]) == (500, "469")
+    refused = await raw.post("INSERT INTO t FORMAT CSV\n1\n2\n", max_partitions_per_insert_block=1)
+    assert refused.headers["X-ClickHouse-Exception-Code"] == "252"
+    await raw.post(
+        "CREATE MATERIALIZED VIEW throwing ENGINE = MergeTree ORDER BY b "
+        "AS SELECT a AS b, throwIf(a > 5) AS thrown FROM t"
+    )
+    refused = await raw.post("INSERT INTO t FORMAT CSV\n6\n")
+    assert refused.headers["X-ClickHouse-Exception-Code"] == "395"
+    assert (await raw.post("INSERT INTO t FORMAT CSV\n5\n")).status_code == 200
+    assert await raw.value("SELECT count() FROM throwing") == "1"
+
+
 async def test_replays_converge_at_once_with_final_and_by_themselves_in_the_end(raw: Raw) -> None:
     await raw.post(
         "CREATE TABLE t (symbol String, time UInt32) ENGINE = ReplacingMergeTree ORDER BY (symbol, time) "

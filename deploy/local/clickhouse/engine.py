@@ -41,7 +41,6 @@ class Connection:
     def __init__(self, raw: Any) -> None:
         self._raw = raw
         self._result: Any = None
-        self._insert: Any = None
 
     def query(self, sql: bytes | str, fmt: str, params: dict[str, str] | None = None) -> Any:
         """Run a statement to its end. The result has `bytes()`, `rows_read()` and the like."""
@@ -68,29 +67,12 @@ class Connection:
             self._result = None
         return part
 
-    def open_insert(self, sql: bytes, fmt: str) -> None:
-        """Start an insert whose data are appended in parts."""
-        self._insert = self._call(self._raw.send_insert, sql, fmt)
-
-    def append(self, data: bytes) -> None:
-        """Hand over a part of the open insert; it need not end with a row or a block."""
-        self._call(self._raw.insert_append, self._insert, data)
-
-    def commit(self) -> Any:
-        """End the open insert; once this has returned, the rows are in their files."""
-        result = self._call(self._raw.insert_done, self._insert)
-        self._insert = None
-        return result
-
     def release(self) -> None:
-        """End what is unfinished: a result wherever it stands, an insert without keeping anything of it."""
-        result, insert = self._result, self._insert
-        self._result = self._insert = None
-        with suppress(DatabaseError):  # it has ended by itself, and that was told
-            if result is not None:
+        """End a result that is unfinished, wherever it stands."""
+        result, self._result = self._result, None
+        if result is not None:
+            with suppress(DatabaseError):  # it has ended by itself, and that was told
                 self._call(self._raw.streaming_cancel_query, result)
-            if insert is not None:
-                self._call(self._raw.insert_cancel, insert)
 
     def close(self) -> None:
         """End what is unfinished, and the connection."""

@@ -5,7 +5,8 @@ from enum import IntEnum
 from http import HTTPStatus
 
 _CODE = re.compile(
-    r"^Code: (\d+)\. (?:DB::)?(?:Exception|NetException|ErrnoException): (.*?)(?: \(([A-Z0-9_]+)\))?"
+    r"^(?:Code: \d+\. DB::Exception: (?=Code: ))?"
+    r"Code: (\d+)\. (?:DB::)?(?:Exception|NetException|ErrnoException): (.*?)(?: \(([A-Z0-9_]+)\))?"
     r"(?: \(version [^)]*(?:\([^)]*\))?\))?$",
     re.DOTALL,
 )

@@ -1,9 +1,8 @@
 """One statement on one connection: rows in, or rows out."""
 
 import json
-from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 from deploy.local.clickhouse import metrics
 from deploy.local.clickhouse.answer import Answer
@@ -20,7 +19,7 @@ _SLICE_BYTES = 1 << 20
 class Execution:
     """Runs a statement for a request, on a connection that is released or closed afterwards.
 
-    Cancelling it ends a query in the engine; the connection's release takes an unfinished insert back.
+    Cancelling it ends a query in the engine, and waits for the end of an insert.
     """
 
     def __init__(self, engine: Engine, threads: Threads, connection: Connection, request: Request) -> None:
@@ -29,13 +28,10 @@ class Execution:
         self._request = request
         self._kill = partial(engine.kill, request.tag)
 
-    async def insert(self, statement: Statement, data: AsyncIterator[bytes], limit_bytes: int, answer: Answer) -> None:
-        """Stream `data` into the table. Nothing of them stays unless all of them do, up to the size of one block."""
-        call, connection = self._threads.call, self._connection
-        await call(connection.open_insert, statement.body, statement.format)
-        async for part in _limited(data, limit_bytes):
-            await call(connection.append, part)
-        self._summarise(answer, await call(connection.commit))
+    async def insert(self, statement: Statement, spool: BinaryIO, answer: Answer) -> None:
+        """Insert what `spool` holds, an open file. Nothing of it stays unless all does, up to the size of one block."""
+        sql = statement.insert_from(f"/dev/fd/{spool.fileno()}")
+        self._summarise(answer, await self._threads.call(self._connection.query, sql, "Null"))
 
     async def run(self, statement: Statement, answer: Answer) -> None:
         """Run a statement that has no data, and write its result."""
@@ -106,15 +102,6 @@ class Execution:
             "elapsed_ns": int(result.elapsed() * 1e9),
         }
         answer.summary = {name: str(int(answer.summary.get(name, 0)) + value) for name, value in counted.items()}
-
-
-async def _limited(data: AsyncIterator[bytes], limit_bytes: int) -> AsyncIterator[bytes]:
-    size = 0
-    async for part in data:
-        size += len(part)
-        if size > limit_bytes:
-            raise error(Code.TOO_MANY_BYTES, f"Limit for the data of one insert exceeded: {limit_bytes} bytes")
-        yield part
 
 
 def readonly_error(request: Request) -> DatabaseError:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import structlog
 
@@ -106,9 +107,20 @@ class Handler:
     async def _insert(self, request: Request, statement: Statement, data: AsyncIterator[bytes], answer: Answer) -> None:
         if request.readonly:
             raise readonly_error(request)
-        async with self.connections.hold(request, self._limits(request)) as connection:
-            execution = Execution(self._engine, self._threads, connection, request)
-            await execution.insert(statement, data, self._settings.max_data_bytes, answer)
+        with TemporaryFile(dir=self._settings.data_dir) as spool:  # has no name, so that nobody need delete it
+            await self._spool(data, spool)
+            async with self.connections.hold(request, self._limits(request)) as connection:
+                await Execution(self._engine, self._threads, connection, request).insert(statement, spool, answer)
+
+    async def _spool(self, data: AsyncIterator[bytes], spool: BinaryIO) -> None:
+        """Keep the data until all are there. The engine's streaming insert swallows what goes wrong after parsing."""
+        size, limit = 0, self._settings.max_data_bytes
+        async for part in data:
+            size += len(part)
+            if size > limit:
+                raise error(Code.TOO_MANY_BYTES, f"Limit for the data of one insert exceeded: {limit} bytes")
+            await self._threads.call(spool.write, part)
+        await self._threads.call(spool.flush)
 
     async def _read(self, request: Request, statement: Statement, answer: Answer) -> None:
         limits = self._limits(request)

@@ -30,6 +30,8 @@ class Statement:
     format_at: int | None = None
     data_at: int | None = None
     selects: bool = False
+    settings_at: int | None = None
+    """Where the SETTINGS clause of an INSERT with data begins."""
     names_file: bool = False
     """INTO OUTFILE or FROM INFILE: files are the client's business, where it has one."""
 
@@ -37,6 +39,17 @@ class Statement:
     def body(self) -> bytes:
         """The SQL before the FORMAT clause and its like."""
         return self.text[: self.format_at]
+
+    def insert_from(self, path: str) -> bytes:
+        """The INSERT with its data in a file. It knows no quotes in `path`."""
+        cut = self.format_at if self.settings_at is None else self.settings_at
+        head, settings = self.text[:cut], self.text[cut : self.format_at]
+        return b"%s\nFROM INFILE '%s' COMPRESSION 'none' %s\nFORMAT %s" % (
+            head,
+            path.encode(),
+            settings,
+            (self.format or "").encode(),
+        )
 
 
 class _Scan:
@@ -52,6 +65,7 @@ class _Scan:
         """Where the word FORMAT was last seen, as a keyword."""
         self.format: str | None = None
         self.format_at: int | None = None
+        self.settings_at: int | None = None
         self.names_file = False
         self.result: Statement | None = None
 
@@ -83,6 +97,8 @@ class _Scan:
             self._take_format(token)
         elif word in (b"SELECT", b"WITH"):
             self.selects = True
+        elif word == b"SETTINGS" and self.first == b"INSERT":
+            self.settings_at = token.start()
         elif word == b"FORMAT":
             self.start = token.start()
         elif word == b"VALUES" and self.first == b"INSERT" and not self.selects:
@@ -98,7 +114,7 @@ class _Scan:
 
     def statement(self, name: str | None, format_at: int | None, data_at: int | None) -> Statement:
         first = self.first.decode()
-        return Statement(self.text, first, name, format_at, data_at, self.selects, self.names_file)
+        return Statement(self.text, first, name, format_at, data_at, self.selects, self.settings_at, self.names_file)
 
 
 def find_statement(beginning: bytes) -> Statement | None:
