@@ -11,7 +11,7 @@ from services.aggregator.events import TOPIC
 from services.aggregator.follows import Follows
 from services.aggregator.http import Desk, http_app
 from services.aggregator.intake import Intake
-from services.aggregator.kafka import open_producer, silence_client_log
+from services.aggregator.kafka import open_producer
 from services.aggregator.listing import SymbolListing
 from services.aggregator.prices import PriceBook
 from services.aggregator.publisher import Publisher
@@ -24,6 +24,7 @@ from services.aggregator.trade_feed import TradeFeed
 from services.aggregator.wanted import Wanted
 from services.common.grpc import open_channel
 from services.common.http import listen, serve_http
+from services.common.kafka import silence_client_log
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 

@@ -5,21 +5,19 @@ it has already. What it cannot repair so ends it, and a new one begins with what
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import ProducerClosed
 
 from services.aggregator.events import Message, partition_of
+from services.common.kafka import close_producer
 
 REQUEST_TIMEOUT_S = 5.0
 """One request to a broker; repeated until `SEND_TIMEOUT_S` is over."""
 SEND_TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 1.0
 
 MAX_BATCH_BYTES = 512 * 1024
 """Before compression: half of what a broker accepts by default, should nothing be gained."""
@@ -99,12 +97,7 @@ async def open_producer(bootstrap_servers: str, topic: str) -> AsyncIterator[Pro
         await _start(client, topic)
         yield Producer(client, topic)
     finally:
-        await _to_its_end(_close(client))
-
-
-def silence_client_log() -> None:
-    """Each of its attempts would be a line; we tell the beginning and the end of an outage."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        await _to_its_end(close_producer(client))
 
 
 async def _start(client: AIOKafkaProducer, topic: str) -> None:
@@ -114,21 +107,6 @@ async def _start(client: AIOKafkaProducer, topic: str) -> None:
             await client.partitions_for(topic)
     except Exception as error:  # whatever the client stumbles over: Kafka may never end this process
         raise ProducerLostError(error) from error
-
-
-async def _close(client: AIOKafkaProducer) -> None:
-    """Leave nothing of the client running, whatever state it is in.
-
-    `stop` waits for every batch, and an idempotent producer gives none up: with the broker away it would never return.
-    So they are failed first. Nobody waits for them any more: what is unconfirmed is sent again by the next producer.
-    """
-    client._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - there is no public way
-    with suppress(Exception):  # its tasks may fail over what has just been taken from them
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await client.stop()
-    with suppress(Exception):
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await client.client.close()
 
 
 async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
