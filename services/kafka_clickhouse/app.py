@@ -1,10 +1,10 @@
 """The composition root: what is opened, in what order, and what runs."""
 
 import gc
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from services.common.kafka import silence_client_log
 from services.common.lifecycle import Lifecycle
 from services.kafka_clickhouse.consumption import Consumption
 from services.kafka_clickhouse.dead_letters import DeadLetters
@@ -20,8 +20,7 @@ DRAIN_SHARE = 0.5
 @asynccontextmanager
 async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
     """The running service. Leaving it stores and commits what has been read, then leaves the group."""
-    # While Kafka is away it says so ten times a second; `kafka.away` and readiness say it once.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    silence_client_log()
     _look_for_garbage_rarely()
     async with AsyncExitStack() as stack:
         store = TickerStore(settings.clickhouse_url, settings.insert_timeout_s)
@@ -30,7 +29,8 @@ async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
         stack.push_async_callback(dead_letters.close)
 
         def new_intake() -> Intake:
-            return Intake(store, dead_letters, PoisonWatch(settings.poison_limit_percent / 100))
+            limit = settings.poison_limit_percent / 100
+            return Intake(store, dead_letters, watch=PoisonWatch(limit), refusals=PoisonWatch(limit))
 
         consumption = Consumption(settings, new_intake)
         life.health.add_check("kafka", consumption.check_kafka)

@@ -152,9 +152,11 @@ async def _tell_lag(consumer: AIOKafkaConsumer, lanes: Lanes, partition: TopicPa
     if lane is None:
         return
     if lane.stored_until is None:
-        committed = await consumer.committed(partition)
-        lane.stored_until = lane.stored_until or committed
-    metrics.LAG.labels(str(lane.partition)).set(end - (lane.stored_until or 0))
+        begin = await consumer.committed(partition)
+        if begin is None:  # a new group: it will read all that there still is
+            begin = (await consumer.beginning_offsets([partition]))[partition]
+        lane.stored_until = lane.stored_until or begin
+    metrics.LAG.labels(str(lane.partition)).set(end - lane.stored_until)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from services.common.backoff import Backoff
+from services.common.kafka import close_producer
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.errors import DeadLettersFailError
 from services.kafka_clickhouse.messages import Record
@@ -17,7 +18,6 @@ log = structlog.get_logger()
 
 SEND_TIMEOUT_S = 15.0
 START_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 3.0
 RETRY_CAP_S = 15.0
 REASON_LENGTH = 500
 TRUNCATED_BYTES = 64 * 1024
@@ -59,14 +59,10 @@ class DeadLetters:
             raise DeadLettersFailError
 
     async def close(self) -> None:
-        """Let go of the producer; nothing waits in it."""
+        """Let go of the producer. What it has not confirmed is written again by the next one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await producer.stop()
-            except (KafkaError, TimeoutError) as error:
-                log.warning("dead_letters.stop_failed", error=repr(error))
+            await close_producer(producer)
 
     async def _put(self, letters: Sequence[DeadLetter]) -> None:
         backoff = Backoff(cap_s=RETRY_CAP_S)
@@ -88,7 +84,9 @@ class DeadLetters:
     async def _send(self, producer: AIOKafkaProducer, letter: DeadLetter) -> None:
         record, headers = letter.record, _headers(letter)
         try:
-            await producer.send_and_wait(self.topic, value=record.value, key=record.key, headers=headers)
+            # aiokafka refuses a message that has neither, which others may have written all the same.
+            value = b"" if record.value is None and record.key is None else record.value
+            await producer.send_and_wait(self.topic, value=value, key=record.key, headers=headers)
         except MessageSizeTooLargeError:  # with the headers it is larger than it was
             value = (record.value or b"")[:TRUNCATED_BYTES]
             await producer.send_and_wait(self.topic, value=value, headers=[*headers, ("truncated", b"true")])
@@ -104,8 +102,8 @@ class DeadLetters:
             )
             try:
                 await producer.start()
-            except BaseException:
-                await producer.stop()
+            except BaseException:  # also when cancelled: half a producer is of no use to the next letter
+                await close_producer(producer)
                 raise
             self._producer = producer
         return self._producer

@@ -17,6 +17,10 @@ class RefusedError(KafkaClickHouseError):
     """ClickHouse refuses this insert, and will refuse it again: something in it cannot be stored."""
 
 
+class MostRefusedError(KafkaClickHouseError):
+    """ClickHouse refuses most of what it is given: rather its tables are wrong, or we are, than all the messages."""
+
+
 class KafkaSilentError(KafkaClickHouseError):
     """Kafka has not answered for a while."""
 
@@ -26,7 +30,7 @@ class DeadLettersFailError(KafkaClickHouseError):
 
 
 class MostMessagesFailError(KafkaClickHouseError):
-    """A partition is stopped because most of its messages cannot be decoded. A restart tries again."""
+    """A partition is stopped because most of its messages cannot be decoded or stored. A restart tries again."""
 
 
 class ChangedHistoryError(KafkaClickHouseError):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.dead_letters import DeadLetter, DeadLetters
-from services.kafka_clickhouse.errors import RefusedError
+from services.kafka_clickhouse.errors import MostRefusedError, RefusedError
 from services.kafka_clickhouse.messages import KafkaMsg, Record, Undecodable, decode
 from services.kafka_clickhouse.native import encode
 from services.kafka_clickhouse.poison import PoisonWatch
@@ -32,6 +32,9 @@ class Intake:
     store: TickerStore
     dead_letters: DeadLetters
     watch: PoisonWatch
+    """Of what cannot be decoded."""
+    refusals: PoisonWatch
+    """Of what ClickHouse refuses: a changed table refuses everything."""
 
     async def take(self, records: Sequence[Record]) -> Outcome:
         """Handle a batch, however long ClickHouse and Kafka need. Cancelling it leaves open what is done."""
@@ -43,35 +46,53 @@ class Intake:
             records = records[:allowed]
             bad = [undecodable for undecodable in bad if undecodable.index < allowed]
             messages = messages[: allowed - len(bad)]
-        await self._settle(records, messages, bad)
-        if not messages:
-            return Outcome(len(records), failure)
-        times = [message.receive_time for message in messages]
+        letters = [DeadLetter(records[undecodable.index], "undecodable", undecodable.reason) for undecodable in bad]
+        refused: list[DeadLetter] = []
+        try:
+            await self._store(_without(records, bad), messages, refused)
+        except MostRefusedError:
+            return await self._stop_before(refused[0], records, letters)
+        await self._set_aside(letters + refused)
+        times = [message.receive_time for message in messages] or [0]
         return Outcome(len(records), failure, min(times), max(times))
 
-    async def _settle(self, records: Sequence[Record], messages: list[KafkaMsg], bad: Sequence[Undecodable]) -> None:
-        letters = [DeadLetter(records[undecodable.index], "undecodable", undecodable.reason) for undecodable in bad]
-        if messages:
-            spoilt = {undecodable.index for undecodable in bad}
-            good = [record for index, record in enumerate(records) if index not in spoilt] if bad else records
-            letters += await self._store(good, messages)
+    async def _stop_before(self, first: DeadLetter, records: Sequence[Record], letters: list[DeadLetter]) -> Outcome:
+        """Nothing from the first refused message on is done with; what is stored of it will be stored once more."""
+        await self._set_aside([letter for letter in letters if letter.record.offset < first.record.offset])
+        return Outcome(records.index(first.record), first.reason)
+
+    async def _set_aside(self, letters: list[DeadLetter]) -> None:
         if letters:
             await self.dead_letters.put(letters)
 
-    async def _store(self, records: Sequence[Record], messages: Sequence[KafkaMsg]) -> list[DeadLetter]:
-        """Insert the messages; those that ClickHouse refuses, found by halving, are the answer."""
+    async def _store(self, records: Sequence[Record], messages: Sequence[KafkaMsg], refused: list[DeadLetter]) -> None:
+        """Insert the messages; those that ClickHouse refuses, found by halving, join `refused`.
+
+        Raises MostRefusedError as soon as these are most of what it was given lately.
+        """
+        if not records:
+            return
         try:
             await self.store.insert(encode(messages), _token(records))
         except RefusedError as error:
             if len(records) == 1:
-                return [DeadLetter(records[0], "refused", str(error))]
+                refused.append(DeadLetter(records[0], "refused", str(error)))
+                if self.refusals.check(1, [0]) is not None:
+                    raise MostRefusedError from error
+                return
             middle = len(records) // 2
-            left = await self._store(records[:middle], messages[:middle])
-            return left + await self._store(records[middle:], messages[middle:])
+            await self._store(records[:middle], messages[:middle], refused)
+            await self._store(records[middle:], messages[middle:], refused)
+            return
+        self.refusals.check(len(records), [])
         metrics.ROWS.inc(len(messages))
         metrics.BATCHES.inc()
         metrics.BATCH_ROWS.observe(len(messages))
-        return []
+
+
+def _without(records: Sequence[Record], bad: Sequence[Undecodable]) -> Sequence[Record]:
+    spoilt = {undecodable.index for undecodable in bad}
+    return [record for index, record in enumerate(records) if index not in spoilt] if bad else records
 
 
 def _token(records: Sequence[Record]) -> str:

@@ -132,7 +132,7 @@ class Lane:
             partition=self.partition,
             offset=record.offset,
             reason=reason,
-            help="most messages cannot be decoded: restart when that is put right, or with POISON_LIMIT_PERCENT=100",
+            help="most cannot be decoded or are refused: put that right and restart, or set POISON_LIMIT_PERCENT=100",
         )
 
     def _gauge(self) -> None:

@@ -97,6 +97,33 @@ async def test_what_only_clickhouse_refuses_is_found_and_set_aside(between: Pipe
     await between.assert_exactly(sent[:250] + sent[251:])
 
 
+async def test_when_clickhouse_refuses_all_it_stops_and_goes_on_once_the_table_is_right(between: Pipeline) -> None:
+    await between.client.command("ALTER TABLE market_tickers ADD CONSTRAINT nothing CHECK close_price < 0")
+    consumer = between.start()
+    sent = ticks(500, symbols=1)
+    await between.send_raw([(b"SYM0USDT", tick.value) for tick in sent])
+    await until_problem(consumer, "messages", "MostMessagesFailError")
+    assert "VIOLATED_CONSTRAINT" in consumer.process.output()
+    assert await consumer.metric("kafka_clickhouse_dead_letters_total") < MIN_BAD
+    assert await asyncio.to_thread(consumer.process.stop) == 0
+
+    await between.client.command("ALTER TABLE market_tickers DROP CONSTRAINT nothing")
+    between.start()
+    await between.until_stored(len(sent) - MIN_BAD)
+    await between.assert_exactly(sent)
+
+
+async def test_a_record_with_neither_key_nor_value_is_a_dead_letter_like_any_other(between: Pipeline) -> None:
+    between.start()
+    builder = between.producer.create_batch()
+    builder.append(key=None, value=None, timestamp=None)
+    await (await between.producer.send_batch(builder, between.topic, partition=0))
+    (letter,) = await between.dead_letters(1)
+    assert (letter.key, letter.value) == (None, b"")
+    await between.send(sent := ticks(10))
+    await between.until_stored(len(sent))
+
+
 async def test_when_all_are_bad_it_stops_and_goes_on_after_a_restart(between: Pipeline) -> None:
     consumer = between.start()
     good = ticks(200, symbols=1)
