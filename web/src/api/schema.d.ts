@@ -660,29 +660,6 @@ export interface components {
             /** Movers */
             readonly movers: readonly components["schemas"]["Price"][];
         };
-        /** NearSymbolsAnswer */
-        readonly NearSymbolsAnswer: {
-            /**
-             * Error
-             * @description For a person.
-             * @example The access token has expired. Refresh it.
-             */
-            readonly error: string;
-            /**
-             * Code
-             * @description For a program: stable.
-             * @example token_expired
-             */
-            readonly code: string;
-            /**
-             * Near
-             * @description Symbols that resemble the one asked for, best first.
-             * @default []
-             */
-            readonly near: readonly string[];
-        } & {
-            readonly [key: string]: unknown;
-        };
         /** Price */
         readonly Price: {
             /**
@@ -2116,7 +2093,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["NearSymbolsAnswer"];
+                    readonly "application/json": components["schemas"]["UnknownSymbolAnswer"];
                 };
             };
             /** @description Unprocessable Entity */
