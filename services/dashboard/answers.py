@@ -7,6 +7,7 @@ thread, for whoever accepts gzip.
 import asyncio
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ GZIP_IN_THREAD_FROM_BYTES = 64 * 1024
 GZIP_LEVEL = 1
 """Level 6 costs five times the CPU for a sixth less of size (docs/adr/0015-market-api.md)."""
 _COMPRESSIBLE = frozenset({JSON, CSV})
+_REFUSED = re.compile(r"[qQ]=0(\.0*)?")
 
 _HTTP_ERRORS = {
     404: ("not_found", "There is nothing here. The routes are described at /docs."),
@@ -47,10 +49,6 @@ class Document:
 
     def __post_init__(self) -> None:
         self.etag = f'W/"{hashlib.blake2b(self.body, digest_size=12).hexdigest()}"'
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self.body) + len(self._zipped or b"")
 
     async def zipped(self) -> bytes:
         if self._zipped is None:
@@ -93,7 +91,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
     for offer in accept_encoding.split(","):
         coding, _, parameters = offer.partition(";")
         if coding.strip().lower() == "gzip":
-            return parameters.replace(" ", "").rstrip("0").rstrip(".") != "q="
+            return _REFUSED.fullmatch(parameters.replace(" ", "")) is None
     return False
 
 

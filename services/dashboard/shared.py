@@ -12,6 +12,8 @@ from services.dashboard.errors import HistoryUnavailableError, MarketError
 
 LARGEST_SHARE = 4
 """An answer larger than a quarter of the memory is not kept: it would push out all others."""
+OVERHEAD_BYTES = 1024
+"""What an answer without a body weighs, with its key and headers: empty pages are many."""
 
 
 class _Kept(NamedTuple):
@@ -69,7 +71,7 @@ class SharedAnswers:
     def _keep(self, key: Hashable, document: Document, keep_s: float) -> None:
         self._drop(key)
         # Its compressed twin is made later, if at all, and is the smaller part.
-        size_bytes = 2 * len(document.body)
+        size_bytes = 2 * len(document.body) + OVERHEAD_BYTES
         if size_bytes > self._capacity_bytes // LARGEST_SHARE:
             return
         self._kept[key] = _Kept(document, self._clock() + keep_s, size_bytes)

@@ -1,0 +1,36 @@
+"""Answers as HTTP has them: who takes gzip; and what is kept of them in memory."""
+
+import pytest
+
+from services.dashboard.answers import Document, accepts_gzip
+from services.dashboard.shared import OVERHEAD_BYTES, SharedAnswers
+
+
+@pytest.mark.parametrize("offer", ["gzip", "GZIP", "br, gzip", "gzip;q=1.0", "gzip; q=0.10", "gzip;q=0.001, br"])
+def test_gzip_is_taken(offer: str) -> None:
+    assert accepts_gzip(offer)
+
+
+@pytest.mark.parametrize("offer", ["", "*", "br", "x-gzip", "gzip;q=0", "gzip; q=0.0", "br, gzip;Q=0.000", "gzip;q=0."])
+def test_gzip_is_not_taken(offer: str) -> None:
+    assert not accepts_gzip(offer)
+
+
+async def test_empty_pages_cannot_outgrow_the_memory_either() -> None:
+    """Each costs its key, its headers and its place, far more than its few bytes."""
+    computed = []
+    shared = SharedAnswers(capacity_bytes=10 * OVERHEAD_BYTES)
+
+    async def ask(number: int) -> None:
+        async def compute() -> tuple[Document, float]:
+            computed.append(number)
+            return Document(b"", 60), 60
+
+        await shared.get(number, compute)
+
+    for number in range(11):
+        await ask(number)
+    await ask(10)
+    assert computed == list(range(11))
+    await ask(0)  # the oldest has made room
+    assert computed == [*range(11), 0]
