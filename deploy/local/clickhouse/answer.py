@@ -1,9 +1,12 @@
 """An answer on its way out: held back while it is small, so that a late error still gets its own status."""
 
+import asyncio
 import secrets
+from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
+from deploy.local.clickhouse.body import ClientGoneError
 from deploy.local.clickhouse.codecs import choose_encoding, encoder
 from deploy.local.clickhouse.errors import DatabaseError
 from deploy.local.clickhouse.request import Request
@@ -14,6 +17,8 @@ Send = Any
 HELD_BYTES = 1 << 20
 """As many as ClickHouse's output buffer holds before the head leaves (`buffer_size`)."""
 _IN_MEMORY_BYTES = 8 << 20
+SEND_TIMEOUT_S = 30.0
+"""How long a client may read nothing of its answer (`http_send_timeout`): its place is somebody else's then."""
 _EXPOSED = ",".join(f"X-ClickHouse-{name}" for name in ("Query-Id", "Summary", "Format", "Timezone", "Exception-Code"))
 
 
@@ -45,7 +50,7 @@ class Answer:
         }
 
     async def write(self, data: bytes) -> None:
-        """Add to the body. Waits while the client does not read."""
+        """Add to the body. Waits while the client does not read; ClientGoneError when it has not for too long."""
         self._written = True
         packed = self._encoder.encode(data)
         if self.started:
@@ -73,7 +78,8 @@ class Answer:
         if self.started:
             marked = b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n"
             tag = self._tag.encode()
-            await self._body(self._encoder.encode(marked % (tag, text, len(text), tag)) + self._encoder.finish())
+            with suppress(ClientGoneError):
+                await self._body(self._encoder.encode(marked % (tag, text, len(text), tag)) + self._encoder.finish())
             return
         self._encoding = ""
         self.headers["Content-Type"] = "text/plain; charset=UTF-8"
@@ -94,7 +100,11 @@ class Answer:
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def _body(self, data: bytes, *, more: bool = True) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        except TimeoutError as late:
+            raise ClientGoneError from late
 
     async def _send_held(self) -> None:
         self._held.seek(0)
