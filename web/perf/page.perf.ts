@@ -133,7 +133,8 @@ test('eight hours of ticks leave the memory as it was', async () => {
   }
   const shown = await page.getByTestId('total').innerText();
   expect(shown).toContain('128,800.5');
-  const [first = 0] = heaps;
+  // The first hour is when the charts, formatters and their code come.
+  const first = heaps[1] ?? 0;
   expect(heaps.at(-1)).toBeLessThan(first * 1.1);
   await context.close();
 });

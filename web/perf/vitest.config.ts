@@ -2,5 +2,5 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   cacheDir: '../node_modules/.vite-perf',
-  test: { root: import.meta.dirname, include: ['*.perf.ts'], fileParallelism: false, testTimeout: 600_000, hookTimeout: 60_000 },
+  test: { root: import.meta.dirname, include: ['*.perf.ts'], fileParallelism: false, testTimeout: 1_500_000, hookTimeout: 60_000 },
 });
