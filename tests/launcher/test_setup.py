@@ -103,7 +103,7 @@ def test_a_whole_environment_is_left_alone(checkout: Path, tmp_path: Path) -> No
 
 UV = """
 for word in "$@"; do
-  [ "$word" = sync ] && exit 0
+  [ "$word" = sync ] && exit "${SYNC_FAILS:-0}"
   [ "$before" = --target ] && target=$word
   before=$word
 done
@@ -129,6 +129,9 @@ def test_an_engine_that_could_not_be_fetched_is_fetched_at_the_next_start(checko
     assert "chdb.txt could not be fetched now; the next start tries again: no way there" in offline.stdout
     assert (checkout / ".venv" / "servers").exists()
     assert not (checkout / ".venv" / "chdb").exists()
+
+    still_offline = setup(checkout, str(fetching), FAILS="2", SYNC_FAILS="2")
+    assert (still_offline.returncode, still_offline.stderr) == (0, "")
 
     assert setup(checkout, str(fetching)).stdout.endswith("setup: done\n")
     assert (checkout / ".venv" / "chdb").exists()
