@@ -75,6 +75,8 @@ def prepare(
     jars = kafka_jars.system_jars() or kafka_jars.fetched_jars()
     jars = reachable_copy(jars.parent, [jars.name], account) / jars.name
     data_dir = private_dir(reachable_state_dir(data_dir, account), account)
+    if "," in str(data_dir):
+        raise RuntimeError(f"Kafka would take a directory with a comma in its name for two: {data_dir}")
     server = KafkaServer(java, jars, data_dir, port, account)
     _write(data_dir / "log4j2.xml", kafka_config.LOGGING, account)
     topics = data_dir / "topics"

@@ -82,6 +82,17 @@ async def test_without_an_engine_nothing_is_kept_and_that_is_said(
     assert "Set CLICKHOUSE_URL" in plan.note
 
 
+async def test_without_a_place_for_the_engines_data_nothing_is_kept_and_that_is_said(
+    settings: LauncherSettings, ports: Ports
+) -> None:
+    nowhere = settings.model_copy(update={"state_dir": settings.state_dir / "why?"})
+
+    plan = await analytics.plan(nowhere, ports, "secret")
+
+    assert (plan.clickhouse_url, plan.kafka_address) == ("", "")
+    assert "cannot keep its data below a question mark" in plan.note
+
+
 async def test_a_taken_port_leaves_out_what_needs_it(
     settings: LauncherSettings, ports: Ports, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,11 @@ async def test_a_directory_may_have_any_name(tmp_path: Path, monkeypatch: pytest
     assert (server.data_dir / "topics" / "meta.properties").exists()
 
 
+async def test_a_name_that_kafka_takes_for_two_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="a comma in its name"):
+        kafka.prepare(tmp_path / "here, there", free_port(), free_port())
+
+
 async def test_a_cluster_id_may_begin_with_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xfb" * 16))
 

@@ -50,9 +50,11 @@ def available() -> bool:
 
 
 def prepare(data_dir: Path, port: int, password: str) -> ClickHouseServer:
-    """Make the directory for the data. Raises RuntimeError where there is no engine."""
+    """Make the directory for the data. Raises RuntimeError where there is no engine, or it cannot be."""
     if not available():
         raise RuntimeError("no ClickHouse engine for this platform: set CLICKHOUSE_URL to a server")
+    if "?" in str(data_dir):  # settings follow one; the data would lie elsewhere
+        raise RuntimeError(f"the ClickHouse engine cannot keep its data below a question mark: {data_dir}")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return ClickHouseServer(data_dir, port, password)
 
