@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.common.client_limits import ClientLimit, party_of
 from services.profile import metrics
-from services.profile.errors import TooManyError, UnavailableError
+from services.profile.errors import InvalidError, TooManyError, UnavailableError
 
 log = structlog.get_logger()
 
@@ -28,6 +28,8 @@ MAX_AT_ONCE_PER_CLIENT = 8
 BODY_TIMEOUT_S = 30.0
 MAX_BODY_BYTES = 32 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+MAX_QUERY_LENGTH = 48 * 1024
+"""Percent-encoded. With the rest of the head it stays below what uvicorn reads and httpx sends, 64 KiB."""
 
 _PASSED_REQUEST_HEADERS = ("if-none-match", "accept-encoding")
 _PASSED_HEADERS = (
@@ -63,7 +65,12 @@ class Market:
             raise TooManyError("too_many_requests", f"Too many requests. Try again in {wait_s} s.", wait_s)
 
     def relay(self, request: Request, *path: str) -> Response:
-        """The answer of the dashboard to the same query at `path`; it is asked for when this one is sent."""
+        """The answer of the dashboard to the same query at `path`; it is asked for when this one is sent.
+
+        Raises InvalidError for a query that the dashboard would not read.
+        """
+        if len(request.url.query) > MAX_QUERY_LENGTH:
+            raise InvalidError("invalid_request", "The query is too long.")
         target = "/v1/" + "/".join(quote(part, safe="").replace(".", "%2E") for part in path)
         return _Relayed(self, request, target)
 
@@ -84,9 +91,10 @@ class Market:
     async def _send(
         self, http: httpx.AsyncClient, request: Request, target: str, address: str | None
     ) -> httpx.Response:
-        headers = {name: request.headers[name] for name in _PASSED_REQUEST_HEADERS if name in request.headers}
+        told = {name: request.headers[name] for name in _PASSED_REQUEST_HEADERS if name in request.headers}
         if address is not None:
-            headers["x-forwarded-for"] = address
+            told["x-forwarded-for"] = address
+        headers = httpx.Headers(told, encoding="latin-1")  # the bytes that came, whatever they are
         url = http.base_url.join(f"{target}?{request.url.query}" if request.url.query else target)
         try:
             async with asyncio.timeout(self._timeout_s):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from services.profile.market import MAX_AT_ONCE_PER_CLIENT, MAX_BODY_BYTES
+from services.profile.market import MAX_AT_ONCE_PER_CLIENT, MAX_BODY_BYTES, MAX_QUERY_LENGTH
 from tests.conftest import RunningRedis
 from tests.processes import free_port, until
 from tests.profile.conftest import Service, assert_error, profile_env, sign_up, start
@@ -117,6 +117,21 @@ async def test_a_symbol_is_one_part_of_the_path(
     path = symbol.replace("?", "%3F").replace(" ", "%20").replace(".", "%2E")
     await client.get(f"/v1/market/history/{path}")
     assert dashboard.requests[0][0] == f"/v1/history/{asked_as}"
+
+
+async def test_headers_of_any_bytes_are_handed_on(client: httpx.AsyncClient, dashboard: ScriptedDashboard) -> None:
+    answer = await client.get("/v1/market/prices", headers={b"If-None-Match": 'W/"ä"'.encode()})
+    assert answer.status_code == 200
+    assert dashboard.requests[0][1]["if-none-match"] == 'W/"ä"'
+
+
+async def test_a_query_that_is_too_long_is_refused_here(
+    client: httpx.AsyncClient, dashboard: ScriptedDashboard
+) -> None:
+    path = "/v1/market/prices?x="
+    assert (await client.get(path + "a" * (MAX_QUERY_LENGTH - 2))).status_code == 200
+    assert_error(await client.get(path + "a" * (MAX_QUERY_LENGTH - 1)), 422, "invalid_request")
+    assert len(dashboard.requests) == 1
 
 
 async def test_bad_requests_are_refused_here(client: httpx.AsyncClient, dashboard: ScriptedDashboard) -> None:
