@@ -85,8 +85,8 @@ class AnalyticTable:
             env={
                 **self.table.common_env(ops_port),
                 **self.consumer_env(exchange),
-                # After a kill it has its partitions back at once.
-                "KAFKA_GROUP_INSTANCE_ID": "kafka_clickhouse-local",
+                # After a kill it has its partitions back at once. With a Kafka of the person's it may have fellows.
+                **({"KAFKA_GROUP_INSTANCE_ID": "kafka_clickhouse-local"} if broker else {}),
             },
             needs=("clickhouse-db", "kafka-topics"),
             ports=(ops_port,),

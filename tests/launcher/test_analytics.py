@@ -13,6 +13,7 @@ from deploy.local.component import Component
 from deploy.local.console import Console
 from deploy.local.credentials import Credentials
 from deploy.local.exchange import simulator
+from deploy.local.kafka import KafkaServer
 from deploy.local.postgres import PostgresServer
 from deploy.local.redis import RedisServer
 from deploy.local.settings import LauncherSettings
@@ -35,13 +36,15 @@ def ports() -> Ports:
     return Ports(kafka=free_port(), clickhouse=free_port())
 
 
-def components(settings: LauncherSettings, ports: Ports, plan: Plan) -> dict[str, Component]:
-    """What becomes of the plan where the broker is the person's own."""
+def components(
+    settings: LauncherSettings, ports: Ports, plan: Plan, broker: KafkaServer | None = None
+) -> dict[str, Component]:
+    """What becomes of the plan; the broker is the person's own unless it is given."""
     server = PostgresServer(Path(), Path(), 1, "", None)
     cache = RedisServer(Path(), Path(), 2, "password")
     table = Table(settings, ports, Credentials({}, {}, ""), server, cache, 3)
     contour = AnalyticTable(table, plan)
-    made = [contour.dashboard(), *contour.storage(), *contour.recording(simulator(4, 5), None)]
+    made = [contour.dashboard(), *contour.storage(), *contour.recording(simulator(4, 5), broker)]
     return {one.name: one for one in made}
 
 
@@ -133,7 +136,12 @@ def test_profile_is_believed_whatever_proxies_stand_before_it(settings: Launcher
 
 
 def test_a_killed_consumer_comes_back_as_the_same_member(settings: LauncherSettings, ports: Ports) -> None:
-    assert components(settings, ports, Plan())["kafka_clickhouse"].env["KAFKA_GROUP_INSTANCE_ID"]
+    """Where it is the only one: two of one name would put each other out."""
+    ours = components(settings, ports, Plan(), KafkaServer(Path(), Path(), Path(), 6))
+    elsewhere = components(settings, ports, Plan())
+
+    assert ours["kafka_clickhouse"].env["KAFKA_GROUP_INSTANCE_ID"]
+    assert "KAFKA_GROUP_INSTANCE_ID" not in elsewhere["kafka_clickhouse"].env
 
 
 async def test_a_component_whose_port_is_taken_is_left_out_and_that_is_said(
