@@ -31,7 +31,7 @@ if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; th
         fail "The tests need these packages, which could not be installed:$packages"
     packages=$(missing)
 fi
-[ -z "$packages" ] || fail "The tests need what these Debian packages hold (Java 17 or newer):$packages"
+[ -z "$packages" ] || fail "The tests need what these Debian packages hold (Java 17 or newer; CHROMIUM names a browser elsewhere):$packages"
 
 # Once, and not in the time that a test has.
 kafka_has 'jars.are_here()' || printf 'setup: fetching Kafka with Maven (once)\n'
