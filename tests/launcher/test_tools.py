@@ -14,7 +14,7 @@ NEW_JAVA = """echo 'openjdk version "17.0.15" 2025-04-15' >&2"""
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout whose Python is ours, with its fetched Kafka, and a PATH with a shell and little else."""
+    """A checkout whose Python is ours, with its fetched Kafka, and a PATH with a shell, Node and a browser."""
     root = tmp_path / "checkout"
     program(root / ".venv" / "bin" / "python", f'PYTHONPATH={REPOSITORY} exec {sys.executable} "$@"')
     (root / "deploy" / "local").mkdir(parents=True)
@@ -22,6 +22,9 @@ def checkout(tmp_path: Path) -> Path:
     (root / "bin").mkdir()
     for name in ("sh", "dirname", "wget"):
         (root / "bin" / name).symlink_to(shutil.which(name) or "")
+    program(root / "bin" / "node", "echo v22.1.0")
+    for name in ("npm", "chromium"):
+        program(root / "bin" / name, "")
     return root
 
 
@@ -49,6 +52,25 @@ def test_where_everything_is_there_nothing_is_done_or_said(checkout: Path) -> No
     done = tools(checkout, uid=1000)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_node_no_browser_is_asked_for_and_that_is_said(checkout: Path) -> None:
+    program(checkout / "bin" / "java", NEW_JAVA)
+    for name in ("node", "chromium"):
+        (checkout / "bin" / name).unlink()
+
+    done = tools(checkout, uid=1000)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("setup: The web app needs Node.js")
+    assert done.stdout.endswith("Its tests are skipped.\n")
+
+
+def test_with_node_a_browser_is_asked_for(checkout: Path) -> None:
+    program(checkout / "bin" / "java", NEW_JAVA)
+    (checkout / "bin" / "chromium").unlink()
+
+    assert tools(checkout, uid=1000).stderr.endswith(": chromium\n")
 
 
 def test_whoever_may_not_install_is_told_what_to_install(checkout: Path) -> None:
