@@ -46,17 +46,19 @@ class Document:
     headers: Mapping[str, str] = field(default_factory=dict)
     etag: str = field(init=False)
     _zipped: bytes | None = field(init=False, default=None)
+    _zipping: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.etag = f'W/"{hashlib.blake2b(self.body, digest_size=12).hexdigest()}"'
 
     async def zipped(self) -> bytes:
-        if self._zipped is None:
-            if len(self.body) < GZIP_IN_THREAD_FROM_BYTES:
-                self._zipped = gzip.compress(self.body, GZIP_LEVEL, mtime=0)
-            else:
-                self._zipped = await asyncio.to_thread(gzip.compress, self.body, GZIP_LEVEL, mtime=0)
-        return self._zipped
+        async with self._zipping:
+            if self._zipped is None:
+                if len(self.body) < GZIP_IN_THREAD_FROM_BYTES:
+                    self._zipped = gzip.compress(self.body, GZIP_LEVEL, mtime=0)
+                else:
+                    self._zipped = await asyncio.to_thread(gzip.compress, self.body, GZIP_LEVEL, mtime=0)
+            return self._zipped
 
     @property
     def compressible(self) -> bool:

@@ -1,8 +1,11 @@
 """Answers as HTTP has them: who takes gzip; and what is kept of them in memory."""
 
+import asyncio
+import gzip
+
 import pytest
 
-from services.dashboard.answers import Document, accepts_gzip
+from services.dashboard.answers import GZIP_IN_THREAD_FROM_BYTES, Document, accepts_gzip
 from services.dashboard.shared import OVERHEAD_BYTES, SharedAnswers
 
 
@@ -14,6 +17,13 @@ def test_gzip_is_taken(offer: str) -> None:
 @pytest.mark.parametrize("offer", ["", "*", "br", "x-gzip", "gzip;q=0", "gzip; q=0.0", "br, gzip;Q=0.000", "gzip;q=0."])
 def test_gzip_is_not_taken(offer: str) -> None:
     assert not accepts_gzip(offer)
+
+
+async def test_a_large_document_is_compressed_once_however_many_ask_for_it_together() -> None:
+    document = Document(b"x" * GZIP_IN_THREAD_FROM_BYTES, 1)
+    first, *others = await asyncio.gather(*(document.zipped() for _ in range(5)))
+    assert gzip.decompress(first) == document.body
+    assert all(other is first for other in others)
 
 
 async def test_empty_pages_cannot_outgrow_the_memory_either() -> None:
