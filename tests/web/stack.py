@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from tests.clickhouse_server import RunningClickHouse, start_clickhouse, stop_clickhouse
@@ -77,12 +77,14 @@ def control(stack: Stack) -> Iterator[str]:
             else:
                 getattr(running.process, verb)()
             self.send_response(204)
+            self.send_header("Connection", "close")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    # One thread for all requests: a process ends with the thread that has started it (PR_SET_PDEATHSIG).
+    server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
