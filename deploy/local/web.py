@@ -23,7 +23,7 @@ BUNDLE = WEB / "dist"
 """WEB_DIR of profile."""
 NODE_NEEDED = (20, 19)
 GET_NODE = "Node.js 20.19 or newer, with npm (nodejs.org, or the packages of your system)"
-_SOURCES = ("src", "public", "build", "index.html", "vite.config.ts", "svelte.config.js", "tsconfig.json")
+SOURCES = ("src", "public", "build", "index.html", "vite.config.ts", "svelte.config.js", "tsconfig.json")
 
 
 class BuildError(RuntimeError):
@@ -44,7 +44,7 @@ def build() -> Path:
         raise BuildError(problem)
     with _alone():
         install()
-        wanted = _digest(*(WEB / name for name in _SOURCES), WEB / "package-lock.json")
+        wanted = _digest(*(WEB / name for name in SOURCES), WEB / "package-lock.json")
         stamp = WEB / "node_modules" / ".built"
         if not (BUNDLE / "index.html").exists() or _read(stamp) != wanted:
             _build_anew()

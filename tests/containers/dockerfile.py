@@ -40,15 +40,27 @@ def _instruction(line: str) -> Instruction:
     return Instruction(name, tuple(flags), " ".join(words).strip())
 
 
-def stages(path: Path = DOCKERFILE) -> list[list[Instruction]]:
-    """The instructions of each stage, its FROM first. Instructions before the first FROM are left out."""
-    found: list[list[Instruction]] = []
+def stages(path: Path = DOCKERFILE) -> dict[str, list[Instruction]]:
+    """The instructions of each stage by its name ("" if it has none), its FROM first.
+
+    A stage that goes on from another begins with the instructions of that one, in place of its FROM. Instructions
+    before the first FROM are left out.
+    """
+    found: dict[str, list[Instruction]] = {}
+    stage: list[Instruction] = []
     for instruction in instructions(path):
         if instruction.name == "FROM":
-            found.append([])
-        if found:
-            found[-1].append(instruction)
+            base, _, name = instruction.text.partition(" AS ")
+            stage = found[name] = [*found.get(base, [instruction])]
+        else:
+            stage.append(instruction)
     return found
+
+
+def copied_stages(stage: list[Instruction]) -> list[str]:
+    """The names of the stages that `stage` copies from, and which are therefore built for it."""
+    flags = [flag for step in stage if step.name == "COPY" for flag in step.flags]
+    return list(dict.fromkeys(flag.removeprefix("--from=") for flag in flags))
 
 
 def environment(stage: list[Instruction]) -> dict[str, str]:

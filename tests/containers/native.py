@@ -1,8 +1,9 @@
 """An image without a container engine: every step of deploy/Dockerfile, run on this machine below one directory.
 
-What stands for what: a fresh virtual environment (with pip) for the base image's Python, and a directory for each of
-the image's own top-level directories, put in wherever a step names it by its absolute path. What it cannot show: that
-the base image exists, and that the packages have wheels for its platform rather than for this one.
+What stands for what: a fresh virtual environment (with pip) for the base image's Python, this machine's Node for the
+other's, and a directory for each of the image's own top-level directories, put in wherever a step names it by its
+absolute path. What it cannot show: that the base images exist, and that the packages have wheels for their platform
+rather than for this one.
 """
 
 import os
@@ -58,37 +59,43 @@ class NativeBuild:
     _shared_done: bool = False
     _images: dict[str, NativeImage] = field(default_factory=dict)
 
-    def image(self, service: str) -> NativeImage:
-        """The image of `service`. Raises `StepFailedError`."""
-        if service not in self._images:
-            self._images[service] = self._build(service)
-        return self._images[service]
+    def image(self, service: str, target: str = "") -> NativeImage:
+        """The image of `service`, as the stage `target` has it. Raises `StepFailedError`."""
+        name = f"{service}-{target}"
+        if name not in self._images:
+            self._images[name] = self._build(service, target, self.root / name)
+        return self._images[name]
 
-    def _build(self, service: str) -> NativeImage:
-        build, final = dockerfile.stages()
-        root = self.root / service
-        for directory in ("app", "build"):
-            (root / directory).mkdir(parents=True)
-        self._run_stage(build, root, service)
+    def _build(self, service: str, target: str, root: Path) -> NativeImage:
+        stages = dockerfile.stages()
+        final = stages[target]
+        (root / "app").mkdir(parents=True)
+        for name in dockerfile.copied_stages(final):
+            (root / "build").mkdir()
+            self._run_stage(stages[name], root, service)
+            shutil.rmtree(root / "build")
         return _finish(final, root)
 
     def _run_stage(self, stage: list[Instruction], root: Path, service: str) -> None:
-        base_bin = self._base_python()
         env = {
             "UV_SYSTEM_CERTS": "true",
             **os.environ,
             **_environment(stage, root),
-            "PATH": f"{base_bin}:/usr/bin:/bin",
+            "PATH": f"{self._base_programs(stage[0])}:/usr/bin:/bin",
         }
-        shared = True
+        shared = any(step.name == "ARG" for step in stage)
         for step in stage:
             if step.name == "ARG":
-                shared, env["SERVICE"] = False, service
+                shared, self._shared_done, env["SERVICE"] = False, True, service
             elif step.name == "COPY":
                 self._copy(step, root / "build")
             elif step.name == "RUN" and not (shared and self._shared_done):
                 _run(step, root, env)
-        self._shared_done = True
+
+    def _base_programs(self, base: Instruction) -> Path:
+        if base.words[0] == "${NODE_IMAGE}":
+            return Path(shutil.which("node") or "").parent
+        return self._base_python()
 
     def _base_python(self) -> Path:
         base = self.root / "python"
@@ -121,10 +128,9 @@ def _environment(stage: list[Instruction], root: Path) -> dict[str, str]:
 
 
 def _finish(stage: list[Instruction], root: Path) -> NativeImage:
-    """The last stage only copies from the one before it, to the same places: nothing is left to do but to read it."""
+    """The last stage only copies from others, to the same places: nothing is left to do but to read it."""
     copies = [step.words for step in stage if step.name == "COPY"]
     assert all(source == target for source, target in copies)
-    shutil.rmtree(root / "build")
     env = _environment(stage, root)
     env["PATH"] = env["PATH"].replace("$PATH", "/usr/bin:/bin")
     said = {step.name: step for step in stage}

@@ -15,8 +15,7 @@ from redis.asyncio import Redis
 
 from tests.conftest import RunningPostgres, RunningRedis
 from tests.containers import compose
-from tests.containers.native import NativeBuild, NativeImage
-from tests.processes import REPOSITORY, Process, free_port, until, until_ready
+from tests.processes import REPOSITORY, Process, free_port, until
 
 Services = dict[str, dict[str, Any]]
 
@@ -120,50 +119,3 @@ async def test_the_init_script_gives_the_service_a_database_of_its_own(
     await superuser.execute(f'DROP DATABASE "{name}"')
     await superuser.execute(f'DROP ROLE "{name}"')
     await superuser.close()
-
-
-@pytest.mark.timeout(300)
-async def test_authorization_migrates_starts_and_is_healthy_from_its_image_alone(
-    services: Services,
-    native_build: NativeBuild,
-    secrets_dir: Path,
-    tmp_path: Path,
-    database_url: str,
-    own_redis: RunningRedis,
-) -> None:
-    image = native_build.image("authorization")
-    env = _container_env(services["authorization"], secrets_dir, tmp_path, database_url, own_redis.url)
-    migrated = image.run([*image.entrypoint, *services["authorization-migrate"]["command"]], env)
-    assert migrated.returncode == 0, migrated.stdout + migrated.stderr
-
-    process = _start(image, env)
-    try:
-        await until_ready(process, int(env["OPS_PORT"]), timeout_s=90)
-        assert image.run(image.healthcheck, env).returncode == 0
-        own_redis.process.kill()
-        unhealthy = image.run(image.healthcheck, env)
-        assert unhealthy.returncode == 1
-        assert "redis" in unhealthy.stdout
-    finally:
-        assert process.stop() == 0
-
-
-def _container_env(
-    service: Mapping[str, Any], secrets_dir: Path, own: Path, database_url: str, redis_url: str
-) -> dict[str, str]:
-    """The container's environment and secrets, with this machine's ports and servers in them."""
-    for target, source in compose.mounted_secrets(service).items():
-        (own / target).write_text((secrets_dir / source).read_text())
-    (own / "database_url").write_text(database_url)
-    (own / "redis_url").write_text(redis_url)
-    moved = {
-        "SECRETS_DIR": str(own),
-        "OPS_PORT": str(free_port()),
-        "GRPC_ADDRESS": f"127.0.0.1:{free_port()}",
-    }
-    return {**service["environment"], **moved}
-
-
-def _start(image: NativeImage, env: Mapping[str, str]) -> Process:
-    options = {"cwd": image.root / "app"}
-    return Process(image.entrypoint, {**image.env, **env}, options).start()
