@@ -1,5 +1,6 @@
 """Each image's steps, run here: they install exactly one service, with checked hashes, and what they install starts."""
 
+import json
 import os
 import re
 import shutil
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local import web
 from tests.containers import dockerfile
 from tests.containers.compose import OURS
-from tests.containers.native import NativeBuild, NativeImage, StepFailedError
+from tests.containers.native import NativeBuild, NativeImage, StepFailedError, skip_without_node
 from tests.processes import REPOSITORY
 
 pytestmark = pytest.mark.timeout(300)
@@ -90,6 +92,21 @@ def test_a_package_that_is_not_locked_is_refused(tmp_path: Path, native_build: N
     lock.write_text(re.sub(r"(?m)^websockets==.*\n(?: .*\n)*", "", lock.read_text()))
     with pytest.raises(StepFailedError, match=r"(?i)hash"):
         _sibling(native_build, context).image("simulator")
+
+
+def test_a_package_of_the_web_app_with_another_hash_is_refused(tmp_path: Path, native_build: NativeBuild) -> None:
+    skip_without_node()
+    native_build.image("simulator")
+    context = _context(tmp_path)
+    for name in ("proto", "services", "simulator"):
+        (context / name).symlink_to(REPOSITORY / name)
+    shutil.copytree(web.WEB, context / "web", ignore=shutil.ignore_patterns("node_modules", "dist*"))
+    lock = context / "web" / "package-lock.json"
+    packages = json.loads(lock.read_text())
+    packages["packages"]["node_modules/svelte"]["integrity"] = f"sha512-{'A' * 86}=="
+    lock.write_text(json.dumps(packages))
+    with pytest.raises(StepFailedError, match=r"^npm ci\n(?s:.*)EINTEGRITY"):
+        _sibling(native_build, context).image("simulator", "with-web-app")
 
 
 def test_an_unknown_service_is_refused(tmp_path: Path, native_build: NativeBuild) -> None:

@@ -1,6 +1,5 @@
 """Services migrated, started and asked from their images alone, with what compose.yaml tells them."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.local import web
 from tests.conftest import RunningRedis
 from tests.containers import compose
-from tests.containers.native import NativeBuild, NativeImage
+from tests.containers.native import NativeBuild, NativeImage, skip_without_node
 from tests.processes import Process, free_port, until_ready
 
 Services = dict[str, dict[str, Any]]
@@ -22,11 +20,8 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def profile_image(native_build: NativeBuild, services: Services) -> NativeImage:
-    """profile as compose.yaml has it built. Without Node skipped, except in CI, which has to have it."""
-    if problem := web.missing():
-        if os.environ.get("CI"):
-            pytest.fail(problem)
-        pytest.skip(problem)
+    """profile as compose.yaml has it built."""
+    skip_without_node()
     return native_build.image("profile", services["profile"]["build"]["target"])
 
 
