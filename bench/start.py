@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 PORT_OFFSET = 12_500
-READY = re.compile(r"(?P<name>[\w-]+) (?:ready|done) after (?P<seconds>[\d.]+) s")
+READY = re.compile(r"│ (?P<name>[\w-]+) (?:ready|done) after (?P<seconds>[\d.]+) s")
 LIVE = re.compile(r"prices are live after ([\d.]+) s")
 ALL = re.compile(r"everything is ready after ([\d.]+) s")
 LIMIT_S = 240.0

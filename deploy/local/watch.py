@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 
 from websockets.asyncio.client import connect
@@ -27,6 +28,8 @@ def main() -> None:
             asyncio.run(watch(token, url))
     except InvalidStatus as refusal:
         sys.exit(f"refused with {refusal.response.status_code}: {refusal.response.body.decode(errors='replace')}")
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ConnectionClosed as end:
         sys.exit(f"closed by the server: {end}")
     except OSError as error:
