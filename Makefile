@@ -34,7 +34,7 @@ web: setup ## Build the web app into web/dist, as make run does by itself
 
 test: setup ## Run all tests and report coverage (ARGS="tests/launcher -x" to choose)
 	@deploy/local/test-tools.sh
-	@$(python) -m pytest --numprocesses=3 --dist=loadfile --cov --cov-report=term $(ARGS)
+	@$(python) -m pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term $(ARGS)
 
 lint: setup proto-check ## Check style, types, import contracts and generated code
 	@$(python) -m ruff check .

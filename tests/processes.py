@@ -87,7 +87,7 @@ class Process:
         if self.popen is not None:
             self.popen.wait(10)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 30.0) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 60.0) -> int:
         """End it politely and return its exit code; SIGKILL when the time is over."""
         if self.popen is None:
             return 0
@@ -109,7 +109,7 @@ def service(name: str, env: Mapping[str, str]) -> Process:
     return Process([sys.executable, "-m", module], {"LOG_FORMAT": "console", **env})
 
 
-async def until(condition: Any, timeout_s: float = 30.0, what: str = "the condition") -> Any:
+async def until(condition: Any, timeout_s: float = 60.0, what: str = "the condition") -> Any:
     """Poll `condition` (a plain or async callable) until it is truthy and return that; AssertionError at the deadline.
 
     Exceptions from connections that are not there yet count as "not yet".
@@ -129,7 +129,7 @@ async def until(condition: Any, timeout_s: float = 30.0, what: str = "the condit
     raise AssertionError(f"{what} did not become true within {timeout_s:g} s (last error: {last!r})")
 
 
-async def until_ready(process: Process, ops_port: int, timeout_s: float = 30.0) -> None:
+async def until_ready(process: Process, ops_port: int, timeout_s: float = 60.0) -> None:
     """Wait for the service's /readyz; fail at once, with its output, if the process ends instead."""
     async with httpx.AsyncClient(trust_env=False, timeout=3) as client:
 

@@ -19,7 +19,7 @@ from services.socket.app import app
 from services.socket.settings import SocketSettings
 from tests.processes import Process, free_port, service, until, until_ready
 
-FAST: dict[str, Any] = {"silence_s": 3.0, "overlap_s": 0.3, "ack_timeout_s": 1.0, "linger_s": 0.2}
+FAST: dict[str, Any] = {"silence_s": 10.0, "overlap_s": 0.3, "ack_timeout_s": 1.0, "linger_s": 0.2}
 """Settings for tests: the same rules, sooner."""
 
 
@@ -79,7 +79,7 @@ class Proxy:
     stub: "socket_pb2_grpc.SocketServiceAsyncStub"
     target: str
 
-    async def ready(self, timeout_s: float = 20.0) -> None:
+    async def ready(self, timeout_s: float = 60.0) -> None:
         async def is_ready() -> bool:
             return not await self.life.health.problems()
 

@@ -30,7 +30,7 @@ async def test_symbols_spread_over_connections_that_share_one_feed(simulator: Si
             await until(lambda: metric("socket_duplicates_total", kind="ticker") > tickers, what="one ticker of many")
             first = min(symbols)
             await trades.want(first)
-            await until(lambda: shrunk(), timeout_s=10, what="one connection")
+            await until(shrunk, what="one connection")
 
 
 async def test_symbols_beyond_all_connections_are_counted_and_wait(simulator: Simulator) -> None:
