@@ -1,11 +1,20 @@
 """`python -m deploy.local`: everything on this machine, until Ctrl-C. What `make run` starts."""
 
 import asyncio
+import signal
 import sys
 
-from deploy.local.launch import launch
+from deploy.local.launch import STOP_SIGNALS, launch
 from deploy.local.settings import LauncherSettings
 from services.common.settings import load_settings
 
+
+async def main() -> int:
+    code = await launch(load_settings(LauncherSettings))
+    # Whoever is still pressing Ctrl-C now has been served: it must not spoil the exit code.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(launch(load_settings(LauncherSettings))))
+    sys.exit(asyncio.run(main()))

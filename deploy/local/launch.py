@@ -40,8 +40,6 @@ async def launch(settings: LauncherSettings) -> int:
         with only_launcher(state_dir):
             async with supervise(console) as supervisor:
                 problem = await _run_until_stopped(settings, console, supervisor)
-            # Whoever is still pressing Ctrl-C now has been served: it must not spoil the exit code.
-            signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
             console.say("everything has ended")
             if problem is None:
                 return 0

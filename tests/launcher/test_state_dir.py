@@ -1,5 +1,6 @@
 """Where the launcher keeps what it keeps."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,11 @@ async def test_secrets_that_cannot_be_kept_are_told(tmp_path: Path, capsys: pyte
     assert await launch(LauncherSettings(state_dir=tmp_path)) == 1
 
     assert "secrets cannot be kept in" in capsys.readouterr().out
+
+
+async def test_whoever_launched_can_still_be_stopped(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json.partial").mkdir()  # an early end
+
+    await launch(LauncherSettings(state_dir=tmp_path))
+
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
