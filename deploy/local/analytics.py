@@ -41,7 +41,7 @@ async def plan(settings: LauncherSettings, fixed: Ports, password: str) -> Plan:
         server = None if settings.clickhouse_url else await _own_clickhouse(settings, fixed, password)
     except (LaunchError, RuntimeError, OSError) as error:
         return Plan(note=f"{NO_CLICKHOUSE} {error}")
-    history = Plan(server, server.url if server else settings.clickhouse_url)
+    history = Plan(server, server.url if server else settings.clickhouse_url or "")
     if settings.kafka_bootstrap_servers:
         return replace(history, kafka_address=settings.kafka_bootstrap_servers)
     try:

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from deploy.local.account import REPOSITORY
-from services.common.settings import ServiceSettings
+from services.common.settings import ClickHouseUrl, ServiceSettings
 
 
 class LauncherSettings(ServiceSettings):
-    """Environment variables are the field names in upper case."""
+    """Environment variables are the field names in upper case; an empty one counts as none."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     log_format: Literal["json", "console"] = "console"
     exchange: Literal["auto", "binance", "simulator"] = "auto"
@@ -23,8 +26,8 @@ class LauncherSettings(ServiceSettings):
     """Use the PostgreSQL and the Redis of the wheels even where the system has its own."""
     analytics: Literal["auto", "off"] = "auto"
     """Whether every tick is kept; `auto`: where Kafka and ClickHouse can run."""
-    clickhouse_url: str = Field(default="", repr=False)
-    """`http://user:password@host:8123/crypto` of a ClickHouse to use instead of one of ours."""
+    clickhouse_url: ClickHouseUrl | None = Field(default=None, repr=False)
+    """Of a ClickHouse to use instead of one of ours."""
     kafka_bootstrap_servers: str = ""
     """`host:port[,host:port]` of a Kafka to use instead of one of ours."""
     state_dir: Path = REPOSITORY / ".local"

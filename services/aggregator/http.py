@@ -25,6 +25,7 @@ from services.aggregator.schemas import (
 )
 from services.aggregator.streams import StreamState
 from services.aggregator.symbols import Directory, normal_symbol
+from services.common.docs_page import add_docs_page
 
 MAX_UNKNOWN_EXPLAINED = 20
 """Near matches cost a search each; further unknown symbols of one request are named without."""
@@ -44,11 +45,12 @@ class Desk:
 
 def http_app(desk: Desk) -> FastAPI:
     """The application; its OpenAPI document is at /openapi.json, to be read at /docs."""
-    app = FastAPI(title="Aggregator", description="Followed symbols and last prices.", redoc_url=None)
+    app = FastAPI(title="Aggregator", description="Followed symbols and last prices.", docs_url=None, redoc_url=None)
     app.add_middleware(BodyLimit)
     install_error_answers(app)
     _add_follow_routes(app, desk)
     _add_overview_routes(app, desk)
+    add_docs_page(app, "http://localhost:8088")
     return app
 
 

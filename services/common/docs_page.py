@@ -5,9 +5,13 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
 Schema = Mapping[str, Any]
 
-CONTENT_SECURITY_POLICY = (
+_CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
@@ -18,6 +22,15 @@ pre { background: #8882; border-radius: .4rem; overflow-x: auto; padding: .6rem;
 h2 code { font-size: 1.1rem; } .method { color: #0a7; } dt { font-weight: 600; }
 :root { color-scheme: light dark; }
 """
+
+
+def add_docs_page(api: FastAPI, base_url: str) -> None:
+    """Serve the page of `api`, which must have been made with `docs_url=None`. Its examples go to `base_url`."""
+
+    @api.get("/docs", include_in_schema=False)
+    async def docs(_: Request) -> HTMLResponse:
+        headers = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
+        return HTMLResponse(render_docs(api.openapi(), base_url), headers=headers)
 
 
 def render_docs(openapi: Schema, base_url: str) -> str:

@@ -6,12 +6,22 @@ what a variable does not (`/run/secrets/database_url` for `DATABASE_URL`); the v
 """
 
 import os
+import re
 import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+
+def _clickhouse_url(url: str) -> str:
+    if not re.fullmatch(r"https?://[^/]+/\w+", url):
+        raise ValueError("it must look like http://user:password@host:8123/database")
+    return url
+
+
+ClickHouseUrl = Annotated[str, AfterValidator(_clickhouse_url)]
 
 
 class ServiceSettings(BaseSettings):

@@ -1,14 +1,10 @@
 """The ASGI application: routes, errors, headers and pages."""
 
-from functools import partial
-
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
 
 from services.common.asgi import LastResort, Measured, SecurityHeaders
-from services.common.docs_page import CONTENT_SECURITY_POLICY, render_docs
+from services.common.docs_page import add_docs_page
 from services.dashboard import metrics
 from services.dashboard.answers import install_error_answers, internal_error_response
 
@@ -37,14 +33,5 @@ def build_api(*routers: APIRouter) -> FastAPI:
     for router in routers:
         api.include_router(router, prefix="/v1")
         api.include_router(router, include_in_schema=False)
-    _add_docs(api)
+    add_docs_page(api, "http://localhost:8083")
     return api
-
-
-def _add_docs(api: FastAPI) -> None:
-    render = partial(render_docs, base_url="http://localhost:8083")
-
-    @api.get("/docs", include_in_schema=False)
-    async def docs(_: Request) -> Response:
-        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
-        return HTMLResponse(render(api.openapi()), headers=headers)

@@ -61,7 +61,7 @@ class ClickHouse:
                 yield
             outcome = "answered"
         except (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("clickhouse.unavailable", error=type(error).__name__)
+            log.warning("clickhouse.unavailable", error=type(error).__name__, reason=str(error)[:300])
             raise HistoryUnavailableError from error
         finally:
             self._inside -= 1
@@ -86,7 +86,7 @@ class ClickHouse:
                     interface=self._url.scheme,
                     username=unquote(self._url.username or "default"),
                     password=unquote(self._url.password or ""),
-                    database=unquote(self._url.path.strip("/")) or "crypto",
+                    database=self._url.path.strip("/"),
                     connect_timeout=CONNECT_TIMEOUT_S,
                     send_receive_timeout=math.ceil(self._timeout_s),
                     connector_limit=self._at_once + SPARE_CONNECTIONS,

@@ -7,7 +7,7 @@ from limits import parse
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from services.common.settings import ServiceSettings
+from services.common.settings import ClickHouseUrl, ServiceSettings
 
 
 class DashboardSettings(ServiceSettings):
@@ -16,8 +16,8 @@ class DashboardSettings(ServiceSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8083, ge=0, le=65535)
     redis_url: str = Field(repr=False)
-    clickhouse_url: str | None = Field(default=None, repr=False)
-    """`http://user:password@host:8123/crypto`; without: no history."""
+    clickhouse_url: ClickHouseUrl | None = Field(default=None, repr=False)
+    """Without: no history."""
     kafka_bootstrap_servers: str | None = None
     """`host:port[,host:port]`; without: no lag."""
     kafka_topic: str = "binance.miniticker"

@@ -2,14 +2,13 @@
 
 from pydantic import Field
 
-from services.common.settings import ServiceSettings
+from services.common.settings import ClickHouseUrl, ServiceSettings
 
 
 class ClickHouseSettings(ServiceSettings):
     """Where things are kept. Environment variables are the field names in upper case."""
 
-    clickhouse_url: str = Field(repr=False, pattern=r"^https?://[^/]+/\w+$")
-    """`http://user:password@host:8123/database`."""
+    clickhouse_url: ClickHouseUrl = Field(repr=False)
 
 
 class MigrationSettings(ClickHouseSettings):

@@ -2,10 +2,10 @@
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import WebSocketRoute
 
-from services.common.docs_page import CONTENT_SECURITY_POLICY, render_docs
+from services.common.docs_page import add_docs_page
 from services.profile import account_routes, coin_routes, market_routes, profile_routes
 from services.profile.answers import install_error_answers
 from services.profile.dependencies import Services
@@ -25,7 +25,7 @@ def build_api(services: Services) -> FastAPI:
     api = describe_api()
     api.state.services = services
     api.router.routes.append(WebSocketRoute("/v2/user/profile/ws", LiveProfile(services)))
-    _add_docs(api)
+    add_docs_page(api, "http://localhost:8080")
     _add_home(api, services.settings)
     return api
 
@@ -45,13 +45,6 @@ def describe_api() -> FastAPI:
     for routes in (account_routes, coin_routes, profile_routes, market_routes):
         api.include_router(routes.router)
     return api
-
-
-def _add_docs(api: FastAPI) -> None:
-    @api.get("/docs", include_in_schema=False)
-    async def docs(_: Request) -> Response:
-        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
-        return HTMLResponse(render_docs(api.openapi(), "http://localhost:8080"), headers=headers)
 
 
 def _add_home(api: FastAPI, settings: Settings) -> None:

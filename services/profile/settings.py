@@ -44,7 +44,7 @@ class Settings(MigrationSettings):
     """How long a browser keeps the refresh token; the token's own end is the authorization service's to say."""
     authorization_timeout_s: float = Field(default=3.0, gt=0)
     aggregator_timeout_s: float = Field(default=2.0, gt=0)
-    dashboard_timeout_s: float = Field(default=7.0, gt=0)
+    dashboard_timeout_s: float = Field(default=8.0, gt=0)
     """To the head of its answer; longer than it takes itself to give up."""
     limit_market: str = "1200/minute"
     """Requests for market data of one client address."""

@@ -9,7 +9,7 @@ import pytest
 from tests.clickhouse_server import RunningClickHouse
 from tests.conftest import RunningRedis
 from tests.dashboard.conftest import Dashboard, assert_error, client_of, migrated, start_dashboard
-from tests.processes import until
+from tests.processes import service, until
 
 COMPUTED = 'dashboard_history_cache_total{how="computed"}'
 JOINED = 'dashboard_history_cache_total{how="joined"}'
@@ -100,3 +100,12 @@ async def test_without_clickhouse_and_kafka_prices_are_served(redis_server: Runn
             assert any("KAFKA_BOOTSTRAP_SERVERS" in problem for problem in overview["problems"])
     finally:
         started.process.stop()
+
+
+def test_an_address_that_names_no_database_is_refused_at_the_start() -> None:
+    process = service("dashboard", {"REDIS_URL": "redis://127.0.0.1:1", "CLICKHOUSE_URL": "http://u:secret@host:8123"})
+    process.start()
+    assert process.popen is not None
+    assert process.popen.wait(60) == 2
+    assert "CLICKHOUSE_URL" in process.output()
+    assert "secret" not in process.output()

@@ -174,3 +174,15 @@ async def test_only_what_was_started_by_then_is_waited_for(tmp_path: Path) -> No
 
 async def _never() -> None:
     raise ConnectionError("not yet")
+
+
+def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKHOUSE_URL", "")
+    assert LauncherSettings().clickhouse_url is None
+
+
+def test_an_address_that_names_no_database_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKHOUSE_URL", "http://u:secret@host:8123")
+    with pytest.raises(ValueError, match="http://user:password@host:8123/database") as refusal:
+        LauncherSettings()
+    assert "secret" not in str(refusal.value)
