@@ -57,7 +57,7 @@ def _read(value: bytes, source: str, now_ms: int) -> Quote | None:
         last = _decoder.decode(value)
     except (ValueError, RecursionError):
         return None
-    price = bytes(last.price).decode()
+    price = bytes(last.price).decode(errors="replace")
     if last.source != source or not is_decimal(price) or normal_symbol(last.symbol) != last.symbol:
         return None
     if last.event_ms > now_ms + MAX_AHEAD_MS:
@@ -67,7 +67,7 @@ def _read(value: bytes, source: str, now_ms: int) -> Quote | None:
 
 def _day(last: LastPrice, price: str) -> MiniTicker | None:
     raws = (last.open, last.high, last.low, last.base_volume, last.quote_volume)
-    figures = [bytes(raw).decode() for raw in raws if isinstance(raw, Raw)]
+    figures = [bytes(raw).decode(errors="replace") for raw in raws if isinstance(raw, Raw)]
     if len(figures) != len(raws) or not all(map(is_decimal, figures)):
         return None
     return MiniTicker(last.event_ms, last.symbol, price, *figures)

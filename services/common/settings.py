@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
@@ -22,6 +22,8 @@ def _clickhouse_url(url: str) -> str:
 
 
 ClickHouseUrl = Annotated[str, AfterValidator(_clickhouse_url)]
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
+"""What is really behind an exchange's URLs, as the operator says: `binance`, `simulator`."""
 
 
 class ServiceSettings(BaseSettings):

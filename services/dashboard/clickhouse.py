@@ -17,6 +17,7 @@ from clickhouse_connect import get_async_client
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from services.common.network import reach_directly
 from services.dashboard import metrics
 from services.dashboard.errors import HistoryBusyError, HistoryUnavailableError
 
@@ -53,20 +54,22 @@ class ClickHouse:
         if self._inside >= self._places:
             metrics.QUERY_SECONDS.labels(self._asker, "refused").observe(0)
             raise HistoryBusyError
-        started, outcome = time.perf_counter(), "failed"
+        started, outcome = time.perf_counter(), "cancelled"
         self._inside += 1
         metrics.QUERIES.labels(self._asker).inc()
         try:
             async with asyncio.timeout(self._timeout_s), self._turns:
                 yield
             outcome = "answered"
+            metrics.PART_UP.labels("clickhouse").set(1)
         except (ClickHouseError, aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("clickhouse.unavailable", error=type(error).__name__, reason=str(error)[:300])
+            outcome = "failed"
+            metrics.PART_UP.labels("clickhouse").set(0)
             raise HistoryUnavailableError from error
         finally:
             self._inside -= 1
             metrics.QUERIES.labels(self._asker).dec()
-            metrics.PART_UP.labels("clickhouse").set(outcome == "answered")
             metrics.QUERY_SECONDS.labels(self._asker, outcome).observe(time.perf_counter() - started)
 
     async def query(
@@ -80,6 +83,7 @@ class ClickHouse:
     async def _opened(self) -> AsyncClient:
         async with self._opening:
             if self._client is None:
+                reach_directly(self._url.hostname or "")
                 self._client = await get_async_client(
                     host=self._url.hostname,
                     port=self._url.port or 8123,

@@ -21,7 +21,8 @@ WIDER: Final = 16
 SETTLED_AFTER_S: Final = 3600
 """What was late, or missing and back-filled, has mostly come by then."""
 
-_MS = re.compile(r"[0-9]{1,15}")
+_MS = re.compile(r"[0-9]{1,7}|[0-9]{9,15}")
+"""Eight digits are a date: 20260131."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Kafka, asked how far the consumer group is behind: its own offsets, so whoever consumes is measured alike."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 import structlog
@@ -50,10 +52,7 @@ class LagReader:
         clients, self._clients = self._clients, None
         if clients is not None:
             admin, consumer = clients
-            with suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(CLOSING_S):
-                    await consumer.stop()
-                    await admin.close()
+            await asyncio.gather(_closed(consumer.stop()), _closed(admin.close()))
 
     async def _opened(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         if self._clients is None:
@@ -74,6 +73,12 @@ class LagReader:
         keys = [TopicPartition(self._topic, number) for number in partitions]
         ends = await consumer.end_offsets(keys)
         return [_lag(key.partition, ends[key], offsets[key].offset if key in offsets else -1) for key in keys]
+
+
+async def _closed(closing: Coroutine[Any, Any, None]) -> None:
+    with suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(CLOSING_S):
+            await closing
 
 
 def _lag(partition: int, end: int, committed: int) -> PartitionLag:

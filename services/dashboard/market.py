@@ -146,7 +146,7 @@ def _quote(last: _LastPrice, price: Decimal, opened: Decimal | None) -> Quote:
 
 
 def _number(raw: Raw | UnsetType) -> Decimal | None:
-    text = bytes(raw).decode() if isinstance(raw, Raw) else ""
+    text = bytes(raw).decode(errors="replace") if isinstance(raw, Raw) else ""
     return Decimal(text) if is_decimal(text) else None
 
 

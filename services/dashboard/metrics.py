@@ -18,7 +18,7 @@ UNREADABLE_PRICES = Gauge(
 
 QUERY_SECONDS = Histogram(
     "dashboard_query_seconds",
-    "Time of an answer's queries in ClickHouse, from the start of the wait for a turn: answered, failed, refused.",
+    "An answer's queries in ClickHouse, from the start of the wait for a turn: answered, failed, refused, cancelled.",
     ["asker", "outcome"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )

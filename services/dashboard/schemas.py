@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
+from services.common.settings import SourceName
 from services.dashboard.symbols import MAX_SYMBOL_LENGTH
 
 MAX_PRICES = 5_000
@@ -143,7 +144,6 @@ From = Annotated[
 ]
 To = Annotated[TimeText | None, Query(description="ms or ISO 8601; exclusive. Default: now.")]
 CandleLimit = Annotated[int, Query(ge=1, le=MAX_CANDLES)]
-SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
 PinnedSource = Annotated[
     SourceName | None, Query(description="Default: the one that prices come from now.", examples=["binance"])
 ]

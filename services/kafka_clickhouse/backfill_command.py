@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from services.common.settings import load_settings
+from services.common.settings import SourceName, load_settings
 from services.kafka_clickhouse.backfill import Backfill
 from services.kafka_clickhouse.backfill_errors import BackfillError, UsageError
 from services.kafka_clickhouse.backfill_plan import INTERVALS, closed_span, interval_of, symbol_of, time_ms, time_text
@@ -28,7 +28,7 @@ class BackfillSettings(ClickHouseSettings):
     """What `backfill` needs."""
 
     exchange_rest_url: str = Field(default="https://data-api.binance.vision", pattern=r"^https?://[^/]")
-    exchange_source: str = Field(default="binance", pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    exchange_source: SourceName = "binance"
     """What is really behind the URL: `binance`, `simulator`. Candles of two sources never mix."""
     backfill_patience_s: float = Field(default=60.0, ge=0)
     """How long the exchange or ClickHouse may fail to answer before the command gives up."""

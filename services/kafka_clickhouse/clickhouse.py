@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -14,6 +13,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
+from services.common.network import reach_directly
 from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError, StorageDownError
 
 CONNECT_TIMEOUT_S = 3.0
@@ -67,7 +67,7 @@ async def answered(timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncIterator[None]:
 async def connect(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncClient:
     """A client for `url`; its database need not exist. Close it with `close()`. Raises `StorageDownError`."""
     parts = urlsplit(url)
-    _reach_directly(parts.hostname or "")
+    reach_directly(parts.hostname or "")
     async with answered(timeout_s):
         client = await clickhouse_connect.get_async_client(
             dsn=parts._replace(path="").geturl(),
@@ -78,13 +78,6 @@ async def connect(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncCli
         )
     client.database = database_of(url)
     return client
-
-
-def _reach_directly(host: str) -> None:
-    """ClickHouse is a neighbour, and a proxy of the environment leads outside. Its client can be told only so."""
-    excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    if host not in excepted.split(","):
-        os.environ["no_proxy"] = ",".join(filter(None, (excepted, host)))
 
 
 def database_of(url: str) -> str:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.common.settings import ServiceSettings
+from services.common.settings import ServiceSettings, SourceName
 
 _KIB = 1024
 _MIB = 1024 * _KIB
@@ -19,7 +19,7 @@ class SocketSettings(ServiceSettings):
     """Whose protocol the URLs speak."""
     exchange_stream_url: str = Field(default="wss://data-stream.binance.vision", pattern=r"^wss?://[^/]")
     exchange_rest_url: str = Field(default="https://data-api.binance.vision", pattern=r"^https?://[^/]")
-    exchange_source: str = Field(default="binance", pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    exchange_source: SourceName = "binance"
     """What is really behind the URLs, as the operator says: `binance`, `simulator`."""
 
     silence_s: float = Field(default=8.0, gt=0)

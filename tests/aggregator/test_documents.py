@@ -62,6 +62,7 @@ def test_what_is_not_ours_in_the_cache_is_left_out() -> None:
         b"[" * 100_000,
         b'{"s":"btcusdt","p":1E-8,"t":5,"src":"binance"}',
         b'{"s":"btcusdt","p":"1","t":5,"src":"binance"}',
+        b'{"s":"btcusdt","p":"\xff","t":5,"src":"binance"}',
         b'{"s":"BTCUSDT","p":1,"t":5,"src":"binance"}',
         b'{"s":"btcusdt","p":1,"t":5,"src":"simulator"}',
         b'{"s":"btcusdt","p":1,"t":60006,"src":"binance"}',

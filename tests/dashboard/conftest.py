@@ -125,6 +125,7 @@ async def tell_market(url: str) -> None:
         "ethbtc": last_price("ethbtc", "0.00000001"),
         "ghostusdt": last_price("ghostusdt", "1", source="binance"),
         "brokenusdt": "{",
+        "garbledusdt": b'{"s":"garbledusdt","p":"\xff","t":1}',
     }
     async with Redis.from_url(url, protocol=2) as redis:
         await redis.set("market:source", SOURCE)

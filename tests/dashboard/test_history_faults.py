@@ -9,7 +9,7 @@ import pytest
 from tests.clickhouse_server import RunningClickHouse
 from tests.conftest import RunningRedis
 from tests.dashboard.conftest import Dashboard, assert_error, client_of, migrated, start_dashboard
-from tests.processes import service, until
+from tests.processes import free_port, service, until
 
 COMPUTED = 'dashboard_history_cache_total{how="computed"}'
 JOINED = 'dashboard_history_cache_total{how="joined"}'
@@ -98,6 +98,19 @@ async def test_without_clickhouse_and_kafka_prices_are_served(redis_server: Runn
             overview = (await client.get("/v1/overview")).json()
             assert any("CLICKHOUSE_URL" in problem for problem in overview["problems"])
             assert any("KAFKA_BOOTSTRAP_SERVERS" in problem for problem in overview["problems"])
+    finally:
+        started.process.stop()
+
+
+async def test_a_proxy_of_the_environment_does_not_stand_between(
+    own_clickhouse: RunningClickHouse, redis_server: RunningRedis
+) -> None:
+    engine = await asyncio.to_thread(migrated, own_clickhouse)
+    proxy = {"http_proxy": f"http://127.0.0.1:{free_port()}", "no_proxy": "elsewhere"}
+    started = await asyncio.to_thread(start_dashboard, redis_server.url, CLICKHOUSE_URL=engine.url, **proxy)
+    try:
+        async with client_of(started) as client:
+            assert (await client.get("/history/btcusdt")).status_code == 200
     finally:
         started.process.stop()
 

@@ -24,6 +24,7 @@ NOON_S = 1_769_860_800  # 2026-01-31T12:00:00Z
         ("2026-01-31", NOON_S - 12 * 3600),
         ("2026-01-31 12:00", NOON_S),
         ("0", 0),
+        ("20260131", NOON_S - 43_200),
         ("1900-01-01", 0),
         ("999999999999999", MAX_TIME_S),
         ("9999-12-31T23:59:59Z", MAX_TIME_S),
@@ -34,7 +35,9 @@ def test_times(text: str, seconds: int) -> None:
     assert parse_time_s("from", text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "now", "-1", "1.5", "2026-13-01", "1" * 16, "١٢٣", "0001-01-01T00:00:00+23:59T"])
+@pytest.mark.parametrize(
+    "text", ["", "now", "-1", "1.5", "2026-13-01", "20261301", "1" * 16, "١٢٣", "0001-01-01T00:00:00+23:59T"]
+)
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(InvalidRequestError, match="from: a time in milliseconds or ISO 8601"):
         parse_time_s("from", text)
