@@ -18,7 +18,7 @@ export class Holding {
   price: Num | null = $state(null);
   /** Quantity × price, by the server. */
   total: Num | null = $state(null);
-  /** ms: the newest price event that this page knows of. */
+  /** ms: when the exchange had this price; null while nobody has told. */
   priceTime: number | null = $state(null);
   /** Which way the price went last. */
   direction: -1 | 0 | 1 = $state(0);
@@ -27,25 +27,25 @@ export class Holding {
 
   constructor(readonly symbol: string) {}
 
-  /** The holding in the document, where it differs from what is known. */
+  /** The holding in the document, where it differs from what is known. `time` is that of a change of price, if it is known. */
   update(quantity: Num, price: Num | null, total: Num | null, time: number | null): void {
     this.quantity = quantity;
     this.total = total;
     if (price === this.price) return;
     this.direction = direction(this.price, price);
+    this.priceTime = price === null || this.price === null ? null : time; // a first price may be of any age
     this.price = price;
-    this.priceTime = price === null ? null : time;
     if (price !== null) this.places = Math.max(this.places, Math.min(decimal(price).scale, 12));
   }
 
-  /** What the market API said about the price's time: newer for a price that stayed the same. */
+  /** What the market API said about the price's time. */
   confirm(price: Num, time: number): void {
-    if (price === this.price && time > (this.priceTime ?? 0)) this.priceTime = time;
+    if (this.price !== null && compare(decimal(price), decimal(this.price)) === 0) this.priceTime = time;
   }
 }
 
 /** What the person is told about the figures: `live`, or why they may be old. */
-export type Trust = 'connecting' | 'live' | 'stale' | 'reconnecting' | 'offline';
+export type Trust = 'connecting' | 'live' | 'unpriced' | 'stale' | 'reconnecting' | 'offline';
 
 class Portfolio {
   name = $state('');
@@ -60,18 +60,27 @@ class Portfolio {
   known = $state(false);
 
   #bySymbol = new Map<string, Holding>();
+  #controller = new AbortController();
   #socket = new LiveSocket({
-    frame: (text) => this.apply(parseExact(text) as ProfileDocument),
+    first: (text) => this.apply(parseExact(text) as ProfileDocument),
+    frame: (text) => this.follow(parseExact(text) as ProfileDocument),
     connection: (connection) => {
       this.connection = connection;
     },
   });
 
+  /** Aborted when it is closed: what was asked for one person must not show to the next. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
   open(): void {
+    this.#controller = new AbortController();
     this.#socket.open();
   }
 
   close(): void {
+    this.#controller.abort();
     this.#socket.close();
     this.known = false;
     this.holdings = [];
@@ -87,7 +96,8 @@ class Portfolio {
   get trust(): Trust {
     switch (this.connection.state) {
       case 'open':
-        return this.updatedAt !== null && clock.now - this.updatedAt > STALE_AFTER_MS ? 'stale' : 'live';
+        if (this.updatedAt === null) return this.holdings.length > 0 ? 'unpriced' : 'live';
+        return clock.now - this.updatedAt > STALE_AFTER_MS ? 'stale' : 'live';
       case 'offline':
         return 'offline';
       case 'connecting':
@@ -97,14 +107,23 @@ class Portfolio {
     }
   }
 
+  /** A document that stands for itself. `UpdatedAt` is the newest event of any coin: whose, it does not tell. */
   apply(document: ProfileDocument): void {
+    this.#take(document, null);
+  }
+
+  /** The document that came right after the one before: the newest event is that of what changed. */
+  follow(document: ProfileDocument): void {
+    this.#take(document, timeOf(document));
+  }
+
+  #take(document: ProfileDocument, changedAt: number | null): void {
     const { Quantities, Prices, Totals } = document.Coins;
-    const time = document.UpdatedAt === null ? null : Number(document.UpdatedAt);
     const symbols = Object.keys(Quantities);
     for (const symbol of symbols) {
       const holding = this.#bySymbol.get(symbol) ?? new Holding(symbol);
       this.#bySymbol.set(symbol, holding);
-      holding.update(Quantities[symbol] ?? ('0' as Num), Prices[symbol] ?? null, Totals[symbol] ?? null, time);
+      holding.update(Quantities[symbol] ?? ('0' as Num), Prices[symbol] ?? null, Totals[symbol] ?? null, changedAt);
     }
     for (const symbol of this.#bySymbol.keys()) if (!(symbol in Quantities)) this.#bySymbol.delete(symbol);
     if (!sameSymbols(symbols, this.holdings)) {
@@ -114,9 +133,13 @@ class Portfolio {
     this.source = document.Source;
     this.totalDirection = direction(this.total, document.Total);
     this.total = document.Total;
-    this.updatedAt = time;
+    this.updatedAt = timeOf(document);
     this.known = true;
   }
+}
+
+function timeOf({ UpdatedAt }: ProfileDocument): number | null {
+  return UpdatedAt === null ? null : Number(UpdatedAt);
 }
 
 function sameSymbols(symbols: readonly string[], holdings: readonly Holding[]): boolean {

@@ -39,23 +39,45 @@ test('figures are those of the document, to the last digit', () => {
 
 test('a change of price has a direction and a time; the same price has neither', () => {
   portfolio.apply(document(btc('9.5'), '1', 1000));
-  portfolio.apply(document(btc('10'), '1', 2000));
+  portfolio.follow(document(btc('10'), '1', 2000));
   const holding = portfolio.holding('btcusdt');
   expect([holding?.direction, holding?.priceTime]).toEqual([1, 2000]);
-  portfolio.apply(document(btc('10'), '1', 3000));
+  portfolio.follow(document(btc('10'), '1', 3000));
   expect([holding?.direction, holding?.priceTime]).toEqual([1, 2000]);
-  portfolio.apply(document(btc('9.99'), '1', 4000));
+  portfolio.follow(document(btc('9.99'), '1', 4000));
   expect([holding?.direction, holding?.priceTime]).toEqual([-1, 4000]);
 });
 
-test('the market can confirm a price, not replace it', () => {
+test('of a price that was there before nobody knows the age, until the market tells it', () => {
+  const both = (price: string) => ({ ...btc(price), ethusdt: { quantity: '1', price: '50', total: '50' } });
+  portfolio.apply(document(both('10'), '1', 1000));
+  const [bitcoin, ether] = portfolio.holdings;
+  expect([bitcoin?.priceTime, ether?.priceTime]).toEqual([null, null]);
+  portfolio.follow(document(both('11'), '1', 2000));
+  expect([bitcoin?.priceTime, ether?.priceTime]).toEqual([2000, null]);
+  ether?.confirm('50.0' as never, 300); // hours before any other coin's
+  expect(ether?.priceTime).toBe(300);
+  portfolio.apply(document(both('12'), '1', 9000)); // the first of another connection
+  expect([bitcoin?.priceTime, ether?.priceTime]).toEqual([null, 300]);
+});
+
+test('a coin that is added has a price of any age, whenever it comes', () => {
   portfolio.apply(document(btc('10'), '1', 1000));
+  portfolio.follow(document({ ...btc('10'), ethusdt: { quantity: '1' } }, '1', 2000));
+  portfolio.follow(document({ ...btc('10'), ethusdt: { quantity: '1', price: '50', total: '50' } }, '1', 3000));
+  expect(portfolio.holding('ethusdt')?.priceTime).toBeNull();
+});
+
+test('the market can tell a price’s time, earlier or later, and not replace the price', () => {
+  portfolio.apply(document(btc('9'), '1', 1000));
+  portfolio.follow(document(btc('10'), '1', 2000));
   const holding = portfolio.holding('btcusdt');
   holding?.confirm('10' as never, 5000);
   expect(holding?.priceTime).toBe(5000);
   holding?.confirm('11' as never, 9000);
-  holding?.confirm('10' as never, 4000);
   expect([holding?.price, holding?.priceTime]).toEqual(['10', 5000]);
+  holding?.confirm('10' as never, 4000);
+  expect(holding?.priceTime).toBe(4000);
 });
 
 test('a price keeps the places it has had', () => {
@@ -86,6 +108,14 @@ test('old figures are called stale although the connection holds', () => {
   expect(portfolio.trust).toBe('live');
   portfolio.apply(document(btc('1'), '1', clock.now - STALE_AFTER_MS - 1));
   expect(portfolio.trust).toBe('stale');
+});
+
+test('while none of the coins has a price nothing is live; without coins it is', () => {
+  portfolio.connection = { state: 'open' };
+  portfolio.apply(document({}, '0', null));
+  expect(portfolio.trust).toBe('live');
+  portfolio.apply(document({ newusdt: { quantity: '1' } }, '0', null));
+  expect(portfolio.trust).toBe('unpriced');
 });
 
 test('what is lost is said as it is', () => {

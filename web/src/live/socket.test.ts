@@ -26,7 +26,7 @@ class FakeSocket {
 
 const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
 const network = { onLine: true };
-let heard: { frames: string[]; states: Connection['state'][] };
+let heard: { firsts: string[]; frames: string[]; states: Connection['state'][] };
 let live: LiveSocket;
 
 beforeEach(() => {
@@ -40,9 +40,10 @@ beforeEach(() => {
   network.onLine = true;
   FakeSocket.made = [];
   post.mockReset().mockImplementation(() => Promise.resolve({ subprotocol: `ticket.${post.mock.calls.length}` }));
-  heard = { frames: [], states: [] };
+  heard = { firsts: [], frames: [], states: [] };
   live = new LiveSocket(
     {
+      first: (text) => heard.firsts.push(text),
       frame: (text) => heard.frames.push(text),
       connection: ({ state }) => heard.states.push(state),
     },
@@ -70,7 +71,7 @@ test('it offers the protocol and a ticket of its own, and hands over every frame
   expect(socket.protocols).toEqual(['crypto-service.v1', 'ticket.1']);
   socket.onmessage?.({ data: 'a' });
   socket.onmessage?.({ data: 'b' });
-  expect(heard.frames).toEqual(['a', 'b']);
+  expect([heard.firsts, heard.frames]).toEqual([['a'], ['b']]);
   expect(heard.states).toEqual(['connecting', 'open']);
 });
 
@@ -123,18 +124,87 @@ test('a server that cannot give tickets now is asked again', async () => {
   expect(FakeSocket.made).toHaveLength(1);
 });
 
+test('a connection that works is kept on a device without a network: the server may be on it', async () => {
+  live.open();
+  const socket = await opened();
+  socket.onmessage?.({ data: 'a' });
+  network.onLine = false;
+  dispatchEvent(new Event('offline'));
+  page.dispatchEvent(new Event('visibilitychange'));
+  socket.onmessage?.({ data: 'b' });
+  expect(socket.closed).toBe(false);
+  expect(heard.states).toEqual(['connecting', 'open']);
+});
+
+test('a loss without a network is said to be one, and is tried again all the same', async () => {
+  live.open();
+  (await opened()).onmessage?.({ data: 'a' });
+  network.onLine = false;
+  post.mockRejectedValueOnce(new ApiError('offline', 0, ''));
+  FakeSocket.made[0]?.onclose?.({ code: 1006 });
+  await vi.advanceTimersByTimeAsync(1500);
+  FakeSocket.made[1]?.onmessage?.({ data: 'b' });
+  expect(heard.states).toEqual(['connecting', 'open', 'offline', 'offline', 'offline', 'offline', 'open']);
+});
+
 test('the network’s return ends the waiting', async () => {
   live.open();
   await opened();
-  network.onLine = false;
-  dispatchEvent(new Event('offline'));
-  expect(heard.states.at(-1)).toBe('offline');
-  await vi.advanceTimersByTimeAsync(60_000);
+  await vi.advanceTimersByTimeAsync(10_000);
   expect(FakeSocket.made).toHaveLength(1);
-  network.onLine = true;
   dispatchEvent(new Event('online'));
   await opened();
   expect(FakeSocket.made).toHaveLength(2);
+});
+
+test('a connection that has been silent for long is replaced without a word', async () => {
+  live.open();
+  const silent = await opened();
+  silent.onmessage?.({ data: 'a' });
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(FakeSocket.made).toHaveLength(2);
+  expect(silent.closed).toBe(false);
+  FakeSocket.made[1]?.onmessage?.({ data: 'b' });
+  expect(silent.closed).toBe(true);
+  expect(heard.firsts).toEqual(['a', 'b']);
+  expect(heard.states).toEqual(['connecting', 'open']);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(FakeSocket.made).toHaveLength(3);
+});
+
+test('a silent connection that cannot be replaced is lost', async () => {
+  live.open();
+  const silent = await opened();
+  silent.onmessage?.({ data: 'a' });
+  post.mockReturnValueOnce(new Promise(() => undefined)); // as of a server that is frozen
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(silent.closed).toBe(true);
+  expect(heard.states).toEqual(['connecting', 'open', 'waiting']);
+});
+
+test('a connection that speaks again while another is made is the one that counts', async () => {
+  live.open();
+  const silent = await opened();
+  silent.onmessage?.({ data: 'a' });
+  await vi.advanceTimersByTimeAsync(30_000);
+  silent.onmessage?.({ data: 'b' });
+  expect(FakeSocket.made.map(({ closed }) => closed)).toEqual([false, true]);
+  await vi.advanceTimersByTimeAsync(29_999);
+  expect(FakeSocket.made).toHaveLength(2);
+  expect(heard.frames).toEqual(['b']);
+});
+
+test('who comes back to the page after a long silence does not wait for the timers of a page unseen', async () => {
+  live.open();
+  (await opened()).onmessage?.({ data: 'a' });
+  page.dispatchEvent(new Event('visibilitychange'));
+  await opened();
+  expect(FakeSocket.made).toHaveLength(1);
+  vi.setSystemTime(Date.now() + 30_000);
+  page.dispatchEvent(new Event('visibilitychange'));
+  await opened();
+  expect(FakeSocket.made).toHaveLength(2);
+  expect(heard.states).toEqual(['connecting', 'open']);
 });
 
 test('what was closed meanwhile opens nothing when its ticket comes', async () => {

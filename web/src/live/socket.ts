@@ -3,6 +3,9 @@
  *
  * A lost connection is tried again at once, then ever more slowly up to `CAP_MS`, at random moments so that a restarted
  * server does not meet everybody together. Becoming online, or visible again, ends the waiting.
+ *
+ * A connection can be dead without anybody being told: one that says nothing for `SILENT_MS` is replaced. That is quiet, for
+ * there may just be no news: the old one counts until the new one speaks, and is lost only if that does not come.
  */
 import { post } from '../api/client';
 import { ApiError } from '../api/errors';
@@ -13,19 +16,29 @@ export type Connection =
 
 const BASE_MS = 500;
 const CAP_MS = 15_000;
-/** A connection that says nothing from its handshake to its first document is given up. */
+/** A connection that says nothing from its handshake to its first document is given up; a quiet one from its ticket on. */
 const FIRST_FRAME_MS = 10_000;
+/** What is traded has a price about once a second. */
+const SILENT_MS = 30_000;
 
 export interface LiveListener {
+  /** The first frame of a connection: between it and the frame before, anything may have been missed. */
+  first(text: string): void;
+  /** Any other frame: what is new in it is new now. */
   frame(text: string): void;
   connection(connection: Connection): void;
 }
 
 export class LiveSocket {
+  /** The connection that has spoken. */
   #socket: WebSocket | null = null;
+  /** The one that has not yet. */
+  #next: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
   #generation = 0;
+  #heardAt = 0;
+  #lost = false;
 
   constructor(
     private readonly listener: LiveListener,
@@ -34,33 +47,42 @@ export class LiveSocket {
 
   open(): void {
     addEventListener('online', this.#hurry);
-    addEventListener('offline', this.#hurry);
     document.addEventListener('visibilitychange', this.#hurry);
-    void this.#connect();
+    this.#lost = false;
+    this.#connect();
   }
 
   close(): void {
     removeEventListener('online', this.#hurry);
-    removeEventListener('offline', this.#hurry);
     document.removeEventListener('visibilitychange', this.#hurry);
     this.#drop();
     this.listener.connection({ state: 'closed' });
   }
 
   #hurry = (): void => {
-    if (!navigator.onLine) {
-      this.#drop();
-      this.listener.connection({ state: 'offline' });
-    } else if (this.#socket === null && document.visibilityState === 'visible') {
+    if (document.visibilityState !== 'visible') return;
+    if (this.#socket !== null) {
+      if (Date.now() - this.#heardAt >= SILENT_MS) this.#renew();
+    } else if (this.#next === null) {
       this.#attempt = 0;
-      void this.#connect();
+      this.#connect();
     }
   };
 
-  async #connect(): Promise<void> {
+  #connect(): void {
     this.#drop();
+    this.listener.connection({ state: this.#lost && !navigator.onLine ? 'offline' : 'connecting' });
+    void this.#dial();
+  }
+
+  #renew(): void {
+    this.#abandon();
+    this.#timer = setTimeout(() => this.#later(), FIRST_FRAME_MS);
+    void this.#dial();
+  }
+
+  async #dial(): Promise<void> {
     const generation = this.#generation;
-    this.listener.connection({ state: 'connecting' });
     try {
       const { subprotocol } = await post('/v2/user/profile/ws-ticket');
       if (generation === this.#generation) this.#listen(subprotocol);
@@ -76,40 +98,62 @@ export class LiveSocket {
     const url = new URL('/v2/user/profile/ws', location.href);
     url.protocol = url.protocol.replace('http', 'ws');
     const socket = new WebSocket(url, ['crypto-service.v1', subprotocol]);
-    this.#socket = socket;
-    this.#timer = setTimeout(() => this.#later(), FIRST_FRAME_MS);
-    socket.onmessage = (event: MessageEvent<string>) => {
-      if (this.#attempt !== -1) {
-        clearTimeout(this.#timer);
-        this.#attempt = -1; // the next loss is tried again at once
-        this.listener.connection({ state: 'open' });
-      }
-      this.listener.frame(event.data);
-    };
+    this.#next = socket;
+    if (this.#socket === null) this.#timer = setTimeout(() => this.#later(), FIRST_FRAME_MS);
+    socket.onmessage = (event: MessageEvent<string>) => this.#hear(socket, event.data);
     // Whatever the reason: the next ticket tells whether this person may come back.
-    socket.onclose = () => {
-      if (this.#socket === socket) this.#later();
-    };
+    socket.onclose = () => this.#later();
+  }
+
+  #hear(socket: WebSocket, text: string): void {
+    const isFirst = socket === this.#next;
+    if (isFirst) this.#adopt(socket);
+    else this.#abandon(); // it speaks again: no other is needed
+    this.#heardAt = Date.now();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#renew(), SILENT_MS);
+    if (isFirst) this.listener.first(text);
+    else this.listener.frame(text);
+  }
+
+  #adopt(socket: WebSocket): void {
+    const before = this.#socket;
+    this.#socket = socket;
+    this.#next = null;
+    this.#attempt = -1; // the next loss is tried again at once
+    this.#lost = false;
+    if (before === null) this.listener.connection({ state: 'open' });
+    else discard(before);
   }
 
   #later(): void {
     this.#drop();
+    this.#lost = true;
     this.#attempt += 1;
     const delay = delayMs(this.#attempt, this.random);
-    this.listener.connection({ state: 'waiting', until: Date.now() + delay });
-    this.#timer = setTimeout(() => void this.#connect(), delay);
+    // Whether this device has a network says why, never whether to try: the server may be on this device.
+    this.listener.connection(navigator.onLine ? { state: 'waiting', until: Date.now() + delay } : { state: 'offline' });
+    this.#timer = setTimeout(() => this.#connect(), delay);
   }
 
   #drop(): void {
+    this.#abandon();
+    if (this.#socket !== null) discard(this.#socket);
+    this.#socket = null;
+  }
+
+  /** Give up the attempt that is on its way. */
+  #abandon(): void {
     this.#generation += 1;
     clearTimeout(this.#timer);
-    const socket = this.#socket;
-    this.#socket = null;
-    if (socket !== null) {
-      socket.onmessage = null;
-      socket.close();
-    }
+    if (this.#next !== null) discard(this.#next);
+    this.#next = null;
   }
+}
+
+function discard(socket: WebSocket): void {
+  socket.onmessage = socket.onclose = null;
+  socket.close();
 }
 
 /** How long to wait before the attempt: half of an exponential bound for sure, the other half by chance. */
