@@ -5,19 +5,30 @@
 import { untrack } from 'svelte';
 
 import { get } from '../api/client';
+import { clock } from '../lib/clock.svelte';
 import { add, decimal, multiply, percent, subtract, ZERO, type Decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
-import type { Holding } from './portfolio.svelte';
+import { portfolio, type Holding } from './portfolio.svelte';
 
 const EVERY_MS = 10_000;
+/** Without an answer for so long, what was told is about another day than it says. */
+const KEPT_MS = 60_000;
 const MOST_PER_REQUEST = 200;
 
-class Day {
-  #opens: ReadonlyMap<string, Num> = $state.raw(new Map());
+interface Open {
+  readonly price: Num;
+  readonly source: string;
+  /** ms: when it was told. */
+  readonly told: number;
+}
 
-  /** The price of 24 h ago, where the market tells it. */
+class Day {
+  #opens: ReadonlyMap<string, Open> = $state.raw(new Map());
+
+  /** The price of 24 h ago, where the market that the live prices come from tells it. */
   open(symbol: string): Num | null {
-    return this.#opens.get(symbol) ?? null;
+    const open = this.#opens.get(symbol);
+    return open?.source === portfolio.source ? (open?.price ?? null) : null;
   }
 
   /** Percent since 24 h ago, by the live price. */
@@ -50,6 +61,7 @@ class Day {
     const ask = (): void => {
       if (document.visibilityState === 'visible') void this.#ask(holdings(), controller.signal);
     };
+    untrack(() => this.#forgetOld());
     untrack(ask); // what is learned must not be a reason to ask again at once
     const timer = setInterval(ask, EVERY_MS);
     document.addEventListener('visibilitychange', ask, { signal: controller.signal });
@@ -66,16 +78,23 @@ class Day {
     try {
       for (let start = 0; start < symbols.length; start += MOST_PER_REQUEST) {
         const query = { symbols: symbols.slice(start, start + MOST_PER_REQUEST).join(',') };
-        const { prices } = await get('/v1/market/prices', { query, signal });
+        const { source, prices } = await get('/v1/market/prices', { query, signal });
+        const told = clock.read();
         for (const { symbol, price, event_time, open_24h } of prices) {
-          bySymbol.get(symbol)?.confirm(price, Number(event_time));
-          if (open_24h !== null) opens.set(symbol, open_24h);
+          if (source === portfolio.source) bySymbol.get(symbol)?.confirm(price, Number(event_time));
+          if (open_24h === null) opens.delete(symbol);
+          else opens.set(symbol, { price: open_24h, source, told });
         }
       }
       this.#opens = opens;
     } catch {
-      // The column keeps what it has; the next round asks again.
+      this.#forgetOld(); // the next round asks again
     }
+  }
+
+  #forgetOld(): void {
+    const kept = [...this.#opens].filter(([, { told }]) => clock.read() - told < KEPT_MS);
+    if (kept.length < this.#opens.size) this.#opens = new Map(kept);
   }
 }
 
