@@ -2,18 +2,23 @@ import './app.css';
 
 import { mount } from 'svelte';
 
+import { explain } from './api/errors';
 import App from './App.svelte';
+import { toasts } from './lib/toasts.svelte';
 import { offerUpdates } from './lib/updates.svelte';
 import { session } from './session/session.svelte';
 
-void session.resume();
+session.resume().catch((error: unknown) => toasts.show(explain(error), { tone: 'error' }));
 mount(App, { target: document.getElementById('app')! });
 offerUpdates();
 
-// A chunk of a version that the server no longer has: the newest page knows the right ones. Once, or it would go round.
+/** What reloading has not cured by then, it does not. */
+const RELOAD_EVERY_MS = 60_000;
+
+// A chunk of a version that the server no longer has: the newest page knows the right ones. Not at once again, or it would go round.
 addEventListener('vite:preloadError', (event) => {
-  if (sessionStorage.getItem('reloaded') !== null) return;
+  if (Date.now() - Number(sessionStorage.getItem('reloaded')) < RELOAD_EVERY_MS) return;
   event.preventDefault();
-  sessionStorage.setItem('reloaded', 'yes');
+  sessionStorage.setItem('reloaded', String(Date.now()));
   location.reload();
 });

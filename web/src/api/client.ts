@@ -1,6 +1,5 @@
 /** The API by path and method, typed by its OpenAPI document, as the person who is logged in. */
 import { session } from '../session/session.svelte';
-import { ApiError } from './errors';
 import { send } from './transport';
 import type { Answer, Body, Method, Operation, PathParameters, PathsWith, Query } from './types';
 
@@ -43,13 +42,7 @@ async function call<P extends PathsWith<M>, M extends Method>(
     ...(signal === undefined ? {} : { signal }),
   };
   if (path.startsWith(OPEN)) return (await send({ ...request, cache: 'no-cache' })) as Answer<Operation<P, M>>;
-  try {
-    return (await send({ ...request, token: await session.token() })) as Answer<Operation<P, M>>;
-  } catch (error) {
-    // Expired on its way, or by a clock that is wrong: once more with a new one. Nothing was done, so this is safe.
-    if (!(error instanceof ApiError) || error.status !== 401) throw error;
-    return (await send({ ...request, token: await session.renewed() })) as Answer<Operation<P, M>>;
-  }
+  return (await session.send(request)) as Answer<Operation<P, M>>;
 }
 
 function filled(path: string, parameters: object): string {

@@ -6,7 +6,7 @@
  * tab tells the others what it got (BroadcastChannel); who waited for the lock finds a fresh token and asks for none.
  */
 import { ApiError } from '../api/errors';
-import { send } from '../api/transport';
+import { send, type Request_ } from '../api/transport';
 import type { Answer, Operation } from '../api/types';
 import { remembered } from '../lib/remembered';
 
@@ -35,7 +35,10 @@ class Session {
     this.#channel?.addEventListener('message', (event: MessageEvent<Said>) => this.#hear(event.data));
   }
 
-  /** Find out, at the start, whether somebody is logged in. What cannot be asked now is asked again by whoever needs it. */
+  /**
+   * Find out, at the start, whether somebody is logged in. What cannot be asked now is asked again by whoever needs it.
+   * Raises what refuses to answer for good.
+   */
   async resume(): Promise<void> {
     if (hint.read() === null) {
       this.state = 'out';
@@ -46,6 +49,10 @@ class Session {
     } catch (error) {
       // Out of reach, yet probably logged in: the page shows what it has, and says that it is offline.
       if (error instanceof ApiError && error.passing) this.state = 'in';
+      else if (this.state === 'unknown') {
+        this.state = 'out';
+        throw error;
+      }
     }
   }
 
@@ -58,21 +65,33 @@ class Session {
     this.#accept((await send({ method: 'POST', path: '/v1/login', body: { name, password } })) as Tokens);
   }
 
-  /** End the session, here and in every tab; that the server cannot be told now keeps nobody logged in here. */
+  /** End the session, here and in every tab. Raises ApiError when it could not be ended. */
   async logOut(): Promise<void> {
     try {
-      await send({ method: 'POST', path: '/v1/auth/logout', token: await this.token() });
+      await this.send({ method: 'POST', path: '/v1/auth/logout' });
     } catch (error) {
-      if (error instanceof ApiError && error.passing) throw error; // the cookie would log in again: say so instead
+      // A cookie that is refused has ended it already; any other would log in again: say so instead.
+      if (this.state !== 'out') throw error;
     }
+    this.expired = false;
+    this.forget();
+  }
+
+  /** The session is over, and so it is in every tab. */
+  forget(): void {
     this.#end();
     this.#channel?.postMessage({ kind: 'ended' } satisfies Said);
   }
 
-  /** The account is gone: so is the session, in every tab. */
-  forget(): void {
-    this.#end();
-    this.#channel?.postMessage({ kind: 'ended' } satisfies Said);
+  /** The answer to a request of whoever is logged in. Raises ApiError: 401 when that is nobody (any more). */
+  async send(request: Request_): Promise<unknown> {
+    try {
+      return await send({ ...request, token: await this.token() });
+    } catch (error) {
+      // Expired on its way, or by a clock that is wrong: once more with a new one. Nothing was done, so this is safe.
+      if (!(error instanceof ApiError) || error.status !== 401 || this.state === 'out') throw error;
+      return await send({ ...request, token: await this.renewed() });
+    }
   }
 
   /** An access token that holds for a while. Raises ApiError: 401 when nobody is logged in (any more). */

@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { ApiError } from '../api/errors';
-
 type SessionModule = typeof import('./session.svelte');
 
 const token = (subject: number, name: string): string => `x.${btoa(JSON.stringify({ sub: subject, name }))}.x`;
@@ -103,11 +101,58 @@ test('logging out that the server did not hear of is a failure, not an end', asy
   expect(session.state).toBe('in');
 });
 
+const accepted = (value: string) => ({ '/v1/refresh': granted(value), '/v1/auth/logout': { status: 200, body: {} } });
+
+/** Answers by path, the first one of each once. */
+function answers(...rounds: readonly Readonly<Record<string, { status: number; body: unknown }>>[]): void {
+  const asked = new Map<string, number>();
+  fetched.mockImplementation((path) => {
+    const turn = asked.get(path) ?? 0;
+    asked.set(path, turn + 1);
+    return rounds.flatMap((round) => round[path] ?? [])[turn] ?? new TypeError(`not expected: ${path}`);
+  });
+}
+
+test('logging out with a token that is refused is done with a new one', async () => {
+  const session = await tab();
+  const over = { status: 401, body: { code: 'token_expired', error: '' } };
+  answers({ '/v1/refresh': granted(token(1, 'a')), '/v1/auth/logout': over }, accepted(token(1, 'b')));
+  await session.token();
+  await session.logOut();
+  expect([session.state, session.expired]).toEqual(['out', false]);
+  expect(fetched.mock.calls.map(([path]) => path)).toEqual(['/v1/refresh', '/v1/auth/logout', '/v1/refresh', '/v1/auth/logout']);
+});
+
+test('a session that is over already is left by logging out', async () => {
+  const session = await tab();
+  answers({ '/v1/refresh': granted(token(1, 'a')), '/v1/auth/logout': refused }, { '/v1/refresh': refused });
+  await session.token();
+  await session.logOut();
+  expect([session.state, session.expired]).toEqual(['out', false]);
+});
+
+test('logging out that is refused twice, or to this page, is a failure', async () => {
+  for (const answer of [refused, { status: 403, body: { code: 'foreign_origin', error: '' } }]) {
+    const session = await tab();
+    const round = { '/v1/refresh': granted(token(1, 'a')), '/v1/auth/logout': answer };
+    answers(round, { ...round, '/v1/refresh': granted(token(1, 'b')) });
+    await session.token();
+    await expect(session.logOut()).rejects.toBeInstanceOf(Error);
+    expect(session.state).toBe('in');
+  }
+});
+
+test('a server that refuses this page at the start says so, and nobody waits for ever', async () => {
+  const session = await tab();
+  fetched.mockReturnValue({ status: 403, body: { code: 'foreign_origin', error: '' } });
+  await expect(session.resume()).rejects.toThrow('foreign_origin');
+  expect(session.state).toBe('out');
+});
+
 test('nothing secret is stored', async () => {
   const session = await tab();
   const written = vi.spyOn(localStorage, 'setItem');
   fetched.mockReturnValue(granted(token(1, 'a')));
   await session.token();
   expect(written.mock.calls).toEqual([['session', 'yes']]);
-  expect(new ApiError('x', 503, '').passing).toBe(true);
 });
