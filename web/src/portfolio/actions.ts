@@ -1,26 +1,33 @@
-/** Changes of the portfolio. Each shows through the live connection; while that is down the document is read instead. */
+/** Changes of the portfolio. Each shows through the live connection; where that does not bring it the document is read. */
 import { get, patch, post, remove } from '../api/client';
 import { explain } from '../api/errors';
+import { compare, decimal } from '../lib/decimal';
 import { exact } from '../lib/format';
 import { pairOf } from '../lib/symbols';
 import { toasts } from '../lib/toasts.svelte';
 import { portfolio, type Holding } from '../live/portfolio.svelte';
 import { t } from './messages';
 
+/** A connection that is alive has brought a change by then. */
+const SHOWN_WITHIN_MS = 1000;
+
 /** `quantity` is decimal text. Raises ApiError. */
 export async function addCoin(symbol: string, quantity: string): Promise<void> {
+  const { signal } = portfolio;
   await post('/v2/coin/symbol', { body: { symbol, quantity } });
-  await shown();
+  await shown(signal, () => holds(symbol, quantity));
 }
 
 /** Raises ApiError. */
 export async function changeQuantity(symbol: string, quantity: string): Promise<void> {
+  const { signal } = portfolio;
   await patch('/v2/coin/symbol', { body: { symbol, quantity } });
-  await shown();
+  await shown(signal, () => holds(symbol, quantity));
 }
 
 /** Remove at once, and offer the way back: the same amount, to the last digit. */
 export async function removeCoin({ symbol, quantity }: Holding): Promise<void> {
+  const { signal } = portfolio;
   const coin = pairOf(symbol).base;
   try {
     await remove('/v2/coin/symbol', { query: { symbol } });
@@ -28,15 +35,18 @@ export async function removeCoin({ symbol, quantity }: Holding): Promise<void> {
     toasts.show(explain(error), { tone: 'error' });
     return;
   }
+  if (signal.aborted) return; // the way back would lead into the portfolio of whoever is here now
   const run = (): void => void restore(symbol, quantity);
   toasts.show(t('deleted', { coin }), { action: { label: t('undo'), run }, undoes: true });
-  await shown();
+  await shown(signal, () => portfolio.holding(symbol) === undefined);
 }
 
 async function restore(symbol: string, quantity: string): Promise<void> {
+  const { signal } = portfolio;
   try {
     await addCoin(symbol, quantity);
   } catch (error) {
+    if (signal.aborted) return;
     const run = (): void => void restore(symbol, quantity);
     toasts.show(`${explain(error)} (${exact(quantity as Holding['quantity'])} ${pairOf(symbol).base})`, {
       tone: 'error',
@@ -45,10 +55,21 @@ async function restore(symbol: string, quantity: string): Promise<void> {
   }
 }
 
-async function shown(): Promise<void> {
-  if (portfolio.connection.state === 'open') return;
+function holds(symbol: string, quantity: string): boolean {
+  const held = portfolio.holding(symbol);
+  return held !== undefined && compare(decimal(held.quantity), decimal(quantity)) === 0;
+}
+
+/** Have the change shown; an open connection may be dead without anybody having noticed. */
+async function shown(signal: AbortSignal, isShown: () => boolean): Promise<void> {
+  if (portfolio.connection.state !== 'open') return read(signal);
+  setTimeout(() => isShown() || void read(signal), SHOWN_WITHIN_MS);
+}
+
+async function read(signal: AbortSignal): Promise<void> {
   try {
-    portfolio.apply(await get('/v2/user/profile'));
+    const document = await get('/v2/user/profile', { signal });
+    if (!signal.aborted) portfolio.apply(document);
   } catch {
     // The change is made; it shows when the connection is back.
   }
