@@ -6,7 +6,11 @@ export interface Toast {
   readonly action?: { readonly label: string; readonly run: () => void };
   /** Whether the action takes back what was done: Ctrl+Z does it too. */
   readonly undoes: boolean;
+  /** Whether it stays until somebody answers it, whoever that is. */
+  readonly stays: boolean;
 }
+
+type Options = Partial<Pick<Toast, 'tone' | 'action' | 'undoes' | 'stays'>>;
 
 const SHOWN_MS = 8000;
 const MOST = 3;
@@ -16,10 +20,11 @@ class Toasts {
   #next = 1;
   #timers = new Map<number, ReturnType<typeof setTimeout>>();
 
-  show(text: string, options: Partial<Pick<Toast, 'tone' | 'action' | 'undoes'>> = {}): number {
+  show(text: string, options: Options = {}): number {
     const id = this.#next++;
-    const shown: Toast = { id, text, tone: 'plain', undoes: false, ...options };
-    for (const old of this.list.slice(0, Math.max(0, this.list.length - MOST + 1))) this.dismiss(old.id);
+    const shown: Toast = { id, text, tone: 'plain', undoes: false, stays: false, ...options };
+    const passing = this.#passing;
+    for (const old of passing.slice(0, Math.max(0, passing.length - MOST + 1))) this.dismiss(old.id);
     this.list = [...this.list, shown];
     this.resume(id);
     return id;
@@ -30,6 +35,11 @@ class Toasts {
     this.list = this.list.filter((toast) => toast.id !== id);
   }
 
+  /** What was said to one person is not for the next. */
+  clear(): void {
+    for (const { id } of this.#passing) this.dismiss(id);
+  }
+
   /** While somebody points at it or has the focus in it, it stays. */
   pause(id: number): void {
     clearTimeout(this.#timers.get(id));
@@ -38,6 +48,7 @@ class Toasts {
 
   resume(id: number): void {
     this.pause(id);
+    if (!this.#passing.some((toast) => toast.id === id)) return;
     this.#timers.set(id, setTimeout(() => this.dismiss(id), SHOWN_MS));
   }
 
@@ -48,6 +59,10 @@ class Toasts {
     this.dismiss(toast.id);
     toast.action.run();
     return true;
+  }
+
+  get #passing(): readonly Toast[] {
+    return this.list.filter(({ stays }) => !stays);
   }
 }
 

@@ -1,17 +1,27 @@
-/** The service worker, and the moment when a newer version of the app waits to be shown. */
+/** The service worker, and the moment when a newer version of the app can be shown. */
 class Updates {
-  /** Whether a newer version is ready. */
-  waiting = $state(false);
+  /** Whether a newer version is there: it waits, or has taken over from another tab. */
+  ready = $state(false);
   #registration: ServiceWorkerRegistration | null = null;
+  #taking = false;
 
   /** Show the newer version: it takes over, and the page loads it. */
   take(): void {
-    navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
-    this.#registration?.waiting?.postMessage('skip-waiting');
+    this.#taking = true;
+    const waiting = this.#registration?.waiting;
+    if (waiting) waiting.postMessage('skip-waiting');
+    else location.reload();
   }
 
   async watch(): Promise<void> {
-    const registration = await navigator.serviceWorker.register('/sw.js', { updateViaCache: 'none' });
+    const { serviceWorker } = navigator;
+    let isFirst = serviceWorker.controller === null; // the first of all is this very version
+    serviceWorker.addEventListener('controllerchange', () => {
+      if (this.#taking) location.reload();
+      else if (!isFirst) this.ready = true;
+      isFirst = false;
+    });
+    const registration = await serviceWorker.register('/sw.js', { updateViaCache: 'none' });
     this.#registration = registration;
     this.#look(registration);
     registration.addEventListener('updatefound', () => {
@@ -23,7 +33,7 @@ class Updates {
   }
 
   #look(registration: ServiceWorkerRegistration): void {
-    this.waiting = registration.waiting !== null && navigator.serviceWorker.controller !== null;
+    if (registration.waiting !== null && navigator.serviceWorker.controller !== null) this.ready = true;
   }
 }
 
