@@ -39,6 +39,7 @@ const sentences = messages(
     aggregator_unavailable: 'The market cannot be reached right now. Try again shortly.',
     market_unavailable: 'Market data cannot be reached right now.',
     history_unavailable: 'Price history cannot be reached right now.',
+    history_busy: 'Many people ask for price history right now. Try again in a moment.',
     prices_unavailable: 'Prices cannot be reached right now.',
     symbols_unknown: 'The list of coins has not arrived yet. Try again shortly.',
     unknown_symbol: 'The exchange does not trade this symbol.',
@@ -47,9 +48,13 @@ const sentences = messages(
     coin_exists: 'This coin is in your portfolio already: change its amount there.',
     coin_not_found: 'This coin is not in your portfolio any more.',
     too_many_coins: 'Your portfolio is full.',
+    account_changed: 'The account was changed at the same time. Try again.',
     session_not_found: 'This session has ended already.',
     session_ended: 'Your session has ended. Log in again.',
     foreign_origin: 'This address is not one that the server knows as its own (PUBLIC_ORIGINS).',
+    forbidden: 'This is not yours to do.',
+    invalid_request: 'The server cannot accept this. Check what you have entered.',
+    not_supported: 'The server in use cannot do this.',
     internal_error: 'Something went wrong on the server. Try again.',
   },
   {
@@ -70,6 +75,7 @@ const sentences = messages(
     aggregator_unavailable: 'Рынок сейчас недоступен. Попробуйте чуть позже.',
     market_unavailable: 'Данные рынка сейчас недоступны.',
     history_unavailable: 'История цен сейчас недоступна.',
+    history_busy: 'Историю цен сейчас запрашивают многие. Попробуйте чуть позже.',
     prices_unavailable: 'Цены сейчас недоступны.',
     symbols_unknown: 'Список монет ещё не получен. Попробуйте чуть позже.',
     unknown_symbol: 'Биржа не торгует таким символом.',
@@ -78,21 +84,41 @@ const sentences = messages(
     coin_exists: 'Эта монета уже в портфеле: измените её количество там.',
     coin_not_found: 'Этой монеты уже нет в портфеле.',
     too_many_coins: 'Портфель заполнен.',
+    account_changed: 'Аккаунт одновременно изменили в другом месте. Попробуйте ещё раз.',
     session_not_found: 'Этот сеанс уже завершён.',
     session_ended: 'Сеанс завершён. Войдите снова.',
     foreign_origin: 'Сервер не знает этот адрес как свой (PUBLIC_ORIGINS).',
+    forbidden: 'Это действие вам недоступно.',
+    invalid_request: 'Сервер не может это принять. Проверьте введённое.',
+    not_supported: 'Этот сервер так не умеет.',
     internal_error: 'На сервере что-то пошло не так. Попробуйте ещё раз.',
   },
 );
 const t = translator(sentences);
 
+type Code = keyof typeof sentences.en;
+
+/** Codes that say to a person what another says. */
+const SAME = new Map<string, Code>([
+  ['invalid_token', 'session_ended'],
+  ['missing_token', 'session_ended'],
+  ['token_expired', 'session_ended'],
+  ['invalid_access_token', 'session_ended'],
+  ['invalid_refresh_token', 'session_ended'],
+  ['missing_refresh_token', 'session_ended'],
+  ['session_revoked', 'session_ended'],
+  ['profile_missing', 'session_ended'],
+  ['body_timeout', 'timeout'],
+]);
+
 /** A sentence for a person. */
 export function explain(error: unknown): string {
   if (!(error instanceof ApiError)) return t('internal_error');
-  if (!known(error.code)) return error.sentence || t('internal_error');
-  return t(error.code, { s: error.retryAfterS ?? 10 });
+  const code = SAME.get(error.code) ?? error.code;
+  if (!known(code)) return error.sentence || t('internal_error');
+  return t(code, { s: error.retryAfterS ?? 10 });
 }
 
-function known(code: string): code is keyof typeof sentences.en {
+function known(code: string): code is Code {
   return Object.hasOwn(sentences.en, code);
 }

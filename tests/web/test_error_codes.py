@@ -1,0 +1,40 @@
+"""Whatever the API refuses, the web app says in the person's language: no code may be new to it."""
+
+import re
+
+from services.dashboard.errors import MarketError
+from services.profile.authorization import _SENTENCES
+from tests.processes import REPOSITORY
+
+NOT_SHOWN = {
+    # Only a program that is not the web app can cause these.
+    "body_too_large",
+    "http_error",
+    "incomplete_body",
+    "invalid_json",
+    "method_not_allowed",
+    "not_found",
+    "unsupported_media_type",
+    "upgrade_required",
+    # A browser does not show a script why a websocket was refused.
+    "invalid_ticket",
+    "live_unavailable",
+    "no_profile",
+    "restarting",
+    "too_many_websockets",
+}
+
+
+def test_every_code_has_a_sentence_in_the_web_app() -> None:
+    web = (REPOSITORY / "web" / "src" / "api" / "errors.ts").read_text()
+    said = set(re.findall(r"^    (\w+): '", web, re.MULTILINE)) | set(re.findall(r"^  \['(\w+)', '", web, re.MULTILINE))
+    codes = _codes()
+    assert codes - NOT_SHOWN <= said, sorted(codes - NOT_SHOWN - said)
+    assert codes >= NOT_SHOWN, sorted(NOT_SHOWN - codes)
+
+
+def _codes() -> set[str]:
+    """Those that profile makes, and those of others that it hands on."""
+    modules = [path for path in (REPOSITORY / "services" / "profile").glob("*.py") if "metrics" not in path.name]
+    made = {code for path in modules for code in re.findall(r'[(,]\s*"([a-z_]+)",\s*f?"[^"]* ', path.read_text())}
+    return made | set(_SENTENCES) | {kind.code for kind in MarketError.__subclasses__()}
