@@ -9,7 +9,7 @@ import { pairOf } from './lib/symbols';
 import type { SessionState } from './session/session.svelte';
 import { t } from './ui/messages';
 
-// eslint-disable-next-line -- the coin page takes a symbol, the others nothing
+// The coin page takes a symbol, the others nothing.
 type Page = Component<any>;
 
 export interface PageSource {
