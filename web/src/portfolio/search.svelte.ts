@@ -10,6 +10,8 @@ export class SymbolSearch {
   matches: readonly ListedSymbol[] = $state.raw([]);
   /** What `matches` answers; null while nothing was asked. */
   answered: string | null = $state(null);
+  /** Whether the newest question has no answer yet: `matches` are an older one's until then. */
+  pending = $state(false);
   problem = $state('');
 
   #controller = new AbortController();
@@ -19,6 +21,7 @@ export class SymbolSearch {
     this.forget();
     const search = text.trim();
     if (search === '') return;
+    this.pending = true;
     const { signal } = this.#controller;
     this.#timer = setTimeout(() => void this.#fetch(search, signal), PAUSE_MS);
   }
@@ -28,6 +31,7 @@ export class SymbolSearch {
     this.#controller.abort();
     this.#controller = new AbortController();
     this.problem = '';
+    this.pending = false;
   }
 
   clear(): void {
@@ -39,6 +43,7 @@ export class SymbolSearch {
   async #fetch(search: string, signal: AbortSignal): Promise<void> {
     try {
       const { symbols } = await get('/v1/market/symbols', { query: { search, limit: MOST }, signal });
+      if (signal.aborted) return;
       this.matches = symbols;
       this.answered = search;
     } catch (error) {
@@ -46,5 +51,6 @@ export class SymbolSearch {
       this.matches = [];
       this.problem = explain(error);
     }
+    this.pending = false;
   }
 }
