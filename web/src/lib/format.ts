@@ -73,8 +73,15 @@ export function typed(input: string): string | null {
   const dense = input.replace(/[\s\u00a0\u202f_'’]/g, '');
   const [group, point] = separators(dense);
   const plain = dense.replaceAll(group, '').replace(point, '.');
-  const isGrouped = !dense.includes(group) || new RegExp(`^\\d{1,3}(\\${group}\\d{3})+(\\${point}\\d*)?$`).test(dense);
-  return isGrouped && /^(\d+\.?\d*|\.\d+)$/.test(plain) ? text(trimmed(decimal(plain.replace(/^\./, '0.')))) : null;
+  const isNumber = isGrouped(dense.split(point)[0] ?? '', group) && /^(\d+\.?\d*|\.\d+)$/.test(plain);
+  return isNumber ? text(trimmed(decimal(plain.replace(/^\./, '0.')))) : null;
+}
+
+/** Whether what stands before the decimals has no groups, groups of three, or this language's (`12,34,567` in India). */
+function isGrouped(whole: string, group: string): boolean {
+  const plain = whole.replaceAll(group, '');
+  if (plain === whole || new RegExp(`^\\d{1,3}(\\${group}\\d{3})+$`).test(whole)) return true;
+  return /^\d+$/.test(plain) && number(plain, 0, 0) === whole;
 }
 
 /** Which of `,` and `.` stands between groups, and which before the decimals. The last of both is the decimal one. */
