@@ -6,9 +6,13 @@
  */
 import type { Action } from 'svelte/action';
 
+import { compare, decimal } from './decimal';
+import type { Num } from './json';
+
 export interface Change {
-  readonly value: unknown;
-  readonly direction: -1 | 0 | 1;
+  readonly value: Num | null;
+  /** Which way it went, where somebody has told; else the figures themselves do. */
+  readonly direction?: number;
 }
 
 const STEPS = 3;
@@ -22,7 +26,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 export const flash: Action<HTMLElement, Change> = (node, first) => {
   let shown = first.value;
   return {
-    update({ value, direction }) {
+    update({ value, direction = moved(shown, value) }) {
       const changed = value !== shown;
       shown = value;
       if (!changed || direction === 0 || still.matches || document.visibilityState === 'hidden') return;
@@ -35,6 +39,10 @@ export const flash: Action<HTMLElement, Change> = (node, first) => {
     },
   };
 };
+
+function moved(before: Num | null, after: Num | null): number {
+  return before === null || after === null || before === after ? 0 : compare(decimal(after), decimal(before));
+}
 
 function fade(): void {
   for (const [node, left] of lit) {
