@@ -1,5 +1,5 @@
 /** What a person sees when something fails, and that it is right again afterwards without them doing anything. */
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { add, changed, launch, loggedIn, row, tell, total } from './people.ts';
@@ -10,6 +10,94 @@ beforeAll(async () => {
   browser = await launch();
 });
 afterAll(() => browser.close());
+
+const status = (page: Page, text: string) => page.getByRole('status').filter({ hasText: text });
+
+test('a device without a network keeps its connection to a server on itself', async () => {
+  const { page, context } = await loggedIn(browser);
+  await add(page, 'btc', '1');
+  await row(page, 'btcusdt').waitFor();
+  const opened: string[] = [];
+  page.on('websocket', (socket) => opened.push(socket.url()));
+  await page.evaluate(() => {
+    Object.defineProperty(navigator, 'onLine', { get: () => false });
+    dispatchEvent(new Event('offline'));
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await changed(() => total(page));
+  await status(page, 'Live').waitFor();
+  expect(opened).toEqual([]);
+  await context.close();
+});
+
+test('a connection that died unnoticed: changes show all the same, and another one is made without a word', async () => {
+  const { page, context, complaints } = await loggedIn(browser);
+  let connections = 0;
+  let lost = 0;
+  await page.routeWebSocket(/profile\/ws$/, (socket) => {
+    const number = ++connections;
+    const server = socket.connectToServer();
+    server.onMessage((message) => {
+      if (number > lost) socket.send(message);
+    });
+  });
+  await page.reload();
+  await page.getByRole('combobox').waitFor();
+  await add(page, 'btc', '1');
+  await row(page, 'btcusdt').waitFor();
+  await changed(() => total(page));
+  lost = connections;
+  await add(page, 'eth', '2');
+  await row(page, 'ethusdt').waitFor();
+  await row(page, 'btcusdt').getByRole('button', { name: 'Remove BTC' }).press('Enter');
+  await row(page, 'btcusdt').waitFor({ state: 'detached' });
+  const said = await page.evaluateHandle(() => {
+    const texts: string[] = [];
+    const pill = document.querySelector('header [role=status]');
+    new MutationObserver(() => texts.push(pill?.textContent ?? '')).observe(pill ?? document, { characterData: true, childList: true, subtree: true });
+    return texts;
+  });
+  await expect.poll(() => connections, { timeout: 180_000 }).toBeGreaterThan(lost);
+  await changed(() => total(page));
+  await status(page, 'Live').waitFor();
+  expect((await said.jsonValue()).filter((text) => /econnecting|Offline/.test(text))).toEqual([]);
+  expect(complaints).toEqual([]);
+  await context.close();
+}, 240_000);
+
+test('a page that fails says so, and the others do not', async () => {
+  const { page, context } = await loggedIn(browser);
+  await page.route('**/v1/market/prices*', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replaceAll(/"change_percent_24h":[^,}]+/g, '"change_percent_24h":"none"') });
+  });
+  await page.goto('/coin/btcusdt');
+  await page.getByText('Something went wrong on this page.').waitFor();
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByText('this one').waitFor();
+  expect(await page.getByText('Something went wrong on this page.').count()).toBe(0);
+  await context.close();
+});
+
+test('a server that refuses this address says so, and the page does not wait for ever', async () => {
+  const { page, context } = await loggedIn(browser);
+  const refusal = { error: 'Refused.', code: 'foreign_origin' };
+  await page.route('**/v1/refresh', (route) => route.fulfill({ status: 403, json: refusal }));
+  await page.reload();
+  await page.getByText('is not one that the server knows as its own').waitFor();
+  await page.locator('input[name=password]').waitFor();
+  await context.close();
+});
+
+test('logging out with a token that the server no longer takes ends the session all the same', async () => {
+  const { page, context } = await loggedIn(browser);
+  await page.route('**/v1/auth/logout', (route) => route.fulfill({ status: 401, json: { error: 'Over.', code: 'token_expired' } }), { times: 1 });
+  await page.goto('/account');
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.locator('input[name=password]').waitFor();
+  expect((await context.cookies()).filter(({ name }) => name === 'refreshToken')).toEqual([]);
+  await context.close();
+});
 
 test('the server restarts: the page says so, keeps its figures, and is live again by itself', async () => {
   const { page, context, complaints } = await loggedIn(browser);

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { changed, expectFocus, launch, loggedIn, row, tell, until, visitor } from './people.ts';
+import { add, changed, expectFocus, launch, loggedIn, row, tell, until, visitor } from './people.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
@@ -235,6 +235,21 @@ test('a coin is added from the list and changed on its page', async () => {
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await mine.getByText('Not in your portfolio.').waitFor();
   expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('a simulated market is marked, once, also for somebody who has no coin yet', async () => {
+  const { page, context } = await loggedIn(browser);
+  const mark = page.getByText('Simulated market');
+  await page.getByRole('link', { name: 'Market' }).click();
+  await rows(page).first().waitFor();
+  await mark.waitFor();
+  await page.getByRole('link', { name: 'Portfolio' }).click();
+  await add(page, 'btc', '1');
+  await row(page, 'btcusdt').waitFor();
+  await page.getByRole('link', { name: 'Market' }).click();
+  await rows(page).first().waitFor();
+  await until(async () => (await mark.count()) === 1, 'one mark');
   await context.close();
 });
 

@@ -148,6 +148,31 @@ test('the page asks nobody but its own server, and keeps no token where a script
   await context.close();
 });
 
+test('a new version is offered until it is taken, once, in the language of the page', async () => {
+  const { page, context } = await loggedIn(browser);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await until(() => page.evaluate(() => navigator.serviceWorker.controller !== null), 'a worker in charge');
+  const offer = page.getByRole('button', { name: 'Show it' });
+  expect(await offer.count()).toBe(0);
+  await page.reload();
+  await page.getByRole('combobox').waitFor();
+  // As when another tab has let the new worker in.
+  await until(async () => {
+    await page.evaluate(() => navigator.serviceWorker.dispatchEvent(new Event('controllerchange')));
+    return (await offer.count()) === 1;
+  }, 'the offer');
+  await page.getByRole('button', { name: 'EN Language: English' }).click();
+  await page.getByText('Готова новая версия.').waitFor();
+  expect(await page.getByRole('group').filter({ hasText: /верси/ }).count()).toBe(1);
+  await page.getByRole('link', { name: 'Аккаунт' }).click();
+  await page.getByRole('button', { name: 'Выйти' }).click();
+  await page.locator('input[name=password]').waitFor();
+  const again = page.waitForEvent('load');
+  await page.getByRole('button', { name: 'Показать', exact: true }).click();
+  await again;
+  await context.close();
+});
+
 test('it can be installed, opens without a network, and keeps no answer of the API', async () => {
   const { page, context } = await loggedIn(browser);
   await add(page, 'btc', '1');
