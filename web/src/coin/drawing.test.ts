@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
+import { Axis } from '../lib/axis';
 import type { Num } from '../lib/json';
-import { Axis } from './axis';
 import type { Candle } from './candles';
 import { areMostlyFlat, bar, close, column, point, volumeKind } from './drawing';
 

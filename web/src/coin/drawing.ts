@@ -1,7 +1,7 @@
 /** Candles as the chart library takes them. Here, and only here, figures become floats: they are places on a canvas. */
 import type { CandlestickData, HistogramData, LineData, UTCTimestamp, WhitespaceData } from 'lightweight-charts';
 
-import type { Axis } from './axis';
+import type { Axis } from '../lib/axis';
 import type { Candle } from './candles';
 
 export interface VolumeColours {

@@ -1,11 +1,11 @@
 /** The chart on its canvas: candles, volumes below them, in the page's colours. Knows the library; the page knows this. */
 import type { IChartApi, ISeriesApi, LogicalRange, Time, UTCTimestamp } from 'lightweight-charts';
 
+import type { Axis } from '../lib/axis';
 import { chartOptions, colour, faded, type Charts } from '../lib/chart';
 import { decimal } from '../lib/decimal';
 import { compact, fixed } from '../lib/format';
 import { locale } from '../lib/i18n.svelte';
-import type { Axis } from './axis';
 import type { Candle } from './candles';
 import { areMostlyFlat, bar, close, column, point, volumeKind, type VolumeKind } from './drawing';
 

@@ -1,6 +1,8 @@
 /** How far back the chart looks, and in candles of what length. */
-export const INTERVALS = ['1s', '1m', '1h', '1d'] as const;
-export type Interval = (typeof INTERVALS)[number];
+import type { Interval } from '../lib/axis';
+
+export type { Interval };
+export const INTERVALS: readonly Interval[] = ['1s', '1m', '1h', '1d'];
 
 export const RANGES = ['1h', '1d', '1w', '1m', '1y', 'all'] as const;
 export type Range = (typeof RANGES)[number];

@@ -4,8 +4,10 @@
  * Days are the exchange's, which are UTC's. Everything shorter is moved by this device's offset of now, the same for all:
  * the true offset changes twice a year, and in autumn times would run backwards. What is read at the crosshair is right all year.
  */
-import { locale } from '../lib/i18n.svelte';
-import type { Interval } from './ranges';
+import { locale } from './i18n.svelte';
+
+/** How long a candle is. */
+export type Interval = '1s' | '1m' | '1h' | '1d';
 
 export class Axis {
   readonly #shiftMs: number;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
-import { locale } from '../lib/i18n.svelte';
 import { Axis } from './axis';
+import { locale } from './i18n.svelte';
 
 beforeAll(() => {
   vi.stubEnv('TZ', 'Europe/Berlin');
