@@ -10,8 +10,12 @@ import { locale } from './i18n.svelte';
 
 export type Charts = typeof import('lightweight-charts');
 
-export function loadCharts(): Promise<Charts> {
-  return import('lightweight-charts');
+/** Rejects when the code does not come. */
+export async function loadCharts(): Promise<Charts> {
+  const charts = (await import('lightweight-charts')) as Charts | undefined;
+  // Nothing comes, and no error either, where main.ts has answered the failure by loading the page anew.
+  if (charts === undefined) throw new Error('the page is being loaded anew');
+  return charts;
 }
 
 /** What a token of app.css is now, as `rgb(…)`: the canvas knows no `light-dark()`. */
@@ -49,9 +53,4 @@ export function chartOptions(): DeepPartial<ChartOptions> {
     rightPriceScale: { borderVisible: false },
     timeScale: { borderVisible: false, timeVisible: true },
   };
-}
-
-/** The library takes seconds of UTC and shows them as they are: move them so that it shows this device's time. */
-export function localSeconds(ms: number): number {
-  return Math.floor(ms / 1000) - new Date(ms).getTimezoneOffset() * 60;
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { text } from '../lib/decimal';
 import type { Num } from '../lib/json';
-import { intervalOf, valueOverTime, type Close } from './history';
+import { intervalOf, over, valueOverTime, type Close } from './history';
 
 const closes = (...pairs: (readonly [number, string])[]): readonly Close[] => pairs.map(([t, c]) => ({ t, c: c as Num }));
 const coin = (quantity: string, ...pairs: (readonly [number, string])[]) => ({ quantity: quantity as Num, closes: closes(...pairs) });
@@ -33,9 +33,22 @@ test('the curve begins where every coin has a price, with what they had then', (
   ]);
 });
 
-test('coins without history are left out, and without any there is no curve', () => {
-  expect(shown(valueOverTime([coin('1', [1, '10']), coin('5')]))).toEqual([[1, '10']]);
-  expect(valueOverTime([coin('5')])).toEqual([]);
+test('without coins there is no curve', () => {
+  expect(valueOverTime([])).toEqual([]);
+});
+
+test('a range begins with the close that held there, and ends with the last', () => {
+  expect(over(closes([1, '10'], [7, '11'], [12, '12']), 10, 20)).toEqual(closes([10, '11'], [12, '12'], [20, '12']));
+  expect(over(closes([7, '11']), 10, 20)).toEqual(closes([10, '11'], [20, '11']));
+});
+
+test('a range that has closes at its ends keeps them', () => {
+  expect(over(closes([9, '1'], [10, '2'], [20, '3']), 10, 20)).toEqual(closes([10, '2'], [20, '3']));
+});
+
+test('what was never traded before begins with its first close, and what was never traded at all has none', () => {
+  expect(over(closes([13, '5']), 10, 20)).toEqual(closes([13, '5'], [20, '5']));
+  expect(over([], 10, 20)).toEqual([]);
 });
 
 test('a day comes in minutes only for a few coins', () => {

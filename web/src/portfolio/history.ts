@@ -1,5 +1,5 @@
 /** What today's amounts were worth at times past: the closes of each coin's candles, exactly, added up. */
-import { add, decimal, multiply, type Decimal } from '../lib/decimal';
+import { add, decimal, multiply, ZERO, type Decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
 
 export const RANGES = ['1h', '24h', '7d', '30d', '1y'] as const;
@@ -34,25 +34,36 @@ export interface Point {
 }
 
 /**
+ * A coin's closes from `from` to `to`, both included: where nothing was traded at an end, with the close that held there.
+ * Of `closes`, which ascend, the last one before `from` is the one that is carried in; without it the coin begins later.
+ */
+export function over(closes: readonly Close[], from: number, to: number): readonly Close[] {
+  const before = closes.findLast(({ t }) => t <= from);
+  const within = closes.filter(({ t }) => t > from);
+  const known = before === undefined ? within : [{ t: from, c: before.c }, ...within];
+  const last = known.at(-1);
+  return last === undefined || last.t >= to ? known : [...known, { t: to, c: last.c }];
+}
+
+/**
  * The sum at each time at which some coin has a candle, from where every coin has one. A coin without a candle at that
- * time has the close of its last one: nothing was traded since. Coins without any history are left out.
+ * time has the close of its last one: nothing was traded since. Every coin has a candle.
  */
 export function valueOverTime(
   coins: readonly { readonly quantity: Num; readonly closes: readonly Close[] }[],
 ): readonly Point[] {
-  const known = coins.filter(({ closes }) => closes.length > 0);
-  const start = Math.max(...known.map(({ closes }) => closes[0]?.t ?? 0));
-  const times = [...new Set(known.flatMap(({ closes }) => closes.map(({ t }) => t)))].filter((t) => t >= start).sort((a, b) => a - b);
-  const lines = known.map(({ quantity, closes }) => valuesAt(times, decimal(quantity), closes));
+  const start = Math.max(...coins.map(({ closes }) => closes[0]?.t ?? Infinity));
+  const times = [...new Set(coins.flatMap(({ closes }) => closes.map(({ t }) => t)))].filter((t) => t >= start).sort((a, b) => a - b);
+  const lines = coins.map(({ quantity, closes }) => valuesAt(times, decimal(quantity), closes));
   return times.map((time, index) => ({
     time,
-    value: lines.reduce<Decimal>((sum, line) => add(sum, line[index] ?? { digits: 0n, scale: 0 }), { digits: 0n, scale: 0 }),
+    value: lines.reduce((sum, line) => add(sum, line[index] ?? ZERO), ZERO),
   }));
 }
 
 function valuesAt(times: readonly number[], quantity: Decimal, closes: readonly Close[]): readonly Decimal[] {
   let next = 0;
-  let value: Decimal = { digits: 0n, scale: 0 };
+  let value = ZERO;
   return times.map((time) => {
     for (let close = closes[next]; close !== undefined && close.t <= time; close = closes[++next]) {
       value = multiply(quantity, decimal(close.c));

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ApiError } from '../api/errors';
 import { text } from '../lib/decimal';
 import type { Holding } from '../live/portfolio.svelte';
+import type { Range } from './history';
 import { fetchPast } from './past';
 
 const get = vi.hoisted(() => vi.fn());
@@ -22,16 +23,52 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('every coin’s candles of the range are asked for, and added up', async () => {
-  const start = NOW - 3_600_000;
-  get.mockResolvedValue(candles([start, '1.5'], [start + 60_000, '2']));
-  const past = await fetchPast(holdings, '1h', signal);
-  expect(get.mock.calls.map(([, { path, query }]) => [path.symbol, query.interval, query.from])).toEqual([
-    ['btcusdt', '1m', String(start)],
-    ['ethusdt', '1m', String(start)],
+const START = NOW - 3_600_000;
+const MINUTE = 60_000;
+
+async function known(range: Range) {
+  const past = await fetchPast(holdings, range, signal);
+  if (past.state !== 'known') throw new Error(past.state);
+  return { ...past, shown: past.points.map(({ time, value }) => [(time - START) / MINUTE, text(value)]) };
+}
+
+test('every coin’s candles of the range, and the one before, are asked for and added up', async () => {
+  get.mockResolvedValue(candles([START, '1.5'], [START + MINUTE, '2']));
+  const { shown, complete } = await known('1h');
+  expect(get.mock.calls.map(([, { path, query }]) => [path.symbol, query])).toEqual([
+    ['btcusdt', { interval: '1m', limit: 62 }],
+    ['ethusdt', { interval: '1m', limit: 62 }],
   ]);
-  expect(past.state === 'known' && past.points.map(({ value }) => text(value))).toEqual(['6.0', '8']);
-  expect(past.state === 'known' && past.complete).toBe(true);
+  expect(shown).toEqual([[0, '6.0'], [1, '8'], [60, '8']]);
+  expect(complete).toBe(true);
+});
+
+test('a coin that was last traded before the range has the price of then', async () => {
+  get.mockResolvedValueOnce(candles([START, '1'], [NOW, '2'])).mockResolvedValueOnce(candles([START - 600 * MINUTE, '9'], [START - 500 * MINUTE, '10']));
+  const { shown, complete, symbols } = await known('1h');
+  expect(shown).toEqual([[0, '22'], [60, '24']]);
+  expect([complete, ...symbols]).toEqual([true, 'btcusdt', 'ethusdt']);
+});
+
+test('a coin that was traded again late in the range does not cut what was before', async () => {
+  get.mockResolvedValueOnce(candles([START, '1'], [NOW, '2'])).mockResolvedValueOnce(candles([START - MINUTE, '10'], [START + 40 * MINUTE, '11']));
+  const { shown, complete } = await known('1h');
+  expect(shown).toEqual([[0, '22'], [40, '24'], [60, '26']]);
+  expect(complete).toBe(true);
+});
+
+test('a coin without any price on record is left out, and named', async () => {
+  get.mockResolvedValueOnce(candles([START, '1'])).mockResolvedValueOnce(candles());
+  const { shown, symbols, missing } = await known('1h');
+  expect(shown).toEqual([[0, '2'], [60, '2']]);
+  expect([[...symbols], missing]).toEqual([['btcusdt'], ['ethusdt']]);
+});
+
+test('where a coin began in the range, the curve does, and says so', async () => {
+  get.mockResolvedValueOnce(candles([START, '1'])).mockResolvedValueOnce(candles([START + 40 * MINUTE, '1']));
+  const { shown, complete } = await known('1h');
+  expect(shown).toEqual([[40, '4'], [60, '4']]);
+  expect(complete).toBe(false);
 });
 
 test('a curve of some of the coins is none', async () => {

@@ -3,7 +3,7 @@ import { get } from '../api/client';
 import { ApiError } from '../api/errors';
 import type { Holding } from '../live/portfolio.svelte';
 import { clock } from '../lib/clock.svelte';
-import { intervalOf, LENGTH_MS, STEP_MS, valueOverTime, type Close, type Point, type Range } from './history';
+import { intervalOf, LENGTH_MS, over, STEP_MS, valueOverTime, type Close, type Interval, type Point, type Range } from './history';
 
 const AT_ONCE = 4;
 /** The market says how many requests are too many, and how long to wait then. */
@@ -13,24 +13,39 @@ const LONGEST_WAIT_S = 20;
 export type Past =
   | { readonly state: 'loading' }
   | { readonly state: 'failed' }
-  | { readonly state: 'known'; readonly points: readonly Point[]; readonly range: Range; readonly complete: boolean };
+  | Known;
+
+interface Known {
+  readonly state: 'known';
+  readonly points: readonly Point[];
+  readonly range: Range;
+  readonly interval: Interval;
+  /** Whether the points begin where the range does. */
+  readonly complete: boolean;
+  /** The coins that the points are of. */
+  readonly symbols: ReadonlySet<string>;
+  /** Those of which no price is on record. */
+  readonly missing: readonly string[];
+}
 
 /** Raises the signal's reason when it is aborted. */
 export async function fetchPast(holdings: readonly Holding[], range: Range, signal: AbortSignal): Promise<Past> {
   const interval = intervalOf(range, holdings.length);
-  const to = clock.read();
-  const from = Math.floor((to - LENGTH_MS[range]) / STEP_MS[interval]) * STEP_MS[interval];
-  const limit = Math.ceil(LENGTH_MS[range] / STEP_MS[interval]) + 2;
+  const step = STEP_MS[interval];
+  const to = Math.floor(clock.read() / step) * step;
+  const from = to - LENGTH_MS[range];
+  // The last so many candles before now: one more than fit into the range, which is the last one before it.
+  const limit = LENGTH_MS[range] / step + 2;
   const waiting = [...holdings];
-  const coins: { quantity: Holding['quantity']; closes: readonly Close[] }[] = [];
+  const coins: { symbol: string; quantity: Holding['quantity']; closes: readonly Close[] }[] = [];
   let failed = 0;
   let waits = 0;
   async function work(): Promise<void> {
     for (let holding = waiting.shift(); holding !== undefined; holding = waiting.shift()) {
       try {
-        const query = { interval, from: String(from), limit };
-        const { candles } = await get('/v1/market/history/{symbol}', { path: { symbol: holding.symbol }, query, signal });
-        coins.push({ quantity: holding.quantity, closes: candles.map(({ t, c }) => ({ t: Number(t), c })) });
+        const { symbol, quantity } = holding;
+        const { candles } = await get('/v1/market/history/{symbol}', { path: { symbol }, query: { interval, limit }, signal });
+        coins.push({ symbol, quantity, closes: over(candles.map(({ t, c }) => ({ t: Number(t), c })), from, to) });
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof ApiError && error.status === 429 && waits++ < MOST_WAITS * AT_ONCE) {
@@ -45,9 +60,17 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   // A curve of some of the coins would be a wrong curve.
   if (failed > 0) return { state: 'failed' };
-  const points = coins.some(({ closes }) => closes.length > 0) ? valueOverTime(coins) : [];
-  const complete = (points[0]?.time ?? Infinity) <= from + 2 * STEP_MS[interval];
-  return { state: 'known', points, range, complete };
+  const known = coins.filter(({ closes }) => closes.length > 0);
+  const points = valueOverTime(known);
+  return {
+    state: 'known',
+    points,
+    range,
+    interval,
+    complete: (points[0]?.time ?? Infinity) <= from + 2 * step,
+    symbols: new Set(known.map(({ symbol }) => symbol)),
+    missing: coins.filter((coin) => !known.includes(coin)).map(({ symbol }) => symbol),
+  };
 }
 
 /** Raises the signal's reason when it is aborted meanwhile. */
