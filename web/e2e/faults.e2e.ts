@@ -66,7 +66,7 @@ test('a connection that died unnoticed: changes show all the same, and another o
 }, 240_000);
 
 test('a page that fails says so, and the others do not', async () => {
-  const { page, context } = await loggedIn(browser);
+  const { page, context } = await loggedIn(browser, { serviceWorkers: 'block' });
   await page.route('**/v1/market/prices*', async (route) => {
     const answer = await route.fetch();
     await route.fulfill({ response: answer, body: (await answer.text()).replaceAll(/"change_percent_24h":[^,}]+/g, '"change_percent_24h":"none"') });
@@ -80,7 +80,7 @@ test('a page that fails says so, and the others do not', async () => {
 });
 
 test('a server that refuses this address says so, and the page does not wait for ever', async () => {
-  const { page, context } = await loggedIn(browser);
+  const { page, context } = await loggedIn(browser, { serviceWorkers: 'block' });
   const refusal = { error: 'Refused.', code: 'foreign_origin' };
   await page.route('**/v1/refresh', (route) => route.fulfill({ status: 403, json: refusal }));
   await page.reload();
@@ -90,7 +90,7 @@ test('a server that refuses this address says so, and the page does not wait for
 });
 
 test('logging out with a token that the server no longer takes ends the session all the same', async () => {
-  const { page, context } = await loggedIn(browser);
+  const { page, context } = await loggedIn(browser, { serviceWorkers: 'block' });
   await page.route('**/v1/auth/logout', (route) => route.fulfill({ status: 401, json: { error: 'Over.', code: 'token_expired' } }), { times: 1 });
   await page.goto('/account');
   await page.getByRole('button', { name: 'Log out' }).click();
