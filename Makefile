@@ -65,5 +65,5 @@ soak: setup ## Break the analytic contour for as long as things may really last 
 bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench
 
-clean: ## Delete what `make run` keeps here: accounts, portfolios, ticks, secrets, logs (asks first)
+clean: ## Delete what `make run` keeps here: accounts, portfolios, ticks, secrets, logs (asks first; YES=1 agrees)
 	@if [ -x $(python) ]; then $(python) -m deploy.local.clean; else echo "There is nothing to delete."; fi

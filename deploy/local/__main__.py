@@ -10,6 +10,7 @@ from services.common.settings import load_settings
 
 
 async def main() -> int:
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # a terminal may not know all our characters
     code = await launch(load_settings(LauncherSettings))
     # Whoever is still pressing Ctrl-C now has been served: it must not spoil the exit code.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

@@ -62,7 +62,8 @@ def reachable_state_dir(preferred: Path, account: Account | None) -> Path:
     preferred.parent.mkdir(parents=True, exist_ok=True)
     if account is None or _reachable_by_others(preferred.parent):
         return preferred
-    return _place_outside(preferred, str(preferred.resolve()))
+    _make_outside_dir()
+    return outside_state_dir(preferred)
 
 
 def reachable_copy(root: Path, names: Sequence[str], account: Account | None) -> Path:
@@ -71,7 +72,8 @@ def reachable_copy(root: Path, names: Sequence[str], account: Account | None) ->
         return root
     first = root / names[0]
     # The time of change stands for the version: a newer wheel gets a copy of its own.
-    target = _place_outside(first, f"{first.resolve()} {first.stat().st_mtime_ns}")
+    _make_outside_dir()
+    target = outside_dir() / f"{first.name}-{_digest(f'{first.resolve()} {first.stat().st_mtime_ns}')}"
     if not target.exists():
         partial = target.with_name(f"{target.name}.{os.getpid()}")
         partial.mkdir()
@@ -85,16 +87,20 @@ def reachable_copy(root: Path, names: Sequence[str], account: Account | None) ->
     return target
 
 
+def outside_state_dir(preferred: Path) -> Path:
+    """Where `preferred` lies when it lies outside the checkout."""
+    return outside_dir() / f"{preferred.name}-{_digest(str(preferred.resolve()))}"
+
+
 def outside_dir(checkout: Path = REPOSITORY) -> Path:
     """Where everything lies that this checkout keeps outside itself."""
     return OUTSIDE / f"{checkout.name}-{_digest(str(checkout.resolve()))}"
 
 
-def _place_outside(path: Path, identity: str) -> Path:
+def _make_outside_dir() -> None:
     for directory in (OUTSIDE, outside_dir()):
         directory.mkdir(exist_ok=True)
         directory.chmod(0o711)
-    return outside_dir() / f"{path.name}-{_digest(identity)}"
 
 
 def _digest(text: str) -> str:

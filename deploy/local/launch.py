@@ -52,7 +52,12 @@ async def launch(settings: LauncherSettings) -> int:
 
 
 def prepare_state_dir(path: Path) -> Path:
-    """Make it, closed to others; as root only its names are, so that the databases' account may pass through."""
+    """Make it, closed to others; as root only its names are, so that the databases' account may pass through.
+
+    Raises OSError, also when it is root that would take somebody else's directory.
+    """
+    if path.exists() and os.geteuid() == 0 and path.stat().st_uid != 0:
+        raise PermissionError(f"{path.owner()} has made it. Run as that account, not as root.")
     private_dir(path, None)
     private_dir(path / "logs", None)
     if os.geteuid() == 0:
@@ -96,7 +101,8 @@ def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:
             supervisor.hurry.set()
 
     for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, receive, number)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, receive, number)
     return stopped
 
 

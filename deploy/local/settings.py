@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from deploy.local.account import REPOSITORY
-from services.common.settings import ClickHouseUrl, ServiceSettings
+from services.common.settings import BootstrapServers, ClickHouseUrl, ServiceSettings
 
 
 class LauncherSettings(ServiceSettings):
@@ -28,8 +28,8 @@ class LauncherSettings(ServiceSettings):
     """Whether every tick is kept; `auto`: where Kafka and ClickHouse can run."""
     clickhouse_url: ClickHouseUrl | None = Field(default=None, repr=False)
     """Of a ClickHouse to use instead of one of ours."""
-    kafka_bootstrap_servers: str = ""
-    """`host:port[,host:port]` of a Kafka to use instead of one of ours."""
+    kafka_bootstrap_servers: BootstrapServers | None = None
+    """Of a Kafka to use instead of one of ours."""
     state_dir: Path = REPOSITORY / ".local"
     """Secrets, databases and logs."""
 

@@ -86,11 +86,15 @@ fetch() {
     code=0
     complaint=$("$uv" pip install --quiet --target "$directory.new" --no-deps --only-binary :all: --require-hashes "$@" \
         -r "$locked" 2>&1) || code=$?
-    if [ "$code" -gt 1 ]; then # 1: there is nothing that fits
+    case $code:$complaint in
+    0:*) ;;
+    1:*"No solution found"*) ;; # nothing fits; some versions of uv end with 1 for a broken download, too
+    *)
         : >"$directory.again"
         say "${locked##*/} could not be fetched now; the next start tries again: $complaint"
         return
-    fi
+        ;;
+    esac
     rm -rf "$directory"
     if [ "$code" = 0 ]; then mv "$directory.new" "$directory"; else say "$none"; fi
     rm -f "$directory.again"

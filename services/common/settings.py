@@ -22,6 +22,8 @@ def _clickhouse_url(url: str) -> str:
 
 
 ClickHouseUrl = Annotated[str, AfterValidator(_clickhouse_url)]
+BootstrapServers = Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
+"""Of Kafka: `host:port[,host:port]`."""
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 """What is really behind an exchange's URLs, as the operator says: `binance`, `simulator`."""
 

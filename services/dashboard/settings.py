@@ -7,7 +7,7 @@ from limits import parse
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from services.common.settings import ClickHouseUrl, ServiceSettings
+from services.common.settings import BootstrapServers, ClickHouseUrl, ServiceSettings
 
 
 class DashboardSettings(ServiceSettings):
@@ -18,8 +18,8 @@ class DashboardSettings(ServiceSettings):
     redis_url: str = Field(repr=False)
     clickhouse_url: ClickHouseUrl | None = Field(default=None, repr=False)
     """Without: no history."""
-    kafka_bootstrap_servers: str | None = None
-    """`host:port[,host:port]`; without: no lag."""
+    kafka_bootstrap_servers: BootstrapServers | None = None
+    """Without: no lag."""
     kafka_topic: str = "binance.miniticker"
     kafka_group: str = "clickhouse-consumer-group"
     """Whose lag the operator's page shows."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from services.common.settings import ClickHouseUrl, ServiceSettings
+from services.common.settings import BootstrapServers, ClickHouseUrl, ServiceSettings
 
 
 class ClickHouseSettings(ServiceSettings):
@@ -23,8 +23,7 @@ class MigrationSettings(ClickHouseSettings):
 class Settings(ClickHouseSettings):
     """What serving needs."""
 
-    kafka_bootstrap_servers: str = Field(min_length=1)
-    """`host:port[,host:port]`."""
+    kafka_bootstrap_servers: BootstrapServers
     kafka_topic: str = "binance.miniticker"
     kafka_dead_letter_topic: str = "binance.miniticker.dlq"
     kafka_group: str = "clickhouse-consumer-group"

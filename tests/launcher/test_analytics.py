@@ -186,3 +186,9 @@ def test_an_address_that_names_no_database_is_refused_at_once(monkeypatch: pytes
     with pytest.raises(ValueError, match="http://user:password@host:8123/database") as refusal:
         LauncherSettings()
     assert "secret" not in str(refusal.value)
+
+
+def test_a_kafka_without_a_port_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "localhost")
+    with pytest.raises(ValueError, match="kafka_bootstrap_servers"):
+        LauncherSettings()

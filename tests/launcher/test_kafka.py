@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.local import kafka
 from deploy.local.kafka_topics import TOPICS, make_topics
@@ -25,6 +26,44 @@ async def test_topics_are_made_once(kafka_broker: RunningKafka) -> None:
         await admin.close()
     partitions = {each["topic"]: len(each["partitions"]) for each in described}
     assert partitions == {"binance.miniticker": 3, "binance.miniticker.dlq": 1}
+
+
+async def test_dead_letters_stay_whatever_their_age_also_where_the_topic_was_there_before(
+    own_kafka: RunningKafka,
+) -> None:
+    kept = {"retention.ms": "-1", "retention.bytes": "1073741824"}
+    assert await dead_letter_configs(own_kafka) == kept
+
+    await set_dead_letter_configs(own_kafka, {"segment.bytes": "1048576"})
+    await make_topics(own_kafka.bootstrap)
+    assert await dead_letter_configs(own_kafka) == kept | {"segment.bytes": "1048576"}
+
+    chosen = {"retention.ms": "3600000", "retention.bytes": "1048576"}
+    await set_dead_letter_configs(own_kafka, chosen)
+    await make_topics(own_kafka.bootstrap)
+    assert await dead_letter_configs(own_kafka) == chosen
+
+
+async def set_dead_letter_configs(broker: RunningKafka, configs: dict[str, str]) -> None:
+    """These, and no others."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    try:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "binance.miniticker.dlq", configs)])
+    finally:
+        await admin.close()
+
+
+async def dead_letter_configs(broker: RunningKafka) -> dict[str, str]:
+    """What is set for the topic itself."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, "binance.miniticker.dlq")])
+    finally:
+        await admin.close()
+    ((*_, entries),) = answer.resources
+    return {name: value for name, value, _, source, *_ in entries if source == 1}
 
 
 async def test_what_was_acknowledged_survives_a_kill(own_kafka: RunningKafka) -> None:

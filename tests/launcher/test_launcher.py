@@ -234,6 +234,17 @@ async def test_an_end_in_the_middle_of_the_start_leaves_nothing(
     assert "Traceback" not in launcher.output()
 
 
+async def test_what_was_started_with_nohup_outlives_its_terminal(launcher: Process) -> None:
+    launcher.command = ["nohup", *launcher.command]
+    launcher.start()
+    await until_said(launcher, "redis ready")
+    launcher.send(signal.SIGHUP)
+    launcher.send(signal.SIGINT)
+    assert await exit_code(launcher) == 0
+    assert "SIGINT: ending everything" in launcher.output()
+    assert "SIGHUP" not in launcher.output()
+
+
 async def test_a_second_ctrl_c_ends_at_once_what_does_not_end(installation: Installation, launcher: Process) -> None:
     launcher.start()
     await until_said(launcher, "redis ready")

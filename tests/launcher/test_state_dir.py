@@ -1,5 +1,7 @@
 """Where the launcher keeps what it keeps."""
 
+import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -38,3 +40,13 @@ async def test_whoever_launched_can_still_be_stopped(tmp_path: Path) -> None:
     await launch(LauncherSettings(state_dir=tmp_path))
 
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take what is somebody else's")
+def test_root_does_not_take_what_another_account_has_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.chown(tmp_path, 65534, 65534)
+
+    assert asyncio.run(launch(LauncherSettings(state_dir=tmp_path))) == 1
+
+    assert "Run as that account, not as root." in capsys.readouterr().err
+    assert tmp_path.stat().st_uid == 65534
