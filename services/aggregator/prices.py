@@ -82,8 +82,10 @@ class PriceBook:
                 line.day = ticker
         return refused
 
-    def restore(self, quotes: Iterable[Quote]) -> None:
-        """Take in what an earlier life of ours has told already."""
+    def restore(self, source: str, quotes: Iterable[Quote]) -> None:
+        """Take in what an earlier life of ours has told of `source`. No effect if the source has changed since."""
+        if source != self.source:
+            return
         for quote in quotes:
             line = self._add(quote.symbol, quote.tick)
             if line is not None:
@@ -95,7 +97,7 @@ class PriceBook:
         return [Quote(symbol, line.newest, line.day) for symbol, line in self._lines.items() if line.is_due]
 
     def confirm(self, source: str, quotes: Iterable[Quote]) -> None:
-        """`quotes` of `source` have been told. Has no effect if the source has changed since."""
+        """`quotes` of `source` have been told. No effect if the source has changed since."""
         if source != self.source:
             return
         for quote in quotes:

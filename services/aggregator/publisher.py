@@ -103,7 +103,7 @@ class Publisher:
             return
         if self._cache is None and found.source == source:
             values = await self._store.last_prices()
-            self._book.restore(read_last_prices(values, source, wall_clock_ms()))
+            self._book.restore(source, read_last_prices(values, source, wall_clock_ms()))
         else:
             await self._on_lost_data()
             write = self._store.refill if found.source == source else self._store.replace

@@ -114,7 +114,7 @@ def test_prices_of_two_sources_never_mix() -> None:
 
 def test_a_restored_price_is_not_told_again_and_holds_back_older_ones() -> None:
     book = PriceBook("binance")
-    book.restore([Quote("btcusdt", tick_of((900, -1)), None)])
+    book.restore("binance", [Quote("btcusdt", tick_of((900, -1)), None)])
     apply(book, (800, 5))
     assert book.due() == []
     apply(book, (901, 6))
@@ -123,7 +123,7 @@ def test_a_restored_price_is_not_told_again_and_holds_back_older_ones() -> None:
 
 def test_restoring_under_a_newer_price_changes_only_what_counts_as_told() -> None:
     book = book_of((950, 3))
-    book.restore([Quote("btcusdt", tick_of((900, -1)), None)])
+    book.restore("binance", [Quote("btcusdt", tick_of((900, -1)), None)])
     assert [quote.tick for quote in book.due()] == [tick_of((950, 3))]
 
 
