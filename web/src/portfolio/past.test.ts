@@ -64,6 +64,11 @@ test('a coin without any price on record is left out, and named', async () => {
   expect([[...symbols], missing]).toEqual([['btcusdt'], ['ethusdt']]);
 });
 
+test('a coin that the market does not know any more is left out, too', async () => {
+  get.mockResolvedValueOnce(candles([START, '1'])).mockRejectedValueOnce(new ApiError('unknown_symbol', 404, ''));
+  expect((await known('1h')).missing).toEqual(['ethusdt']);
+});
+
 test('where a coin began in the range, the curve does, and says so', async () => {
   get.mockResolvedValueOnce(candles([START, '1'])).mockResolvedValueOnce(candles([START + 40 * MINUTE, '1']));
   const { shown, complete } = await known('1h');

@@ -42,8 +42,8 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
   let waits = 0;
   async function work(): Promise<void> {
     for (let holding = waiting.shift(); holding !== undefined; holding = waiting.shift()) {
+      const { symbol, quantity } = holding;
       try {
-        const { symbol, quantity } = holding;
         const { candles } = await get('/v1/market/history/{symbol}', { path: { symbol }, query: { interval, limit }, signal });
         coins.push({ symbol, quantity, closes: over(candles.map(({ t, c }) => ({ t: Number(t), c })), from, to) });
       } catch (error) {
@@ -51,6 +51,8 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
         if (error instanceof ApiError && error.status === 429 && waits++ < MOST_WAITS * AT_ONCE) {
           await pause(Math.min(error.retryAfterS ?? LONGEST_WAIT_S, LONGEST_WAIT_S) * 1000, signal);
           waiting.push(holding);
+        } else if (error instanceof ApiError && error.status === 404) {
+          coins.push({ symbol, quantity, closes: [] }); // listed no more, and nothing known of it
         } else {
           failed += 1;
         }
