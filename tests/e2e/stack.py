@@ -114,13 +114,13 @@ class Stack:
         places = {"KAFKA_BOOTSTRAP_SERVERS": bootstrap, "CLICKHOUSE_URL": clickhouse_url}
         return await self.start("kafka_clickhouse", "kafka_clickhouse", 0, places | env)
 
-    async def start_authorization(self) -> Running:
-        env = self._shared() | {
+    async def start_authorization(self, **env: str) -> Running:
+        defaults = self._shared() | {
             "GRPC_ADDRESS": f"127.0.0.1:{self.authorization_port}",
             "DATABASE_URL": await self.database("authorization"),
             "BCRYPT_COST": "4",
         }
-        return await self.start("authorization", "authorization", self.authorization_port, env)
+        return await self.start("authorization", "authorization", self.authorization_port, defaults | env)
 
     async def start_profile(self, name: str = "profile", **env: str) -> Running:
         port = free_port()

@@ -40,7 +40,8 @@ async def _start(stack: Stack, clickhouse: RunningClickHouse, bundle: Path) -> N
     await stack.start_simulator(SYMBOL_COUNT=os.environ.get("SYMBOL_COUNT", "60"))
     await stack.start_socket()
     await stack.start_aggregator()
-    await stack.start_authorization()
+    # Every test signs up somebody, all from here.
+    await stack.start_authorization(LIMIT_REGISTER_ADDRESS="1000/minute")
     _fill_past(stack, clickhouse.url)
     port = free_port()
     env = {"REDIS_URL": stack.redis.url, "CLICKHOUSE_URL": clickhouse.url, "HTTP_PORT": str(port)}

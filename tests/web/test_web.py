@@ -75,7 +75,7 @@ def _with_imports(paths: set[str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("walk", ["walk", "views", "market", "faults"])
+@pytest.mark.parametrize("walk", ["walk", "views", "market", "ticking", "faults"])
 def test_in_a_browser(site: Mapping[str, str], walk: str) -> None:
     """web/e2e/*.e2e.ts; those that break servers come last."""
     done = npm("e2e", walk, env=site, timeout_s=900)
