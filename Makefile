@@ -10,7 +10,7 @@ RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
 export RECORDED_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run web backfill test soak lint proto proto-check lock bench clean
+.PHONY: help setup run web backfill test soak lint proto proto-check lock bench web-perf clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List these targets
@@ -64,6 +64,9 @@ soak: setup ## Break the analytic contour for as long as things may really last 
 
 bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench
+
+web-perf: setup ## Measure what the web app costs in a browser, against its budgets (needs Node, Chromium and five minutes)
+	@$(python) -m tests.web.perf
 
 clean: ## Delete what `make run` keeps here: accounts, portfolios, ticks, secrets, logs (asks first; YES=1 agrees)
 	@if [ -x $(python) ]; then $(python) -m deploy.local.clean; else echo "There is nothing to delete."; fi

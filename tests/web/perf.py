@@ -1,4 +1,4 @@
-"""`python -m tests.web.perf` measures the web app in Chromium against a stack of its own (docs/benchmarks.md)."""
+"""`make web-perf` measures the web app in Chromium against a stack of its own (docs/benchmarks.md)."""
 
 import sys
 

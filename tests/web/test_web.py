@@ -26,7 +26,7 @@ def test_the_source_keeps_to_its_types(bundle: None) -> None:
     assert done.code == 0, done.output
 
 
-def test_a_change_of_the_contract_breaks_the_build(bundle: None, tmp_path: Path) -> None:
+def test_a_change_of_the_contract_breaks_the_check(bundle: None, tmp_path: Path) -> None:
     copy = tmp_path / "web"
     shutil.copytree(web.WEB, copy, ignore=shutil.ignore_patterns("node_modules", "dist*"))
     (copy / "node_modules").symlink_to(web.WEB / "node_modules")
