@@ -1,7 +1,7 @@
 """One stream from socket, kept open: what all of them share.
 
 A stream that ends is opened again, first at once, then by jittered growing delays. A peer whose host is gone or frozen
-is seen by the channel's keep-alive; one that answers pings and yet sends nothing, by `silence_s`.
+is seen by the channel's keep-alive; one that answers pings and yet sends nothing, by its silence.
 """
 
 import asyncio
@@ -90,10 +90,12 @@ async def _end_of(session: Callable[[], Awaitable[None]]) -> str:
     return "ended"
 
 
-async def pump(call: Any, silence_s: float, on_open: Callable[[str], None], on_message: Callable[[Any], None]) -> None:
+async def pump(
+    call: Any, silence_s: float | None, on_open: Callable[[str], None], on_message: Callable[[Any], None]
+) -> None:
     """Read `call` to its end; `on_open` gets the source. The call is over when this returns or raises.
 
-    Raises AioRpcError, and TimeoutError after `silence_s` without a message. Safe to cancel.
+    Raises AioRpcError, and TimeoutError after `silence_s`, if given, without a message. Safe to cancel.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -102,7 +104,8 @@ async def pump(call: Any, silence_s: float, on_open: Callable[[str], None], on_m
             if source:
                 on_open(source)
             async for message in call:
-                silence.reschedule(loop.time() + silence_s)
+                if silence_s is not None:
+                    silence.reschedule(loop.time() + silence_s)
                 if not source:  # a call that failed has no metadata either: only a message proves that it is open
                     source = DEFAULT_SOURCE
                     on_open(source)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SILENCE_S = 300.0
 """Followed symbols may be quiet for minutes: this only heals a peer that answers pings and has forgotten us."""
+SILENCE_LOOKS = 10
+"""In so many looks, for a process that slept has heard nothing itself."""
 
 
 class TradeFeed:
@@ -64,9 +66,10 @@ class TradeFeed:
             self._intake.trades(source.name, batch.data)
 
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(self._tell(call))
-            await pump(call, SILENCE_S, source.open, take)
-            telling.cancel()
+            beside = [tasks.create_task(work) for work in (self._tell(call), self._watch())]
+            await pump(call, None, source.open, take)
+            for task in beside:
+                task.cancel()
 
     async def _tell(self, call: "StreamStreamCall[AggTradeInterest, RawBatch]") -> None:
         told: frozenset[str] | None = None
@@ -77,6 +80,16 @@ class TradeFeed:
                     await call.write(AggTradeInterest(symbols=sorted(told)))
             except (AioRpcError, asyncio.InvalidStateError):
                 return  # the stream is over, and its reader knows why
+
+    async def _watch(self) -> None:
+        """Raises TimeoutError after `SILENCE_S` without a trade, which counts only while some are wanted."""
+        heard_s, silent_looks = self.state.last_message_s, 0
+        while silent_looks < SILENCE_LOOKS:
+            await asyncio.sleep(SILENCE_S / SILENCE_LOOKS)
+            is_silent = bool(self._wanted.symbols) and self.state.last_message_s == heard_s
+            silent_looks = silent_looks + 1 if is_silent else 0
+            heard_s = self.state.last_message_s
+        raise TimeoutError
 
     async def _stream_per_symbol(self) -> None:
         streams: dict[str, asyncio.Task[None]] = {}

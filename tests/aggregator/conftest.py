@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from services.aggregator.app import app
@@ -34,6 +35,11 @@ class Running:
 
     async def until_streaming(self) -> None:
         await until(lambda: self.peer.ticker_streams, what="the ticker stream is open")
+
+
+def metric(name: str, **labels: str) -> float:
+    """The value of a metric of this process now; 0 if it has not been touched."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 @asynccontextmanager

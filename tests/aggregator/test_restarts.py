@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.local import redis as redis_server
-from tests.aggregator.conftest import Running, Subscriber, running
+from tests.aggregator.conftest import Running, Subscriber, metric, running
 from tests.aggregator.socket_peer import START_MS, SocketPeer, ticker, ticker_frame, trade
 from tests.conftest import RunningRedis
 from tests.processes import Process, free_port, service, until, until_ready
@@ -146,6 +146,25 @@ async def test_a_peer_that_answers_pings_and_sends_nothing_is_left(
     await aggregator.until_streaming()
     first = set(aggregator.peer.ticker_streams)
     await until(lambda: aggregator.peer.ticker_streams and not aggregator.peer.ticker_streams & (first | before))
+
+
+def silences(stream: str) -> float:
+    """How often `stream` was opened again because nothing came."""
+    return metric("aggregator_stream_reconnects_total", stream=stream, reason="silent")
+
+
+async def test_the_silence_of_trades_counts_only_while_somebody_wants_them(
+    peer: SocketPeer, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.aggregator.ticker_feed.SILENCE_S", 0.5)
+    monkeypatch.setattr("services.aggregator.trade_feed.SILENCE_S", 0.1)
+    tickers, trades = silences("mini_tickers"), silences("agg_trades")
+    async with running(peer, redis_url) as aggregator:
+        await aggregator.until_ready_to_follow()
+        await until(lambda: silences("mini_tickers") >= tickers + 3, what="the silence of tickers is seen thrice")
+        assert silences("agg_trades") == trades
+        await aggregator.http.get("/coin", params={"symbol": "btcusdt", "id": "1"})
+        await until(lambda: silences("agg_trades") > trades, what="the silence of wanted trades is seen")
 
 
 @asynccontextmanager

@@ -3,16 +3,11 @@
 import json
 
 import pytest
-from prometheus_client import REGISTRY
 
 from services.aggregator import followers
-from tests.aggregator.conftest import Running, Subscriber, running
+from tests.aggregator.conftest import Running, Subscriber, metric, running
 from tests.aggregator.socket_peer import START_MS, SocketPeer, ticker, ticker_frame, trade
 from tests.processes import until
-
-
-def metric(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 async def follow(aggregator: Running, *symbols: str) -> None:
