@@ -116,4 +116,5 @@ def _headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
         ("topic", record.topic.encode()),
         ("partition", str(record.partition).encode()),
         ("offset", str(record.offset).encode()),
+        ("kind", letter.kind.encode()),
     ]
