@@ -89,6 +89,16 @@ test('who is faster than the suggestions gets what is written, not what was', as
   await context.close();
 });
 
+test('a coin without any price on record is named below the curve of the others', async () => {
+  const { page, context } = await loggedIn(browser);
+  await add(page, 'btc', '1');
+  await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
+  await add(page, 'ada', '1');
+  await page.getByText('Without ADA: no price is on record.').waitFor();
+  await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
+  await context.close();
+});
+
 test('a chart whose code does not come says so, and comes when it is asked for again', async () => {
   const { page, context, complaints } = await loggedIn(browser, { serviceWorkers: 'block' });
   await page.route(/lightweight-charts/, (route) => route.abort());

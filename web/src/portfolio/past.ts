@@ -63,6 +63,7 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
   // A curve of some of the coins would be a wrong curve.
   if (failed > 0) return { state: 'failed' };
   const known = coins.filter(({ closes }) => closes.length > 0);
+  const symbols = new Set(known.map(({ symbol }) => symbol));
   const points = valueOverTime(known);
   return {
     state: 'known',
@@ -70,8 +71,8 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
     range,
     interval,
     complete: (points[0]?.time ?? Infinity) <= from + 2 * step,
-    symbols: new Set(known.map(({ symbol }) => symbol)),
-    missing: coins.filter((coin) => !known.includes(coin)).map(({ symbol }) => symbol),
+    symbols,
+    missing: holdings.map(({ symbol }) => symbol).filter((symbol) => !symbols.has(symbol)),
   };
 }
 
