@@ -37,13 +37,17 @@ class Access:
         except InvalidTokenError as error:
             raise UnauthenticatedError("invalid_token", "The access token is not valid. Log in again.") from error
 
-    async def authenticate(self, token: str | None) -> Caller:
-        """Whose the token is; it is valid and not revoked. Raises UnauthenticatedError, UnavailableError."""
+    def identify(self, token: str | None) -> Caller:
+        """Whose the token is, by its signature and times alone: its session may have ended. UnauthenticatedError."""
         if not token:
             raise UnauthenticatedError("missing_token", "Log in and send the access token: `Authorization: Bearer …`.")
-        claims = self.read(token)
-        await self.require_not_revoked(claims)
-        return Caller(claims, token)
+        return Caller(self.read(token), token)
+
+    async def authenticate(self, token: str | None) -> Caller:
+        """Whose the token is; it is valid and not revoked. Raises UnauthenticatedError, UnavailableError."""
+        caller = self.identify(token)
+        await self.require_not_revoked(caller.claims)
+        return caller
 
     async def require_not_revoked(self, claims: AccessClaims) -> None:
         """Raises UnauthenticatedError if the session, or all of the user's, ended; UnavailableError."""

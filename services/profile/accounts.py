@@ -7,7 +7,7 @@ row makes it when it is missing, with the name that the authorization service vo
 import structlog
 
 from services.profile import metrics
-from services.profile.access import Caller
+from services.profile.access import Access, Caller
 from services.profile.authorization import Authorization, UnsupportedError
 from services.profile.errors import UnauthenticatedError, UnavailableError
 from services.profile.portfolio import Portfolio
@@ -19,9 +19,10 @@ log = structlog.get_logger()
 class Accounts:
     """The row's birth, healing and end."""
 
-    def __init__(self, authorization: Authorization, store: PortfolioStore) -> None:
+    def __init__(self, authorization: Authorization, store: PortfolioStore, access: Access) -> None:
         self._authorization = authorization
         self._store = store
+        self._access = access
 
     async def registered(self, user_id: int, name: str) -> None:
         """Make the row of a new account. If the database is down the account stands all the same: heal later."""
@@ -53,21 +54,27 @@ class Accounts:
         return await self._heal(caller.user_id, name)
 
     async def delete(self, caller: Caller) -> None:
-        """Delete portfolio and account, or neither. Raises UnauthenticatedError, UnavailableError."""
-        account_gone = False
+        """Delete portfolio and account. Raises UnauthenticatedError, UnavailableError.
+
+        The caller is only identified: whether the session lives is for the authorization service to say, which refuses
+        one that has ended, but not the bearer of an account that is gone. So a deletion that got no answer can be
+        repeated until it is done, though the session went with the account.
+        """
+        asked = False
         try:
             async with self._store.deleting(caller.user_id):
+                asked = True
                 await self._delete_account(caller)
-                account_gone = True
-        except UnavailableError:
-            if account_gone:  # the commit failed: nobody can log in to these rows any more
-                log.error("account.rows_left", user_id=caller.user_id)
+        except UnavailableError as error:
+            if asked:  # the account may be gone; the rows are not, until the bearer repeats the deletion
+                log.error("account.deletion_unfinished", user_id=caller.user_id, code=error.code)
             raise
 
     async def _delete_account(self, caller: Caller) -> None:
         try:
             await self._authorization.delete_account(caller.token)
-        except UnsupportedError:  # the Go original deletes the portfolio alone
+        except UnsupportedError:  # the Go original: it neither judges the session nor deletes more than the portfolio
+            await self._access.require_not_revoked(caller.claims)
             log.warning("account.not_deletable", user_id=caller.user_id)
 
     async def _heal_if_missing(self, caller: Caller, typed_name: str) -> None:

@@ -77,12 +77,13 @@ async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitSt
     life.health.add_check("live", manager.check)
 
     authorization = Authorization(channel, settings.authorization_timeout_s)
+    access = Access(TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal), redis)
     return Services(
         settings=settings,
         store=store,
         authorization=authorization,
-        accounts=Accounts(authorization, store),
-        access=Access(TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal), redis),
+        accounts=Accounts(authorization, store, access),
+        access=access,
         tickets=Tickets(redis),
         leases=leases,
         market=market,

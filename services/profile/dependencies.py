@@ -58,6 +58,14 @@ async def authenticated(services: ServicesDep, bearer: BearerDep) -> Caller:
 CallerDep = Annotated[Caller, Depends(authenticated)]
 
 
+def identified(services: ServicesDep, bearer: BearerDep) -> Caller:
+    return services.access.identify(bearer.credentials if bearer else None)
+
+
+IdentifiedDep = Annotated[Caller, Depends(identified)]
+"""For what the authorization service judges itself: the caller's session may have ended."""
+
+
 async def portfolio_of(services: ServicesDep, caller: CallerDep) -> Portfolio:
     """The caller's portfolio; its row is made now if it is missing."""
     return await services.accounts.portfolio(caller)

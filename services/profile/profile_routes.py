@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.profile.answers import documented
 from services.profile.browser import clear_refresh_cookie, cookie_is_secure
-from services.profile.dependencies import CallerDep, PortfolioDep, ServicesDep
+from services.profile.dependencies import CallerDep, IdentifiedDep, PortfolioDep, ServicesDep
 from services.profile.document import render_document
 from services.profile.errors import UpgradeRequiredError
 from services.profile.jsonbody import JsonRoute
@@ -25,8 +25,8 @@ async def read_profile(portfolio: PortfolioDep, services: ServicesDep) -> Respon
 
 
 @router.delete("", responses=documented(401, 503))
-async def delete_profile(caller: CallerDep, services: ServicesDep, request: Request, response: Response) -> Message:
-    """Delete the portfolio, the account and its sessions. There is no way back."""
+async def delete_profile(caller: IdentifiedDep, services: ServicesDep, request: Request, response: Response) -> Message:
+    """Delete the portfolio, the account and its sessions. There is no way back; after a 503, repeat it."""
     await services.accounts.delete(caller)
     await services.manager.portfolio_changed(caller.user_id)
     clear_refresh_cookie(response, secure=cookie_is_secure(request, services.settings.secure_cookie))

@@ -163,11 +163,20 @@ async def test_deleting_again_succeeds_and_the_name_is_free(auth: AuthClient) ->
     assert (await auth.verify((await auth.login("myuser")).access)).user_id == second_id
 
 
-async def test_a_revoked_session_cannot_delete_the_account(auth: AuthClient) -> None:
+async def test_a_session_that_has_ended_cannot_delete_the_account(start: Start, database: asyncpg.Connection) -> None:
+    """Redis is not asked, and the token is good for minutes more: the session's row alone says it."""
+    auth = (await start(refresh_grace_s=0)).client
     await auth.register("myuser")
-    mine, stolen = await auth.login("myuser"), await auth.login("myuser")
-    await auth.revoke_session(mine.access, session_of(stolen.access))
-    assert (await failure(auth.delete_account(stolen.access))).slug == "invalid_access_token"
+    revoked, left, reused, idle, purged, mine = [await auth.login("myuser") for _ in range(6)]
+    await auth.revoke_session(mine.access, session_of(revoked.access))
+    await auth.logout(left.refresh)
+    await auth.refresh(reused.refresh)
+    await failure(auth.refresh(reused.refresh))
+    past = "UPDATE sessions SET last_used_at = now() - interval '15 days' WHERE id = $1"
+    await database.execute(past, session_of(idle.access))
+    await database.execute("DELETE FROM sessions WHERE id = $1", session_of(purged.access))
+    for ended in (revoked, left, reused, idle, purged):
+        assert (await failure(auth.delete_account(ended.access))).slug == "invalid_access_token"
     await auth.verify(mine.access)
 
 
