@@ -14,6 +14,13 @@ log = structlog.get_logger()
 
 MAX_SOURCE_LENGTH = 32
 
+_CAUSES = {
+    "future": "event times are ahead of this machine's clock",
+    "malformed": "this is not the format that we know",
+    "price": "no price is above zero",
+}
+"""What it means when mini-tickers are refused for a reason of `frames.Decoded`."""
+
 TickerSink = Callable[[Sequence[MiniTicker], str, int], None]
 """Takes the accepted mini-tickers of a batch, their source, and our clock at their arrival, in ms.
 
@@ -39,6 +46,7 @@ class Intake:
         self._on_other_source = on_other_source
         self._sinks = tuple(sinks)
         self._clock_ms = clock_ms
+        self._refuses_all = False
 
     def open_source(self, source: str) -> str:
         """A stream has been opened whose frames come from `source`; its name as we keep it."""
@@ -64,17 +72,29 @@ class Intake:
         metrics.TRADES.inc(len(accepted))
         _count_refused("agg_trades", refused)
 
-    def mini_tickers(self, source: str, frames: Sequence[bytes]) -> None:
-        """miniTicker frames of a stream of `source`."""
+    def mini_tickers(self, source: str, frames: Sequence[bytes]) -> bool:
+        """miniTicker frames of a stream of `source`. False while nothing that such frames tell is accepted."""
         metrics.TICKER_FRAMES.inc(len(frames))
         if source != self._book.source:
             _count_refused("mini_tickers", {"source": len(frames)})
-            return
+            return False
         receive_ms = self._clock_ms()
         accepted, refused = decode_mini_tickers(frames, receive_ms)
+        self._tell_refusal(len(accepted), refused)
         self._hand_on(accepted, source, receive_ms, refused)
         metrics.MINI_TICKERS.inc(len(accepted))
         _count_refused("mini_tickers", refused)
+        return not self._refuses_all
+
+    def _tell_refusal(self, accepted: int, refused: Counter[str]) -> None:
+        """Log when a whole batch is refused, once, and when that is over. Empty frames say nothing about either."""
+        if accepted and self._refuses_all:
+            self._refuses_all = False
+            log.info("mini_tickers.accepted_again")
+        elif refused and not accepted and not self._refuses_all:
+            self._refuses_all = True
+            [(reason, _)] = refused.most_common(1)
+            log.warning("mini_tickers.refused", reason=reason, cause=_CAUSES[reason], entries=refused.total())
 
     def _hand_on(self, tickers: Sequence[MiniTicker], source: str, receive_ms: int, refused: Counter[str]) -> None:
         """Every accepted mini-ticker passes here, with the exchange's own decimal texts."""

@@ -1,12 +1,14 @@
 """The all-market mini-tickers, from socket to intake."""
 
 import asyncio
+import math
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from grpc.aio import AioRpcError
 
-from proto.socket_pb2 import RawBatch, RawMiniTickerRequest, RawResponse
+from proto.socket_pb2 import RawMiniTickerRequest
 from services.aggregator.intake import Intake
 from services.aggregator.streams import StreamState, is_unimplemented, keep_open, pump
 
@@ -16,11 +18,11 @@ if TYPE_CHECKING:
 SILENCE_S = 30.0
 """The exchange sends mini-tickers every second; after so long without one the stream is opened again."""
 FRESH_S = 10.0
-"""Without a frame for longer than this we are not ready."""
+"""Without a frame that we accept for longer than this we are not ready."""
 
 
 class StaleFeedError(ConnectionError):
-    """The mini-tickers do not arrive."""
+    """The mini-tickers do not arrive, or cannot be believed."""
 
 
 class TickerFeed:
@@ -32,35 +34,34 @@ class TickerFeed:
         self._stub = stub
         self._intake = intake
         self._source = ""
+        self._accepted_s = -math.inf
 
     async def run(self) -> None:
         await keep_open(self._session, self.state.closed)
 
     async def check(self) -> None:
         """A readiness check. Raises StaleFeedError unless the stream is open and fresh."""
-        silence_s = self.state.silence_s()
-        if not self.state.up or silence_s is None or silence_s > FRESH_S:
+        if not self.state.up or monotonic() - self._accepted_s > FRESH_S:
             raise StaleFeedError
 
     async def _session(self) -> None:
         try:
             self.state.batched = True
-            await pump(self._stub.StreamMiniTickers(RawMiniTickerRequest()), SILENCE_S, self._open, self._take_batch)
+            batches = self._stub.StreamMiniTickers(RawMiniTickerRequest())
+            await pump(batches, SILENCE_S, self._open, lambda batch: self._take(batch.data))
         except AioRpcError as error:
             if not is_unimplemented(error):
                 raise
             self.state.batched = False
-            await pump(self._stub.ReceiveRawMiniTicker(RawMiniTickerRequest()), SILENCE_S, self._open, self._take_one)
+            frames = self._stub.ReceiveRawMiniTicker(RawMiniTickerRequest())
+            await pump(frames, SILENCE_S, self._open, lambda frame: self._take((frame.data,)))
 
     def _open(self, source: str) -> None:
         self._source = self._intake.open_source(source)
         self.state.opened()
         self.reopened.set()
 
-    def _take_batch(self, batch: RawBatch) -> None:
+    def _take(self, frames: Sequence[bytes]) -> None:
         self.state.last_message_s = monotonic()
-        self._intake.mini_tickers(self._source, batch.data)
-
-    def _take_one(self, response: RawResponse) -> None:
-        self.state.last_message_s = monotonic()
-        self._intake.mini_tickers(self._source, (response.data,))
+        if self._intake.mini_tickers(self._source, frames):
+            self._accepted_s = monotonic()

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from services.aggregator import prices
-from services.aggregator.frames import MiniTicker
+from services.aggregator.frames import MAX_AHEAD_MS, MiniTicker
 from services.aggregator.intake import Intake
 from services.aggregator.prices import PriceBook
 from tests.aggregator.socket_peer import START_MS, ticker, ticker_frame, trade
@@ -62,3 +63,21 @@ def test_symbols_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -
     before = refused("mini_tickers", "capacity")
     intake.mini_tickers(source, [ticker_frame(ticker("btcusdt", "1"), ticker("ethusdt", "2"))])
     assert refused("mini_tickers", "capacity") == before + 1
+
+
+def test_that_nothing_is_accepted_is_told_once_and_so_is_its_end() -> None:
+    intake = Intake(PriceBook(), clock_ms=lambda: START_MS)
+    source = intake.open_source("binance")
+    good, empty = ticker_frame(ticker("btcusdt", "1")), ticker_frame()
+    ahead = ticker_frame(ticker("btcusdt", "2", START_MS + MAX_AHEAD_MS + 1))
+    with capture_logs() as logged:
+        frames = (empty, b"{", good, ahead, ahead, empty, ahead, good, good)
+        accepts = [intake.mini_tickers(source, [frame]) for frame in frames]
+    assert accepts == [True, False, True, False, False, False, False, True, True]
+    assert [(entry["event"], entry.get("reason")) for entry in logged] == [
+        ("mini_tickers.refused", "malformed"),
+        ("mini_tickers.accepted_again", None),
+        ("mini_tickers.refused", "future"),
+        ("mini_tickers.accepted_again", None),
+    ]
+    assert logged[2]["cause"] == "event times are ahead of this machine's clock"

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from services.aggregator import followers
+from services.aggregator.frames import MAX_AHEAD_MS
+from services.aggregator.intake import wall_clock_ms
 from tests.aggregator.conftest import Running, Subscriber, metric, running
 from tests.aggregator.socket_peer import START_MS, SocketPeer, ticker, ticker_frame, trade
 from tests.processes import until
@@ -79,6 +81,18 @@ async def test_readiness_follows_the_mini_tickers(aggregator: Running, monkeypat
     await until_no_problems(aggregator)
     monkeypatch.setattr("services.aggregator.ticker_feed.FRESH_S", 0.0)
     assert await aggregator.life.health.problems() == {"socket": "StaleFeedError"}, "open, but silent for too long"
+
+
+async def test_frames_of_which_nothing_is_accepted_make_no_readiness(aggregator: Running) -> None:
+    refused = metric("aggregator_refused_total", stream="mini_tickers", reason="future")
+    ahead_ms = wall_clock_ms() + 10 * MAX_AHEAD_MS
+    aggregator.peer.emit_tickers(ticker_frame(ticker("btcusdt", "1", ahead_ms)))
+    await until(lambda: metric("aggregator_refused_total", stream="mini_tickers", reason="future") > refused)
+    assert await aggregator.life.health.problems() == {"socket": "StaleFeedError"}
+    streams = (await aggregator.http.get("/coins")).json()["streams"]
+    assert streams["mini_tickers"]["silence_s"] is not None, "what is refused was heard all the same"
+    aggregator.peer.emit_tickers(ticker_frame(ticker("btcusdt", "1")))
+    await until_no_problems(aggregator)
 
 
 async def until_no_problems(aggregator: Running) -> None:
