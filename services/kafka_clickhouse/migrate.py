@@ -64,10 +64,7 @@ async def _keep(client: AsyncClient, table: str, days: int) -> None:
     """Set the table's TTL, unless it is that already: to set one anew makes ClickHouse look through all rows."""
     time = "event_time" if table == "market_tickers" else "time"
     async with answered():
-        query = (
-            "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
-        )
-        ((made_by,),) = (await client.query(query, {"name": table})).result_rows
+        ((made_by,),) = (await client.query(_MADE_BY, {"name": table})).result_rows
     found = re.search(r" TTL .*?toIntervalDay\((\d+)\)", made_by)
     if days == (int(found[1]) if found else 0):
         return
