@@ -9,3 +9,6 @@ for topic in binance.miniticker:3 binance.miniticker.dlq:1; do
     /opt/kafka/bin/kafka-topics.sh --bootstrap-server "$KAFKA_BOOTSTRAP_SERVERS" --create --if-not-exists \
         --topic "${topic%:*}" --partitions "${topic#*:}" --replication-factor 1
 done
+# Dead letters are kept until somebody has looked at them, also by a topic that was there already.
+/opt/kafka/bin/kafka-configs.sh --bootstrap-server "$KAFKA_BOOTSTRAP_SERVERS" --alter \
+    --entity-type topics --entity-name binance.miniticker.dlq --add-config retention.ms=-1,retention.bytes=1073741824

@@ -1,34 +1,63 @@
-"""`python -m deploy.local.kafka_topics`: makes our topics on `KAFKA_BOOTSTRAP_SERVERS`, those that are missing."""
+"""`python -m deploy.local.kafka_topics`: makes our topics on `KAFKA_BOOTSTRAP_SERVERS`, those that are missing.
+
+A topic that is there already gets what `CONFIGS` says as well, unless somebody has set that otherwise.
+"""
 
 import asyncio
 import os
 import sys
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 TOPICS = {"binance.miniticker": 3, "binance.miniticker.dlq": 1}
 """Name → number of partitions; one copy of each."""
+CONFIGS = {"binance.miniticker.dlq": {"retention.ms": "-1", "retention.bytes": str(1024**3)}}
+"""Where the broker's own are not meant. Dead letters are kept until somebody has looked at them."""
 REQUEST_LIMIT_MS = 10_000
+_SET_FOR_THE_TOPIC = 1
+"""DescribeConfigs' `config_source` of what is set for this topic; else it is the broker's, or the default."""
 
 
 async def make_topics(bootstrap: str) -> list[str]:
-    """Make what is missing of `TOPICS`; the names of the new ones. Raises KafkaError."""
+    """Make what is missing of `TOPICS`, and set up what is there; the names of the new ones. Raises KafkaError."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_LIMIT_MS)
     await admin.start()
     try:
-        wanted = [NewTopic(name, partitions, 1) for name, partitions in TOPICS.items()]
+        wanted = [NewTopic(name, count, 1, topic_configs=CONFIGS.get(name)) for name, count in TOPICS.items()]
         answer = await admin.create_topics(wanted)
+        made = []
+        for name, code, *_ in answer.topic_errors:
+            if for_code(code) is TopicAlreadyExistsError:
+                await _set_up(admin, name, CONFIGS.get(name, {}))
+            else:
+                _raise_for(code, name)
+                made.append(name)
+        return made
     finally:
         await admin.close()
-    made = []
-    for name, code, *_ in answer.topic_errors:
-        problem = for_code(code)
-        if code and problem is not TopicAlreadyExistsError:
-            raise problem(f"topic {name}")
-        if not code:
-            made.append(name)
-    return made
+
+
+async def _set_up(admin: AIOKafkaAdminClient, topic: str, wanted: dict[str, str]) -> None:
+    """Set what is not set of `wanted`."""
+    if not wanted:
+        return
+    ((code, _, _, _, entries),) = (await admin.describe_configs([_resource(topic)]))[0].resources
+    _raise_for(code, topic)
+    present = {name: value for name, value, _, source, *_ in entries if source == _SET_FOR_THE_TOPIC}
+    if not wanted.keys() <= present.keys():  # what the request does not name would no longer be set
+        ((code, *_),) = (await admin.alter_configs([_resource(topic, wanted | present)]))[0].resources
+        _raise_for(code, topic)
+
+
+def _resource(topic: str, configs: dict[str, str] | None = None) -> ConfigResource:
+    return ConfigResource(ConfigResourceType.TOPIC, topic, configs)
+
+
+def _raise_for(code: int, topic: str) -> None:
+    if code:
+        raise for_code(code)(f"topic {topic}")
 
 
 def main() -> None:

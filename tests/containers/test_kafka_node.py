@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.local import kafka, kafka_jars
-from deploy.local.kafka_topics import TOPICS, make_topics
+from deploy.local.kafka_topics import CONFIGS, TOPICS, make_topics
 from tests.processes import REPOSITORY, Process, free_port, until
 
 Services = dict[str, dict[str, Any]]
@@ -87,8 +87,9 @@ async def test_the_node_formats_itself_once_starts_and_is_healthy_until_it_stops
 def test_the_topics_are_those_of_make_run(tmp_path: Path) -> None:
     log = tmp_path / "log"
     _copy(FILES / "topics.sh", tmp_path / "topics.sh", {"/opt/kafka/bin": str(tmp_path)})
-    (tmp_path / "kafka-topics.sh").write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
-    (tmp_path / "kafka-topics.sh").chmod(0o755)
+    for program in ("kafka-topics.sh", "kafka-configs.sh"):
+        (tmp_path / program).write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
+        (tmp_path / program).chmod(0o755)
     environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}
     subprocess.run(["sh", tmp_path / "topics.sh"], env=environment, check=True)
 
@@ -97,6 +98,8 @@ def test_the_topics_are_those_of_make_run(tmp_path: Path) -> None:
         name: str(partitions) for name, partitions in TOPICS.items()
     }
     assert said.count("--bootstrap-server kafka:9092 --create --if-not-exists") == len(TOPICS)
+    configured = re.findall(r"--alter --entity-type topics --entity-name (\S+) --add-config (\S+)", said)
+    assert {name: dict(pair.split("=") for pair in config.split(",")) for name, config in configured} == CONFIGS
 
 
 def test_a_start_without_the_environment_file_is_told_what_is_missing() -> None:
