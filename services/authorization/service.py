@@ -82,7 +82,7 @@ class Authorization:
         return await self._open_session(known.user_id, client)
 
     async def refresh(self, token: str | None, user_id: str | None, client: Client) -> TokenPair:
-        """The successor of a refresh token. `user_id`, where given, must be its owner's."""
+        """The successor of a refresh token. `user_id` must be its owner's; None and "0" say that it is not told."""
         if not token:
             raise InvalidRefreshTokenError
         await self.limits.refresh(client)
@@ -94,7 +94,7 @@ class Authorization:
             verdict = judge(member.token, self.policy)
             if verdict is Verdict.REUSE:
                 await session_store.revoke(connection, member.user_id, [member.session_id])
-            elif verdict is Verdict.OVER or user_id not in (None, str(member.user_id)):
+            elif verdict is Verdict.OVER or user_id not in (None, "0", str(member.user_id)):
                 raise InvalidRefreshTokenError
             else:
                 return await self._rotate(connection, member, token_hash, verdict, client)

@@ -37,6 +37,10 @@ class Access:
         except InvalidTokenError as error:
             raise UnauthenticatedError("invalid_token", "The access token is not valid. Log in again.") from error
 
+    def owner(self, token: str) -> int | None:
+        """The user id in a token that may have expired; None if there is none."""
+        return self._verifier.owner(token)
+
     def identify(self, token: str | None) -> Caller:
         """Whose the token is, by its signature and times alone: its session may have ended. UnauthenticatedError."""
         if not token:

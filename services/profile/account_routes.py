@@ -73,8 +73,8 @@ async def refresh(
     request: Request,
     response: Response,
 ) -> RefreshAnswer:
-    """Spend the cookie's refresh token on new tokens. A bearer token may be expired or absent."""
-    user_id = _user_id_if_valid(bearer.credentials if bearer else "", services)
+    """Spend the cookie's refresh token on new tokens. A bearer token may be expired or absent, not another user's."""
+    user_id = services.access.owner(bearer.credentials) if bearer else None
     tokens = await services.authorization.refresh(refresh_token, user_id, client)
     caller = _caller_of_new(tokens, services)
     _set_cookie(request, response, tokens, services)
@@ -130,13 +130,6 @@ def _caller_of_new(tokens: Tokens, services: Services) -> Caller:
 
 def _seconds_left(caller: Caller) -> int:
     return max(0, caller.claims.expires_at_s - int(time.time()))
-
-
-def _user_id_if_valid(token: str, services: Services) -> int | None:
-    try:
-        return services.access.read(token).user_id
-    except UnauthenticatedError:
-        return None
 
 
 def _set_cookie(request: Request, response: Response, tokens: Tokens, services: Services) -> None:

@@ -33,6 +33,8 @@ T = TypeVar("T")
 Metadata = tuple[tuple[str, str], ...]
 
 MAX_USER_AGENT_CHARACTERS = 200
+NO_USER_ID = 0
+"""Ids start at 1."""
 DEFAULT_RETRY_AFTER_S = 10
 MAX_RETRY_AFTER_S = 3600
 
@@ -50,6 +52,8 @@ _SENTENCES = {
     "busy": "Too many people are logging in right now. Try again in a moment.",
 }
 """What to say, by slug. `access_token_expired` is ours to see first (access.py)."""
+_PROOFS = ("Login", "Refresh", "Logout")
+"""Calls in which somebody proves who they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,9 @@ class Authorization:
 
     async def refresh(self, refresh_token: str, user_id: int | None, client: Client) -> Tokens:
         """Rotate the session's tokens. UnauthenticatedError; also when `user_id` is given and is not the owner."""
-        metadata: Metadata = (("x-refresh-token", refresh_token), *_client_metadata(client))
-        if user_id is not None:
-            metadata = (*metadata, ("x-user-id", str(user_id)))
+        # The Go original does not survive a request without the id, so one that nobody has says that there is none.
+        owner = (("x-user-id", str(user_id or NO_USER_ID)),)
+        metadata: Metadata = (("x-refresh-token", refresh_token), *owner, *_client_metadata(client))
         call = self._stub.Refresh(Empty(), metadata=metadata, timeout=self._timeout_s)
         return _tokens(await _answer("Refresh", call))
 
@@ -167,7 +171,7 @@ def _translated(rpc: str, error: aio.AioRpcError) -> ApiError:
         known = slug if slug in _SENTENCES else default_slug
         return known, _SENTENCES[known]
 
-    match error.code():
+    match _meaning(rpc, error.code()):
         case grpc.StatusCode.INVALID_ARGUMENT:
             if slug in _SENTENCES:
                 return InvalidError(slug, _SENTENCES[slug])
@@ -187,6 +191,12 @@ def _translated(rpc: str, error: aio.AioRpcError) -> ApiError:
         case code:
             log.warning("authorization.failed", rpc=rpc, status=code.name)
             return UnavailableError("authorization_unavailable", "Accounts cannot be reached now. Try again shortly.")
+
+
+def _meaning(rpc: str, code: grpc.StatusCode) -> grpc.StatusCode:
+    """The status, but for the Go original's: it refuses in three ways, which would tell what names there are."""
+    refusals = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED)
+    return grpc.StatusCode.UNAUTHENTICATED if rpc in _PROOFS and code in refusals else code
 
 
 def _retry_after_s(text: Any) -> int:

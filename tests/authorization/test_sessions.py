@@ -103,7 +103,8 @@ async def test_everything_wrong_with_a_refresh_looks_the_same(auth: AuthClient, 
         await refused(auth, live.refresh, "nonsense"),
     ]
     assert all(each == seen[0] for each in seen)
-    await auth.refresh(live.refresh, str(user_id))
+    live = await auth.refresh(live.refresh, str(user_id))
+    await auth.refresh(live.refresh, "0")
 
 
 async def test_use_extends_the_idle_time_but_not_the_lifetime(auth: AuthClient, database: asyncpg.Connection) -> None:

@@ -83,6 +83,23 @@ def test_tells_an_expired_token_from_a_forged_one() -> None:
     assert not isinstance(refused.value, ExpiredTokenError)
 
 
+def test_an_expired_token_says_whose_it_was_and_a_forged_one_nothing() -> None:
+    past = {**FULL, "exp": NOW_S - 600}
+    minimal = {"sub": 7, "exp": NOW_S - 600}
+    assert STRICT.owner(signed(FULL)) == STRICT.owner(signed(past)) == STRICT.owner(signed(past, "old")) == 7
+    assert LENIENT.owner(signed(minimal, None, KEYS["old"])) == 7
+    for verifier, token in (
+        (STRICT, signed(past, key="x" * 32)),
+        (STRICT, signed(past, "old", KEYS["new"])),
+        (STRICT, signed({**past, "aud": "other"})),
+        (STRICT, signed({**past, "sub": "7"})),
+        (STRICT, signed({**past, "exp": "7"})),
+        (STRICT, signed(minimal, None)),
+        (LENIENT, signed(minimal, None, "x" * 32)),
+    ):
+        assert verifier.owner(token) is None
+
+
 def test_minimal_tokens_are_believed_only_where_told() -> None:
     minimal = {"sub": 7, "exp": NOW_S + 600}
     for key in KEYS.values():
@@ -107,10 +124,14 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*FULL, "nbf"]), json_values))
 def test_whatever_is_signed_is_believed_or_refused(changes: dict[str, Any]) -> None:
+    token = signed({**FULL, **changes})
+    owner = STRICT.owner(token)
+    assert owner is None or (type(owner) is int and 0 < owner < 2**63)
     try:
-        claims = STRICT.verify(signed({**FULL, **changes}))
+        claims = STRICT.verify(token)
     except InvalidTokenError:
         return
+    assert owner == claims.user_id
     assert type(claims.user_id) is int
     assert 0 < claims.user_id < 2**63
 
@@ -120,6 +141,7 @@ def test_whatever_is_presented_is_refused(text: str) -> None:
     for verifier in (STRICT, LENIENT):
         with pytest.raises(InvalidTokenError):
             verifier.verify(text)
+        assert verifier.owner(text) is None
 
 
 def test_weak_keys_are_refused_without_being_shown() -> None:

@@ -73,8 +73,8 @@ async def authorization(script: Script) -> AsyncIterator[Authorization]:
         (StatusCode.INVALID_ARGUMENT, None, InvalidError, "invalid_request"),
         (StatusCode.ALREADY_EXISTS, None, ConflictError, "name_taken"),
         (StatusCode.UNAUTHENTICATED, None, UnauthenticatedError, "wrong_credentials"),
-        (StatusCode.PERMISSION_DENIED, None, ForbiddenError, "forbidden"),
-        (StatusCode.NOT_FOUND, None, NotFoundError, "session_not_found"),
+        (StatusCode.PERMISSION_DENIED, None, UnauthenticatedError, "wrong_credentials"),
+        (StatusCode.NOT_FOUND, None, UnauthenticatedError, "wrong_credentials"),
         (StatusCode.RESOURCE_EXHAUSTED, "busy", TooManyError, "busy"),
         (StatusCode.UNIMPLEMENTED, None, UnsupportedError, "not_supported"),
         (StatusCode.UNAVAILABLE, "unavailable", UnavailableError, "authorization_unavailable"),
@@ -91,6 +91,39 @@ async def test_every_status_becomes_an_answer_of_ours(
         await authorization.login("name", "password", NOBODY)
     assert failed.value.code == code
     assert "SELECT" not in failed.value.sentence
+
+
+@pytest.mark.parametrize("status", [StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED, StatusCode.NOT_FOUND])
+async def test_a_session_that_cannot_be_proved_is_over_however_it_is_said(
+    authorization: Authorization, script: Script, status: StatusCode
+) -> None:
+    script.status = status
+    for call in (authorization.refresh("token", 7, NOBODY), authorization.logout("token", "access")):
+        with pytest.raises(UnauthenticatedError) as failed:
+            await call
+        assert failed.value.code == "invalid_refresh_token"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(StatusCode.PERMISSION_DENIED, ForbiddenError), (StatusCode.NOT_FOUND, NotFoundError)]
+)
+async def test_elsewhere_a_refusal_is_what_it_says(
+    authorization: Authorization, script: Script, status: StatusCode, kind: type[ApiError]
+) -> None:
+    script.status = status
+    with pytest.raises(kind):
+        await authorization.revoke_session("access", "session")
+
+
+@pytest.mark.parametrize(("user_id", "sent"), [(7, "7"), (None, "0")])
+async def test_a_refresh_always_says_for_whom(
+    authorization: Authorization, script: Script, user_id: int | None, sent: str
+) -> None:
+    """The Go original reads the first value of `x-user-id` as a number, and ends when there is none."""
+    script.status = StatusCode.UNAUTHENTICATED
+    with pytest.raises(UnauthenticatedError):
+        await authorization.refresh("token", user_id, NOBODY)
+    assert [value for key, value in script.seen if key == "x-user-id"] == [sent]
 
 
 @pytest.mark.parametrize(

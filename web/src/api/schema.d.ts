@@ -55,7 +55,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Refresh
-         * @description Spend the cookie's refresh token on new tokens. A bearer token may be expired or absent.
+         * @description Spend the cookie's refresh token on new tokens. A bearer token may be expired or absent, not another user's.
          */
         readonly post: operations["refresh_v1_refresh_post"];
         readonly delete?: never;
@@ -208,7 +208,7 @@ export interface paths {
         readonly post?: never;
         /**
          * Delete Profile
-         * @description Delete the portfolio, the account and its sessions. There is no way back.
+         * @description Delete the portfolio, the account and its sessions. There is no way back; after a 503, repeat it.
          */
         readonly delete: operations["delete_profile_v2_user_profile_delete"];
         readonly options?: never;
