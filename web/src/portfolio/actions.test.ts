@@ -70,6 +70,13 @@ test('what was asked for one person does not show to the next', async () => {
   expect([portfolio.known, portfolio.holdings]).toEqual([false, []]);
 });
 
+test('nothing is asked for who has left meanwhile', async () => {
+  await changeQuantity('btcusdt', '2');
+  portfolio.close();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(api.get).not.toHaveBeenCalled();
+});
+
 test('a removal whose session has ended meanwhile offers nobody a way back', async () => {
   let answer = (): void => undefined;
   api.remove.mockReturnValue(new Promise<void>((resolve) => (answer = resolve)));

@@ -63,7 +63,7 @@ function holds(symbol: string, quantity: string): boolean {
 /** Have the change shown; an open connection may be dead without anybody having noticed. */
 async function shown(signal: AbortSignal, isShown: () => boolean): Promise<void> {
   if (portfolio.connection.state !== 'open') return read(signal);
-  setTimeout(() => isShown() || void read(signal), SHOWN_WITHIN_MS);
+  setTimeout(() => signal.aborted || isShown() || void read(signal), SHOWN_WITHIN_MS);
 }
 
 async function read(signal: AbortSignal): Promise<void> {
