@@ -148,12 +148,42 @@ test('two tabs show one portfolio, refresh one after the other, and are left tog
   if (other === undefined) throw new Error('no tab');
   await add(other, 'eth', '2');
   await row(page, 'ethusdt').waitFor();
+  await context.unroute('**/v1/refresh'); // once left, a tab may be refused before it hears of it
   await page.goto('/account');
   await page.getByRole('button', { name: 'Log out' }).click();
   await Promise.all([page, ...tabs].map((tab) => tab.locator('input[name=password]').waitFor()));
   await page.reload();
   await page.locator('input[name=password]').waitFor();
   expect(complaints).toEqual([]);
+  await context.close();
+});
+
+test('who logs in next finds nothing of the one before: no way back, and no field in the middle of an edit', async () => {
+  const { page, name, context } = await loggedIn(browser);
+  await add(page, 'btc', '1');
+  await row(page, 'btcusdt').waitFor();
+  await add(page, 'eth', '2');
+  await row(page, 'ethusdt').waitFor();
+  await row(page, 'btcusdt').getByRole('button', { name: 'Remove BTC' }).press('Enter');
+  await page.getByRole('button', { name: 'Undo' }).waitFor();
+  await row(page, 'ethusdt').locator('.edit').click();
+  await row(page, 'ethusdt').locator('input').waitFor();
+  await page.getByRole('link', { name: 'Market' }).click();
+  await page.getByRole('link', { name: 'Portfolio' }).click();
+  await row(page, 'ethusdt').locator('.edit').waitFor();
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByRole('link', { name: 'Create account' }).click();
+  await page.fill('input[name=username]', `${name}next`);
+  await page.fill('input[name=password]', PASSWORD);
+  await page.click('form button[type=submit]');
+  await page.getByText('Your portfolio is empty').waitFor();
+  expect(await page.getByRole('button', { name: 'Undo' }).count()).toBe(0);
+  await page.getByRole('heading', { name: 'Your portfolio is empty' }).click();
+  await page.keyboard.press('Control+z');
+  await add(page, 'sol', '3');
+  await row(page, 'solusdt').waitFor();
+  expect(await row(page, 'btcusdt').count()).toBe(0);
   await context.close();
 });
 
