@@ -11,12 +11,14 @@ from services.profile.revocations import Bearer
 class Client:
     """One websocket, from its arrival to its end."""
 
-    __slots__ = ("attached", "bearer", "ended_with", "socket", "viewing")
+    __slots__ = ("attached", "bearer", "ended_with", "ends_s", "socket", "viewing")
 
-    def __init__(self, socket: PushProtocol, bearer: Bearer, viewing: "Viewing") -> None:
+    def __init__(self, socket: PushProtocol, bearer: Bearer, viewing: "Viewing", ends_s: float) -> None:
         self.socket = socket
         self.bearer = bearer
         self.viewing = viewing
+        self.ends_s = ends_s
+        """When it is old enough to be closed (loop time)."""
         self.attached = False
         self.ended_with: CloseCode | None = None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ CHANGES = "profile:changes"
 CONCURRENT_ADMISSIONS = 32
 """How many new websockets may be busy with Redis at once: its connections are bounded too."""
 DRAIN_STEP_S = 0.05
+AGE_SPREAD = 0.1
+"""By how much of it the greatest age differs between websockets, so that they do not end together."""
 
 LoadPortfolio = Callable[[int], Awaitable[Portfolio | None]]
 """The portfolio of a user id, or None if there is no such profile. May raise anything; is then tried again."""
@@ -54,6 +57,8 @@ class LiveLimits:
     probe_timeout_s: float = 3.0
     drain_s: float = 5.0
     """Over how long the websockets are closed when the process stops: so long do their reconnects spread."""
+    max_age_s: float = 12 * 3600.0
+    """About when a websocket must connect, and so authenticate, again: no revocation is missed for longer."""
 
 
 class ConnectionManager:
@@ -93,6 +98,7 @@ class ConnectionManager:
             self._feed.run(),
             self._fanout.run(),
             self._fanout.cut_stuck(),
+            self._retire_old(),
             self._portfolios.run(),
             self._prices.run(),
             self._revocations.run(),
@@ -185,7 +191,7 @@ class ConnectionManager:
             self._portfolios.request([bearer.user_id])
         elif len(viewing.clients) >= self._limits.max_clients_per_user:
             raise TooManyError("too_many_websockets", "Too many open websockets: close one first.", 10)
-        client = Client(socket, bearer, viewing)
+        client = Client(socket, bearer, viewing, self._draw_end_s())
         viewing.clients.add(client)
         self._clients.add(client)
         return client
@@ -235,6 +241,18 @@ class ConnectionManager:
         if self._viewings.get(viewing.user_id) is viewing:
             del self._viewings[viewing.user_id]
         self._feed.unfollow(self._fanout.forget(viewing))
+
+    def _draw_end_s(self) -> float:
+        age_s = self._limits.max_age_s * random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD)  # noqa: S311 - jitter, not a secret
+        return asyncio.get_running_loop().time() + age_s
+
+    async def _retire_old(self) -> None:
+        """Close, until cancelled, the websockets whose time is over."""
+        while True:
+            await asyncio.sleep(self._limits.max_age_s / 1000)
+            now_s = asyncio.get_running_loop().time()
+            for client in [client for client in self._clients if client.ends_s <= now_s]:
+                client.end(CloseCode.RESTARTING)
 
     # What the feed tells
 

@@ -48,7 +48,7 @@ class CloseCode(IntEnum):
     FLOODED = 1008
     """The client sent more than it has reason to."""
     RESTARTING = 1012
-    """This process ends; another one is there: reconnect."""
+    """This process ends, or the websocket is half a day old: reconnect."""
     REVOKED = 4401
     """Logged out, or the session was revoked: log in again."""
     GONE = 4404

@@ -1,11 +1,15 @@
-"""A websocket ends with the session that opened it."""
+"""A websocket ends with the session that opened it, or at an age at which it must prove that session again."""
+
+import asyncio
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
 from tests.processes import until
-from tests.profile.live.replica import Replica, metric
+from tests.profile.live.conftest import QUICK
+from tests.profile.live.replica import Portfolios, Replica, metric, running_replica
 
 
 async def test_a_revoked_session_is_closed_and_no_other(replica: Replica, redis: Redis) -> None:
@@ -44,3 +48,18 @@ async def test_a_malformed_revocation_is_counted(replica: Replica, redis: Redis)
     before = metric("profile_live_malformed_total", kind="revocation")
     await redis.publish("auth:revocations", "{")
     await until(lambda: metric("profile_live_malformed_total", kind="revocation") > before)
+
+
+async def test_an_old_websocket_must_authenticate_again(redis_url: str, portfolios: Portfolios) -> None:
+    async with running_replica(redis_url, portfolios, replace(QUICK, max_age_s=1.0)) as replica:
+        loop = asyncio.get_running_loop()
+        opened_s = loop.time()
+        async with replica.client(1, "ended") as first, replica.client(1, "ended") as second:
+            assert [await first.close_code(), await second.close_code()] == [1012, 1012]
+            assert loop.time() >= opened_s + 0.9
+
+
+async def test_websockets_that_open_together_do_not_end_together(replica: Replica) -> None:
+    ends_s = [replica.manager._draw_end_s() for _ in range(100)]
+    assert max(ends_s) - min(ends_s) > 0.1 * QUICK.max_age_s
+    assert all(0.85 <= (end_s - asyncio.get_running_loop().time()) / QUICK.max_age_s <= 1.15 for end_s in ends_s)
