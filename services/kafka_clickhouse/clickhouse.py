@@ -57,11 +57,19 @@ def translated(error: Exception) -> KafkaClickHouseError:
 @asynccontextmanager
 async def answered(timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncIterator[None]:
     """A deadline for calls of a client, and their errors translated: raises what `translated` returns."""
+    cancellations = _cancellations()
     try:
         async with asyncio.timeout(timeout_s):
             yield
     except (ClickHouseError, OSError, TimeoutError) as error:
+        if _cancellations() > cancellations:  # the client forgets one that comes while it closes a failed connection
+            raise asyncio.CancelledError from error
         raise translated(error) from error
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 async def connect(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncClient:

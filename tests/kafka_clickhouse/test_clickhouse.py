@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
@@ -51,6 +52,22 @@ async def url(clickhouse_server: RunningClickHouse) -> AsyncIterator[str]:
 async def test_a_server_that_is_not_there_is_down() -> None:
     with pytest.raises(StorageDownError):
         await connect(f"http://crypto:x@127.0.0.1:{free_port()}/crypto")
+
+
+async def test_a_cancellation_is_heard_also_while_a_connection_that_failed_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    close = aiohttp.ClientSession.close
+
+    async def cancelled_meanwhile(session: aiohttp.ClientSession) -> None:
+        connecting.cancel()
+        await asyncio.sleep(0)
+        await close(session)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "close", cancelled_meanwhile)
+    connecting = asyncio.create_task(connect(f"http://crypto:x@127.0.0.1:{free_port()}/crypto"))
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
 
 
 async def test_a_wrong_password_is_waited_for_until_somebody_puts_it_right(url: str) -> None:
