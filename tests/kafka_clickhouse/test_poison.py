@@ -45,6 +45,16 @@ def test_too_few_messages_prove_nothing() -> None:
     assert watch.check(1, [0]) == 0
 
 
+def test_the_first_messages_are_judged_by_those_after_them() -> None:
+    assert PoisonWatch().check(5_000, range(MIN_BAD)) is None
+    assert PoisonWatch().check(5_000, range(WINDOW // 2)) is None
+    assert PoisonWatch().check(5_000, range(WINDOW // 2 + 1)) == 0
+    assert PoisonWatch().check(5_000, range(5_000)) == 0
+    watch = PoisonWatch()
+    assert watch.check(MIN_BAD - 1, range(MIN_BAD - 1)) is None
+    assert watch.check(500, range(10)) is None
+
+
 def test_with_a_limit_of_one_nothing_ever_stops() -> None:
     assert PoisonWatch(1.0).check(5_000, range(5_000)) is None
 
@@ -54,7 +64,8 @@ def test_it_stops_exactly_where_a_plain_count_says(bad: list[bool], batch: int) 
     def counted() -> bool:
         for end in range(1, len(bad) + 1):
             window = bad[max(0, end - WINDOW) : end]
-            if window[-1] and sum(window) >= MIN_BAD and sum(window) > len(window) / 2:
+            known = min(len(bad), -(-end // batch) * batch)  # to the end of the batch in hand
+            if window[-1] and sum(window) >= MIN_BAD and sum(window) > min(WINDOW, known) / 2:
                 return True
         return False
 
@@ -80,6 +91,7 @@ async def test_one_in_a_hundred_is_set_aside_with_its_reason_and_place(between: 
     assert {(letter.key, letter.value) for letter in letters} == {(b"bad", b'{"s":"BTCUSDT","E":"never"}')}
     headers = dict(letters[0].headers)
     assert b"`$.E`" in headers["reason"]
+    assert headers["kind"] == b"undecodable"
     assert headers["topic"] == between.topic.encode()
     assert headers["partition"] in {b"0", b"1", b"2"}
     assert len({(dict(letter.headers)["partition"], dict(letter.headers)["offset"]) for letter in letters}) == 30
@@ -94,6 +106,7 @@ async def test_what_only_clickhouse_refuses_is_found_and_set_aside(between: Pipe
     await between.until_stored(len(sent) - 1)
     (letter,) = await between.dead_letters(1)
     assert letter.value == refused
+    assert dict(letter.headers)["kind"] == b"refused"
     await between.assert_exactly(sent[:250] + sent[251:])
 
 
@@ -124,6 +137,24 @@ async def test_a_record_with_neither_key_nor_value_is_a_dead_letter_like_any_oth
     await between.until_stored(len(sent))
 
 
+async def test_a_letter_that_is_too_large_for_its_topic_is_cut(between: Pipeline) -> None:
+    between.start()
+    largest = b"x" * (between.producer._max_request_size - 100)  # it fits, and with a letter's headers not
+    await between.send_raw([(b"key", largest)])
+    (letter,) = await between.dead_letters(1)
+    assert (letter.key, letter.value) == (None, largest[: 64 * 1024])
+    assert dict(letter.headers)["truncated"] == b"true"
+
+
+async def test_a_start_before_some_dozens_of_bad_ones_goes_on(between: Pipeline) -> None:
+    sent = ticks(500, symbols=1)
+    await between.send_raw([(b"SYM0USDT", b"not JSON")] * 2 * MIN_BAD)
+    await between.send_raw([(b"SYM0USDT", tick.value) for tick in sent])
+    between.start(BATCH_AGE_S="5")
+    await between.until_stored(len(sent))
+    assert len(await between.dead_letters(2 * MIN_BAD)) == 2 * MIN_BAD
+
+
 async def test_when_all_are_bad_it_stops_and_goes_on_after_a_restart(between: Pipeline) -> None:
     consumer = between.start()
     good = ticks(200, symbols=1)
@@ -146,7 +177,7 @@ async def test_when_all_are_bad_it_stops_and_goes_on_after_a_restart(between: Pi
     await between.until_stored(300)
     await between.assert_exactly(ticks(300, symbols=1))
     letters = await between.dead_letters(500)
-    assert len({letter.headers[3] for letter in letters}) >= 500 - set_aside
+    assert len({dict(letter.headers)["offset"] for letter in letters}) >= 500 - set_aside
 
 
 async def test_nothing_is_committed_before_its_dead_letters_are_written(between: Pipeline) -> None:
