@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from services.common.backoff import Backoff
@@ -130,7 +130,9 @@ class Consumption:
             await consumer.topics()
         self._answered_s = time.monotonic()
         for partition, end in ends.items():
-            await _tell_lag(consumer, lanes, partition, end)
+            lane = lanes.by_partition.get(partition)
+            if lane is not None and lane.stored_until is not None:
+                metrics.LAG.labels(str(lane.partition)).set(end - lane.stored_until)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         session_ms = int(self.settings.kafka_session_timeout_s * 1000)
@@ -145,18 +147,6 @@ class Consumption:
             heartbeat_interval_ms=session_ms // 4,
             request_timeout_ms=session_ms * 2,
         )
-
-
-async def _tell_lag(consumer: AIOKafkaConsumer, lanes: Lanes, partition: TopicPartition, end: int) -> None:
-    lane = lanes.by_partition.get(partition)
-    if lane is None:
-        return
-    if lane.stored_until is None:
-        begin = await consumer.committed(partition)
-        if begin is None:  # a new group: it will read all that there still is
-            begin = (await consumer.beginning_offsets([partition]))[partition]
-        lane.stored_until = lane.stored_until or begin
-    metrics.LAG.labels(str(lane.partition)).set(end - lane.stored_until)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

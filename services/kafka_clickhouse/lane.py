@@ -1,13 +1,14 @@
 """One partition's way from Kafka to ClickHouse: a bounded buffer, and a task that empties it batch by batch.
 
 A batch goes when it is large enough, or its oldest message has waited long enough. It is committed after it is stored,
-so that whatever dies in between, its messages are read again.
+so that whatever dies in between, its messages are read again. What Kafka deletes before that is counted as lost.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -17,8 +18,10 @@ from services.kafka_clickhouse.messages import Record
 
 log = structlog.get_logger()
 
-MAX_BUFFER_BYTES = 64 * 1024 * 1024
+MAX_HELD_BYTES = 64 * 1024 * 1024
 
+Begin = Callable[[], Awaitable[int | None]]
+"""Gives the offset of the first message to read; None when that cannot be told."""
 Commit = Callable[[int], Awaitable[None]]
 """Takes the offset of the next message to read."""
 
@@ -36,15 +39,17 @@ class Lane:
     partition: int
     intake: Intake
     limits: BatchLimits
+    begin: Begin
     commit: Commit
     on_room: Callable[[], None]
     failure: str | None = None
     """Why it has stopped: most of its messages fail. It takes no more then."""
     stored_until: int | None = None
-    """The offset after the last message that is stored."""
+    """The offset after the last message that is stored, or set aside; None while that is not known."""
     _buffer: list[Record] = field(default_factory=list)
-    _buffer_bytes: int = 0
     _in_work: int = 0
+    _held_bytes: int = 0
+    """Of the buffer, and of the batch in work."""
     _oldest_s: float = 0.0
     _closing: bool = False
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,7 +60,7 @@ class Lane:
         if self.failure is not None:
             return True
         held = len(self._buffer) + self._in_work
-        return held >= 2 * self.limits.rows or self._buffer_bytes >= MAX_BUFFER_BYTES
+        return held >= 2 * self.limits.rows or self._held_bytes >= MAX_HELD_BYTES
 
     def offer(self, records: Sequence[Record]) -> None:
         """Take what was read, in order."""
@@ -64,7 +69,7 @@ class Lane:
         if not self._buffer:
             self._oldest_s = time.monotonic()
         self._buffer += records
-        self._buffer_bytes += sum(len(record.value or b"") for record in records)
+        self._held_bytes += _size_bytes(records)
         self._gauge()
         self._changed.set()
 
@@ -76,6 +81,7 @@ class Lane:
     async def run(self) -> None:
         """Empty the buffer until closed, or stopped by a failure. Cancelling it leaves the rest to the next reader."""
         try:
+            self.stored_until = await self.begin()
             while await self._due():
                 await self._handle(self._take())
         finally:
@@ -102,7 +108,6 @@ class Lane:
 
     def _take(self) -> list[Record]:
         batch, self._buffer = self._buffer[: self.limits.rows], self._buffer[self.limits.rows :]
-        self._buffer_bytes = sum(len(record.value or b"") for record in self._buffer)
         self._in_work = len(batch)
         self._oldest_s = time.monotonic()
         return batch
@@ -110,19 +115,41 @@ class Lane:
     async def _handle(self, batch: list[Record]) -> None:
         outcome = await self.intake.take(batch)
         self._in_work = 0
+        self._held_bytes = _size_bytes(self._buffer)
         if outcome.handled:
+            self._tell_lost(batch[: outcome.handled])
             self.stored_until = batch[outcome.handled - 1].offset + 1
             await self.commit(self.stored_until)
         if outcome.first_receive_time:
-            now_ms = time.time() * 1000
-            metrics.AGE_SECONDS.observe((now_ms - outcome.first_receive_time) / 1000)
-            metrics.NEWEST_AGE.set((now_ms - outcome.last_receive_time) / 1000)
+            metrics.AGE_SECONDS.observe(_age_s(outcome.first_receive_time))
+            age = metrics.NEWEST_AGE.labels(str(self.partition))
+            age.set_function(partial(_age_s, outcome.last_receive_time))  # it grows when nothing is stored any more
         if outcome.failure is not None:
             self._stop(batch[outcome.handled], outcome.failure)
             return
         self._gauge()
         if not self.full:
             self.on_room()
+
+    def _tell_lost(self, handled: Sequence[Record]) -> None:
+        """Tell of the offsets that are missing since the last batch and in this one: Kafka has deleted their messages.
+
+        Nothing else makes a gap: the topic is neither compacted nor written to in transactions.
+        """
+        expected = self.stored_until
+        if expected is None or handled[-1].offset + 1 - expected == len(handled):
+            return
+        for record in handled:
+            if record.offset > expected:
+                metrics.LOST.labels(str(self.partition)).inc(record.offset - expected)
+                log.error(
+                    "messages.lost",
+                    partition=self.partition,
+                    first=expected,
+                    last=record.offset - 1,
+                    reason="Kafka's retention deleted them before they were stored",
+                )
+            expected = record.offset + 1
 
     def _stop(self, record: Record, reason: str) -> None:
         self.failure = reason
@@ -137,3 +164,11 @@ class Lane:
 
     def _gauge(self) -> None:
         metrics.BUFFERED.labels(str(self.partition)).set(len(self._buffer) + self._in_work)
+
+
+def _size_bytes(records: Sequence[Record]) -> int:
+    return sum(len(record.value or b"") for record in records)
+
+
+def _age_s(time_ms: int) -> float:
+    return time.time() - time_ms / 1000

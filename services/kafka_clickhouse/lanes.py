@@ -22,7 +22,8 @@ from services.kafka_clickhouse.messages import Record
 
 log = structlog.get_logger()
 
-COMMIT_TIMEOUT_S = 8.0
+OFFSET_TIMEOUT_S = 8.0
+"""For asking of a committed offset, and for telling one."""
 REVOKE_DRAIN_S = 5.0
 """Below the group's rebalance timeout, or the others would go on without us."""
 
@@ -51,6 +52,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
                 partition.partition,
                 self.new_intake(),
                 self.limits,
+                begin=partial(self._begin, partition),
                 commit=partial(self._commit, partition),
                 on_room=partial(self._resume, partition),
             )
@@ -94,10 +96,22 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         if partition in self.consumer.assignment():
             self.consumer.resume(partition)
 
+    async def _begin(self, partition: TopicPartition) -> int | None:
+        """The committed offset, or the oldest there is where nothing was committed. None if Kafka does not tell."""
+        try:
+            async with asyncio.timeout(OFFSET_TIMEOUT_S):
+                committed: int | None = await self.consumer.committed(partition)
+                if committed is None:
+                    committed = (await self.consumer.beginning_offsets([partition]))[partition]
+                return committed
+        except (KafkaError, TimeoutError) as error:
+            log.warning("commit.unknown", partition=partition.partition, error=repr(error))
+            return None
+
     async def _commit(self, partition: TopicPartition, offset: int) -> None:
         """Commit, or say that it failed: then the messages are read again one day, which changes nothing."""
         try:
-            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+            async with asyncio.timeout(OFFSET_TIMEOUT_S):
                 await self.consumer.commit({partition: offset})
         except (KafkaError, TimeoutError) as error:
             metrics.COMMIT_FAILURES.inc()
@@ -105,6 +119,6 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
 
 
 def _forget_metrics(partition: TopicPartition) -> None:
-    for gauge in (metrics.LAG, metrics.BUFFERED, metrics.STOPPED):
+    for gauge in (metrics.LAG, metrics.BUFFERED, metrics.NEWEST_AGE, metrics.STOPPED):
         with suppress(KeyError):
             gauge.remove(str(partition.partition))

@@ -22,11 +22,18 @@ AGE_SECONDS: Final = Histogram(
     buckets=(0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 900, 3_600),
 )
 NEWEST_AGE: Final = Gauge(
-    "kafka_clickhouse_newest_age_seconds", "Our clock minus the last receive_time of the batch that was stored last."
+    "kafka_clickhouse_newest_age_seconds",
+    "Our clock minus the last receive_time of a partition's last stored batch: it grows while nothing is stored.",
+    ["partition"],
 )
 
 LAG: Final = Gauge("kafka_clickhouse_lag_messages", "Messages of a partition that are not stored yet.", ["partition"])
 BUFFERED: Final = Gauge("kafka_clickhouse_buffered_messages", "Messages read and not stored yet.", ["partition"])
+LOST: Final = Counter(
+    "kafka_clickhouse_messages_lost",
+    "Messages of a partition that Kafka's retention deleted before they were stored.",
+    ["partition"],
+)
 PAUSES: Final = Counter("kafka_clickhouse_pauses", "Times a partition was paused because its buffer was full.")
 STOPPED: Final = Gauge(
     "kafka_clickhouse_stopped", "1 while a partition is stopped because most of its messages fail.", ["partition"]

@@ -65,6 +65,17 @@ def ticks(count: int, *, symbols: int = 40, first: int = 0) -> list[Tick]:
 
 
 @dataclass(slots=True)
+class Message:
+    """What a consumer reads, as far as we use it."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    topic: str = "test"
+    partition: int = 0
+
+
+@dataclass(slots=True)
 class Consumer:
     """One kafka_clickhouse."""
 
@@ -82,10 +93,14 @@ class Consumer:
 
     async def metric(self, name: str) -> float:
         """The sum over all labels."""
+        return sum((await self.metrics(name)).values())
+
+    async def metrics(self, name: str) -> dict[str, float]:
+        """The values by their labels, as they are written (`{partition="0"}`)."""
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
             text = (await client.get(f"http://127.0.0.1:{self.ops_port}/metrics")).text
         lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
-        return sum(float(line.rpartition(" ")[2]) for line in lines)
+        return {line.removeprefix(name).rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
 
 
 @dataclass(slots=True)

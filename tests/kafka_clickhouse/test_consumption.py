@@ -47,6 +47,26 @@ async def _is(value: object, wanted: float) -> bool:
     return bool(await value == wanted)  # type: ignore[misc]
 
 
+async def test_the_age_of_a_partitions_newest_grows_while_nothing_is_stored(between: Pipeline) -> None:
+    consumer = between.start()
+    day_ms = 86_400_000
+    for partition, event_ms in enumerate((START_MS, START_MS + day_ms)):
+        tick = Tick("BTCUSDT", event_ms, Decimal(1))
+        await between.producer.send_and_wait(between.topic, tick.value, partition=partition)
+
+    async def ages() -> dict[str, float]:
+        told = await consumer.metrics("kafka_clickhouse_newest_age_seconds")
+        return told if len(told) == 2 else {}
+
+    first = await until(ages, what="both ages")
+    assert first['{partition="0"}'] - first['{partition="1"}'] == pytest.approx(86_400, abs=1)
+
+    async def all_grow() -> bool:
+        return all(age > first[partition] + 0.5 for partition, age in (await ages()).items())
+
+    await until(all_grow, what="the ages to grow")
+
+
 async def test_a_row_holds_what_the_message_told(between: Pipeline) -> None:
     between.start()
     await between.send([Tick("BTCUSDT", START_MS + 123, Decimal("68123.45"), "simulator")])
