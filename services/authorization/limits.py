@@ -1,7 +1,7 @@
 """Rate limits, spent in Redis before any password is hashed. Without Redis nothing is let through.
 
-Narrow limits are spent before wide ones, so that one noisy party, once refused, uses up nobody else's share. A
-refused attempt spends nothing: who waits `retry_after_s` gets in.
+Narrow limits are spent before wide ones, so that one noisy party, once refused, uses up nobody else's share: a
+refused attempt spends nothing of the limit that refused it, nor of wider ones.
 """
 
 import hashlib
@@ -41,11 +41,14 @@ class Limits:
         if client.network is not None:
             await self._spend("login_name_address", key, client.network)
             await self._spend("login_address", client.network)
-        await self._spend("login_all")
 
     async def login_from_elsewhere(self, key: str) -> None:
-        """One attempt at the account of `key` from an address where it has no session."""
+        """One attempt at the account of `key` from an address where it has no session.
+
+        What many strangers can use up together is spent here alone: it keeps out nobody who is at home.
+        """
         await self._spend("login_name", key)
+        await self._spend("login_all")
 
     async def register(self, client: Client) -> None:
         """One attempt to make an account."""

@@ -89,6 +89,17 @@ async def test_logins_over_all_are_limited(start: Start) -> None:
     assert is_limit(await failure(auth.login("three", address=THERE)))
 
 
+async def test_many_strangers_cannot_lock_anybody_out_where_a_session_is(start: Start) -> None:
+    auth = (await start(limit_login_all="5/minute")).client
+    await auth.register("myuser")
+    await auth.login("myuser", address=HERE)
+    for number in range(4):
+        await spend_logins(auth, f"name{number}", f"203.0.113.{number}", 1)
+    assert is_limit(await failure(auth.login("myuser", address=THERE)))
+    await auth.login("myuser", address=HERE)
+    assert (await failure(auth.login("myuser", "wrong password", HERE))).slug == "wrong_credentials"
+
+
 async def test_without_an_address_no_limit_takes_all_users_for_one(start: Start) -> None:
     auth = (await start(limit_login_name_address="1/minute", limit_login_address="1/minute")).client
     await spend_logins(auth, "one", "", 2)
