@@ -17,15 +17,15 @@ from services.authorization import metrics
 from services.authorization.database import Database
 from services.authorization.errors import UnavailableError
 from services.authorization.revocations import Announcer, Revocation
-from services.authorization.schema import revocations, sessions
+from services.authorization.schema import refresh_tokens, revocations, sessions
 from services.authorization.sessions import SessionPolicy
 from services.common.tokens import LEEWAY_S
 
 log = structlog.get_logger()
 
 ANNOUNCE_BATCH = 1_000
-PURGE_BATCH = 50
-"""Sessions a statement: each may take thousands of spent tokens with it, within the statement's deadline."""
+PURGE_BATCH = 500
+"""Rows a statement, so that each ends well within its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,14 @@ class Sweeps:
             last_id = batch[-1][0]
 
     async def purge(self) -> None:
-        """Delete sessions that nobody used for the idle time, however they ended, and old revocations.
+        """Delete old revocations, and sessions that nobody used for the idle time, however they ended.
 
         A session over for another reason stays until then: a reused token is recognised, a repeated logout succeeds.
         Raises `UnavailableError`.
         """
-        await self._purge(sessions, sessions.c.last_used_at < func.now() - self.policy.idle)
         await self._purge(revocations, revocations.c.revoked_at < func.now() - self._matters_for)
+        while await self._purge_oldest_sessions():
+            pass
 
     @property
     def _matters_for(self) -> timedelta:
@@ -74,13 +75,25 @@ class Sweeps:
             for row in rows
         ]
 
-    async def _purge(self, table: Table, over: ColumnElement[bool]) -> None:
-        doomed = select(table.c.id).where(over).limit(PURGE_BATCH).with_for_update(skip_locked=True)
-        deleted = PURGE_BATCH
-        while deleted == PURGE_BATCH:
+    async def _purge_oldest_sessions(self) -> int:
+        """Delete some, and return how many. Their tokens go first: a session that is refreshed all day has millions."""
+        unused = sessions.c.last_used_at < func.now() - self.policy.idle
+        oldest = select(sessions.c.id).where(unused).order_by(sessions.c.last_used_at).limit(PURGE_BATCH)
+        async with self.database.transaction() as connection:
+            doomed = list(await connection.scalars(oldest))
+        await self._purge(refresh_tokens, refresh_tokens.c.session_id.in_(doomed))
+        return await self._purge(sessions, sessions.c.id.in_(doomed))
+
+    async def _purge(self, table: Table, over: ColumnElement[bool]) -> int:
+        (key,) = table.primary_key.columns
+        doomed = select(key).where(over).limit(PURGE_BATCH).with_for_update(skip_locked=True)
+        total, deleted = 0, PURGE_BATCH
+        while deleted >= PURGE_BATCH:
             async with self.database.transaction() as connection:
-                deleted = (await connection.execute(delete(table).where(table.c.id.in_(doomed)))).rowcount
+                deleted = (await connection.execute(delete(table).where(key.in_(doomed)))).rowcount
             metrics.rows_purged.labels(table.name).inc(deleted)
+            total += deleted
+        return total
 
 
 async def repeat(name: str, sweep: Callable[[], Awaitable[None]], interval_s: float) -> None:

@@ -73,6 +73,43 @@ async def test_purges_what_nobody_used_for_the_idle_time_and_nothing_else(
     await auth.logout(ended.refresh)
 
 
+NEVER_MORE_THAN = """
+    CREATE FUNCTION refuse_many() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF (SELECT count(*) FROM gone) > {0} THEN RAISE EXCEPTION 'too many at once' USING ERRCODE = '57014'; END IF;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER refuse_many AFTER DELETE ON refresh_tokens REFERENCING OLD TABLE AS gone
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_many()
+"""
+"""In the place of a statement that cannot delete all of a session's tokens before its deadline (57014)."""
+
+
+async def test_a_session_with_any_number_of_tokens_is_purged_in_bounded_pieces(database_url: str, start: Start) -> None:
+    await upgrade(database_url, MIGRATIONS)
+    running = await start(database_url=database_url, purge_interval_s=0.05)
+    await running.client.register("myuser")
+    await running.client.login("myuser")
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(NEVER_MORE_THAN.format(PURGE_BATCH))
+    await connection.execute(
+        "INSERT INTO refresh_tokens (token_hash, session_id)"
+        " SELECT sha256(n::text::bytea), sessions.id FROM sessions, generate_series(1, $1) AS n",
+        3 * PURGE_BATCH,
+    )
+    await connection.execute("UPDATE sessions SET last_used_at = now() - interval '15 days'")
+    await connection.execute("INSERT INTO revocations (user_id, revoked_at) VALUES (1, now() - interval '1 hour')")
+
+    async def purged() -> bool:
+        counts = [
+            await connection.fetchval(f"SELECT count(*) FROM {table}")
+            for table in ("sessions", "refresh_tokens", "revocations")
+        ]
+        return counts == [0, 0, 0]
+
+    await until(purged, what="the purge")
+    await connection.close()
+
+
 async def test_a_purged_session_is_over(start: Start, database: asyncpg.Connection) -> None:
     auth: AuthClient = (await start(purge_interval_s=0.05)).client
     await auth.register("myuser")
