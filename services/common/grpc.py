@@ -51,14 +51,6 @@ def open_channel(target: str) -> aio.Channel:
     return aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
 
 
-async def check_channel(channel: aio.Channel) -> None:
-    """A readiness check: raises unless the peer's health service says SERVING."""
-    stub = health_pb2_grpc.HealthStub(channel)
-    answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=CALL_TIMEOUT_S)
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        raise ConnectionError("the peer does not serve")
-
-
 @asynccontextmanager
 async def serve_grpc(
     register: Callable[[aio.Server], None],

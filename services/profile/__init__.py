@@ -1,1 +1,1 @@
-"""The face of the system: REST, live portfolio websockets and, later, the web app, over accounts, prices and coins."""
+"""The face of the system: REST, live portfolio websockets and the web app, over accounts, prices and coins."""

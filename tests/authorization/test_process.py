@@ -10,10 +10,11 @@ import pytest
 from grpc import aio
 
 from services.authorization.settings import AuthorizationSettings
-from services.common.grpc import check_channel, open_channel
+from services.common.grpc import open_channel
 from services.common.settings import load_settings
 from tests.authorization.client import AuthClient, failure
 from tests.authorization.conftest import KEY
+from tests.common.serving import check_channel
 from tests.processes import Process, free_port, service, until, until_ready
 
 

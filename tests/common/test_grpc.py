@@ -7,8 +7,9 @@ import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.common.grpc import check_channel, open_channel, serve_grpc
+from services.common.grpc import open_channel, serve_grpc
 from services.common.http import PortTakenError
+from tests.common.serving import check_channel
 from tests.processes import Process, free_port, until_ready
 
 
