@@ -23,6 +23,7 @@ from tests.clickhouse_server import RunningClickHouse, start_clickhouse, stop_cl
 from tests.conftest import RunningPostgres, start_redis, stop_redis
 from tests.e2e.stack import Stack, User, sign_up, until_document
 from tests.kafka_broker import RunningKafka, start_kafka, stop_kafka
+from tests.kafka_clickhouse.pipeline import INTERVALS_S, Tick, candles_of
 from tests.processes import until
 
 KAFKA_OUTAGE_S = float(os.environ.get("KAFKA_OUTAGE_S", "4"))
@@ -138,7 +139,9 @@ async def test_everything_is_kept_and_live_prices_go_on(
     await contours.tell("pause")
     sent = await until(lambda: exactly_kept(contours, client, since_ms), CATCH_UP_S, "everything sent to be kept")
     assert len(sent) > 40
-    await until(lambda: are_minutes(client, sent, since_ms), 30, "candles of what was sent")
+    assert expected_candles("1s", sent, since_ms)  # of a minute there is hardly ever a whole one
+    for interval in INTERVALS_S:
+        await until_candles(client, interval, expected_candles(interval, sent, since_ms), since_ms)
 
 
 async def all_kept_until_now(client: AsyncClient) -> int:
@@ -169,25 +172,20 @@ async def exactly_kept(contours: Contours, client: AsyncClient, since_ms: int) -
     return sent if kept == sent else []
 
 
-async def are_minutes(client: AsyncClient, sent: list[tuple[str, int, Decimal]], since_ms: int) -> bool:
-    return await minutes(client, since_ms) == expected_minutes(sent, since_ms)
+def expected_candles(interval: str, sent: list[tuple[str, int, Decimal]], since_ms: int) -> list[tuple[Any, ...]]:
+    """Those of which the whole time lies after that moment."""
+    seen = [Tick(symbol, at_ms, price, "simulator") for symbol, at_ms, price in sent]
+    return [candle for candle in candles_of(seen, INTERVALS_S[interval]) if candle[2] > since_ms // 1_000]
 
 
-async def minutes(client: AsyncClient, since_ms: int) -> list[tuple[Any, ...]]:
-    """The whole minutes after that moment."""
+async def until_candles(client: AsyncClient, interval: str, expected: list[tuple[Any, ...]], since_ms: int) -> None:
     rows = (
-        "SELECT symbol, toUnixTimestamp(time), open, high, low, close FROM candles_1m "
+        f"SELECT source, symbol, toUnixTimestamp(time), open, high, low, close FROM candles_{interval} "
         "WHERE source = 'simulator' AND time > toDateTime({since:UInt32}, 'UTC') ORDER BY ALL"
     )
-    return [tuple(row) for row in (await client.query(rows, {"since": since_ms // 1_000})).result_rows]
 
+    async def are_kept() -> bool:
+        kept = (await client.query(rows, {"since": since_ms // 1_000})).result_rows
+        return [tuple(row) for row in kept] == expected
 
-def expected_minutes(sent: list[tuple[str, int, Decimal]], since_ms: int) -> list[tuple[Any, ...]]:
-    groups: dict[tuple[str, int], list[tuple[int, Decimal]]] = {}
-    for symbol, at_ms, price in sent:
-        if (start_s := at_ms // 60_000 * 60) > since_ms // 1_000:
-            groups.setdefault((symbol, start_s), []).append((at_ms, price))
-    return sorted(
-        (*key, min(seen)[1], max(price for _, price in seen), min(price for _, price in seen), max(seen)[1])
-        for key, seen in groups.items()
-    )
+    await until(are_kept, 30, f"candles of {interval} of what was sent")
