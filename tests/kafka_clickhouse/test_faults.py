@@ -170,4 +170,5 @@ async def test_rebalances_lose_and_double_nothing(between: Pipeline) -> None:
             await asyncio.sleep(REBALANCE_INTERVAL_S)
     await all_is_there(between, producer)
     assert await first.metric("kafka_clickhouse_rebalances_total") > REBALANCES
+    assert await first.metric("kafka_clickhouse_messages_lost_total") == 0
     assert await between.rows(final=False) == await between.rows()  # each gave its partitions away drained
