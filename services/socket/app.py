@@ -30,8 +30,8 @@ async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
     url = settings.exchange_rest_url
     rest = open_rest_client(url, exchange.limits, trust_env=not is_loopback(url))
     backfill = Backfill(exchange, rest, settings.backfill_deadline_s, settings.backfill_max_ids)
-    feed = Feed(settings, exchange, hub, backfill)
-    catalog = SymbolCatalog(exchange, rest, settings.symbols_refresh_s)
+    catalog = SymbolCatalog(exchange, rest, settings.symbols_refresh_s, on_told=hub.interest_changed.set)
+    feed = Feed(settings, exchange, hub, backfill, catalog)
     servicer = SocketServicer(exchange, hub, catalog, settings.exchange_source)
     metrics.SOURCE.labels(settings.exchange_source).set(1)
     life.health.add_check("exchange", feed.check)

@@ -160,6 +160,8 @@ class Binance:
             pairs = _exchange_info.decode(body).symbols
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RestError(f"exchangeInfo is malformed: {error}") from error
+        if not pairs:
+            raise RestError("exchangeInfo lists nothing")
         return [SymbolInfo(pair.symbol.lower(), pair.base_asset, pair.quote_asset, pair.status) for pair in pairs]
 
     def trades_request(self, symbol: str, first_id: int, count: int) -> RestRequest:

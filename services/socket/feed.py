@@ -15,6 +15,7 @@ from services.socket.pacing import Budget
 from services.socket.sequence import TickerWatermarks, TradeSequence
 from services.socket.settings import SocketSettings
 from services.socket.shard import Shard
+from services.socket.symbols import SymbolCatalog
 
 log = structlog.get_logger()
 
@@ -24,13 +25,16 @@ _duplicate_tickers = metrics.DUPLICATES.labels("ticker")
 
 
 class Feed:
-    """Follows the hub's interest and publishes what the exchange sends, in order and once."""
+    """Follows the hub's interest in what the exchange trades, and publishes what it sends, in order and once."""
 
-    def __init__(self, settings: SocketSettings, exchange: Exchange, hub: Hub, backfill: Backfill) -> None:
+    def __init__(
+        self, settings: SocketSettings, exchange: Exchange, hub: Hub, backfill: Backfill, catalog: SymbolCatalog
+    ) -> None:
         self._settings = settings
         self._exchange = exchange
         self._hub = hub
         self._backfill = backfill
+        self._catalog = catalog
         self._connects = Budget(exchange.limits.connects, exchange.limits.connects_period_s)
         self._assignment = Assignment(settings.streams_per_connection, settings.max_connections, settings.linger_s)
         self._shards: dict[int, tuple[Shard, asyncio.Task[None]]] = {}
@@ -68,7 +72,8 @@ class Feed:
             pass
 
     def _update(self) -> None:
-        changes = self._assignment.update(self._hub.symbols, time.monotonic())
+        wanted = {symbol for symbol in self._hub.symbols if not self._catalog.is_unknown(symbol)}
+        changes = self._assignment.update(wanted, time.monotonic())
         for symbol in changes.removed:
             del self._sequences[symbol]
             if symbol in self._fills:

@@ -95,7 +95,7 @@ class Hub:
         self._by_symbol: dict[str, set[Subscriber]] = {}
         self._draining = False
         self.interest_changed = asyncio.Event()
-        """Set when `symbols` may have changed. Whoever acts on it clears it."""
+        """Set when `symbols`, or which of them the exchange trades, may have changed. Whoever acts on it clears it."""
 
     @property
     def symbols(self) -> Set[str]:

@@ -84,7 +84,7 @@ class SocketServicer(socket_pb2_grpc.SocketServiceServicer):
             unknown = frozenset(filter(self._catalog.is_unknown, symbols))
             if unknown:
                 log.warning("subscriber.unknown_symbols_skipped", count=len(unknown), example=min(unknown))
-            self._hub.set_interest(subscriber, symbols - unknown)
+            self._hub.set_interest(subscriber, symbols)
 
 
 def _one_by_one(context: Context) -> Send:

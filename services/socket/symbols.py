@@ -1,7 +1,7 @@
 """What the exchange trades, as last told; asked again every few minutes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -17,10 +17,11 @@ log = structlog.get_logger()
 class SymbolCatalog:
     """Answers from memory. An answer may be stale while the exchange's REST interface is down, never empty again."""
 
-    def __init__(self, exchange: Exchange, rest: RestClient, refresh_s: float) -> None:
+    def __init__(self, exchange: Exchange, rest: RestClient, refresh_s: float, on_told: Callable[[], None]) -> None:
         self._exchange = exchange
         self._rest = rest
         self._refresh_s = refresh_s
+        self._on_told = on_told
         self.symbols: Mapping[str, SymbolInfo] | None = None
         """By lower-case symbol; None until first told."""
 
@@ -41,5 +42,6 @@ class SymbolCatalog:
                 continue
             self.symbols = {info.symbol: info for info in symbols}
             metrics.SYMBOLS.set(len(self.symbols))
+            self._on_told()
             backoff.reset()
             await asyncio.sleep(self._refresh_s)

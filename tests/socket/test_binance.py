@@ -136,7 +136,7 @@ def test_a_past_trade_becomes_the_frame_its_stream_would_have_sent() -> None:
     assert (frame.symbol, frame.trade_id, frame.time_ms) == ("bnbbtc", 12345, 1672515782136)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'[{"a":"x"}]'])
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'[{"a":"x"}]', b'{"symbols":[]}'])
 def test_rest_answers_of_the_wrong_shape_are_refused(body: bytes) -> None:
     with pytest.raises(RestError):
         binance.parse_trades("btcusdt", body)

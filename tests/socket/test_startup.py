@@ -12,7 +12,7 @@ from proto import socket_pb2 as pb
 from proto import socket_pb2_grpc
 from services.common.grpc import open_channel
 from tests.processes import Process, free_port, service, until, until_ready
-from tests.socket.harness import last_words, start_simulator
+from tests.socket.harness import last_words, running_proxy, start_simulator, subscribed
 
 
 async def test_an_exchange_that_is_down_at_the_start_neither_blocks_nor_ends_the_service() -> None:
@@ -64,6 +64,24 @@ async def test_a_restarted_exchange_is_followed_again() -> None:
                 pass
     finally:
         process.kill()
+        exchange.process.kill()
+
+
+async def test_a_symbol_that_is_listed_later_gets_its_trades_without_being_asked_for_again() -> None:
+    exchange = start_simulator(RATE=2, SYMBOL_COUNT=2)
+    try:
+        await exchange.ready()
+        async with running_proxy(exchange.urls, symbols_refresh_s=0.1) as proxy:
+            listed = {symbol.symbol for symbol in await proxy.symbols()}
+            assert listed == {"btcusdt", "ethusdt"}
+            async with subscribed(proxy, "btcusdt", "solusdt") as trades:
+                await trades.more()
+                assert not trades.ids("SOLUSDT")
+                exchange.process.kill()
+                exchange.process.env = {**exchange.process.env, "SYMBOL_COUNT": "3"}
+                exchange.process.start()
+                await until(lambda: trades.ids("SOLUSDT"), what="trades of the new symbol")
+    finally:
         exchange.process.kill()
 
 
