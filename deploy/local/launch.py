@@ -101,7 +101,8 @@ def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:
             supervisor.hurry.set()
 
     for number in STOP_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+        # nohup means it; a shell lets whatever a script starts with & ignore SIGINT, and means nothing by that.
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, receive, number)
     return stopped
 

@@ -234,13 +234,15 @@ async def test_an_end_in_the_middle_of_the_start_leaves_nothing(
     assert "Traceback" not in launcher.output()
 
 
-async def test_what_was_started_with_nohup_outlives_its_terminal(launcher: Process) -> None:
-    launcher.command = ["nohup", *launcher.command]
+async def test_what_a_script_leaves_running_outlives_the_terminal_and_can_be_interrupted(launcher: Process) -> None:
+    launcher.command = ["sh", "-c", 'trap "" INT; exec nohup "$@"', "sh", *launcher.command]
     launcher.start()
     await until_said(launcher, "redis ready")
     launcher.send(signal.SIGHUP)
     await until_said(launcher, "prices are live")
     assert "SIGHUP" not in launcher.output()
+    launcher.send(signal.SIGINT)
+    assert await exit_code(launcher) == 0
 
 
 async def test_a_second_ctrl_c_ends_at_once_what_does_not_end(installation: Installation, launcher: Process) -> None:
