@@ -50,7 +50,7 @@ export function chartOptions(): DeepPartial<ChartOptions> {
     localization: { locale: locale.tag },
     grid: { vertLines: { visible: false }, horzLines: { color: line } },
     crosshair: { vertLine: crosshair, horzLine: crosshair },
-    rightPriceScale: { borderVisible: false },
+    rightPriceScale: { borderVisible: false, entireTextOnly: true },
     timeScale: { borderVisible: false, timeVisible: true },
   };
 }

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 
-import { age, compact, exact, fixed, money, percentage, signedPercent, typed } from './format';
+import { age, compact, exact, fixed, money, percentage, signed, signedPercent, typed } from './format';
 import { locale } from './i18n.svelte';
 import type { Num } from './json';
 
@@ -36,6 +36,8 @@ test('changes show their sign, also where colour is not seen', () => {
   expect(signedPercent(num('-0.5'))).toBe('−0.50%');
   expect(signedPercent(num('0.001'))).toBe('0.00%');
   expect(percentage(num('12.345'))).toBe('12.3%');
+  expect(signed(num('-1077.656'), money)).toBe('−1,077.66');
+  expect(signed(num('0.0042'), money)).toBe('+0.0042');
 });
 
 test('volumes are short', () => {

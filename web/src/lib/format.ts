@@ -20,17 +20,25 @@ const CENT = decimal('0.01');
 /** Money: two places; what would vanish in them gets as many as show two digits of it. */
 export function money(value: Decimal | Num): string {
   const amount = of(value);
-  const size = { digits: amount.digits < 0n ? -amount.digits : amount.digits, scale: amount.scale };
+  const size = sizeOf(amount);
   if (sign(size) === 0 || compare(size, CENT) >= 0) return fixed(amount, 2);
   const places = Math.min(18, amount.scale - size.digits.toString().length + 2);
   return exact(round(amount, places), 2);
 }
 
-/** `+1.25%`: sign always shown, so that direction is told without colour. */
+/** Sign always shown, so that direction is told without colour; `form` shows the size. */
+export function signed(value: Decimal | Num, form: (size: Decimal) => string): string {
+  const amount = of(value);
+  return `${['−', '', '+'][sign(amount) + 1]}${form(sizeOf(amount))}`;
+}
+
+/** `+1.25%`. */
 export function signedPercent(value: Decimal | Num, places = 2): string {
-  const rounded = round(of(value), places);
-  const plain = { digits: rounded.digits < 0n ? -rounded.digits : rounded.digits, scale: places };
-  return `${['−', '', '+'][sign(rounded) + 1]}${number(text(plain), places, places)}%`;
+  return `${signed(round(of(value), places), (size) => fixed(size, places))}%`;
+}
+
+function sizeOf({ digits, scale }: Decimal): Decimal {
+  return { digits: digits < 0n ? -digits : digits, scale };
 }
 
 export function percentage(value: Decimal | Num, places = 1): string {
