@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psutil
@@ -48,7 +49,7 @@ SAME = {
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`ROWS` rows through Kafka, and as many from ready blocks. Seconds."""
+    """`ROWS` rows through Kafka, and as many from ready blocks. Seconds; the consumer's peak memory so far in MiB."""
 
     wall_s: float
     consumer_cpu_s: float
@@ -56,6 +57,7 @@ class Round:
     kafka_cpu_s: float
     floor_wall_s: float
     floor_cpu_s: float
+    peak_mib: float
 
     @property
     def cpu_s(self) -> float:
@@ -97,7 +99,7 @@ async def _measure(kafka: RunningKafka, clickhouse: RunningClickHouse) -> list[R
         rounds = []
         for number in range(1, ROUNDS + 1):
             through_kafka = await _through_kafka(bench, number)
-            rounds.append(Round(*through_kafka, *await _from_blocks(bench, blocks)))
+            rounds.append(Round(*through_kafka, *await _from_blocks(bench, blocks), _peak_mib(bench.consumer.pid)))
         return rounds
 
 
@@ -199,6 +201,12 @@ def _cpu_s(pid: int) -> float:
     return float(times.user + times.system)
 
 
+def _peak_mib(pid: int) -> float:
+    """The most it has ever held (VmHWM; Linux only)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
 def _report(rounds: list[Round]) -> None:
     def median(values: list[float]) -> float:
         return statistics.median(values)
@@ -217,6 +225,7 @@ def _report(rounds: list[Round]) -> None:
         "    kafka_clickhouse": us([r.consumer_cpu_s for r in rounds]),
         "    ClickHouse": us([r.engine_cpu_s for r in rounds]),
         "    Kafka": us([r.kafka_cpu_s for r in rounds]),
+        "most memory of kafka_clickhouse": f"{rounds[-1].peak_mib:.0f} MiB",
         "rows a second that two cores' CPU time would pay for": f"{2 * ROWS / median([r.cpu_s for r in rounds]):,.0f}",
     }
     for label, value in rows.items():

@@ -51,6 +51,12 @@ test('so is a coin that was removed', async () => {
   expect(portfolio.holdings).toEqual([]);
 });
 
+test('which of two quotes was removed is told', async () => {
+  portfolio.apply(document('"btcusdt":1,"btcfdusd":2'));
+  await removeCoin(portfolio.holding('btcfdusd')!);
+  expect(toasts.list.at(-1)?.text).toContain('BTC/FDUSD');
+});
+
 test('without a connection the change is read at once', async () => {
   portfolio.connection = { state: 'waiting', until: 0 };
   api.get.mockResolvedValue(document('"btcusdt":1,"ethusdt":3'));

@@ -3,7 +3,7 @@ import { get, patch, post, remove } from '../api/client';
 import { explain } from '../api/errors';
 import { compare, decimal } from '../lib/decimal';
 import { exact } from '../lib/format';
-import { pairOf } from '../lib/symbols';
+import { namesOf, pairOf } from '../lib/symbols';
 import { toasts } from '../lib/toasts.svelte';
 import { portfolio, type Holding } from '../live/portfolio.svelte';
 import { t } from './messages';
@@ -28,7 +28,7 @@ export async function changeQuantity(symbol: string, quantity: string): Promise<
 /** Remove at once, and offer the way back: the same amount, to the last digit. */
 export async function removeCoin({ symbol, quantity }: Holding): Promise<void> {
   const { signal } = portfolio;
-  const coin = pairOf(symbol).base;
+  const coin = namesOf(portfolio.holdings.map((held) => held.symbol)).get(symbol) ?? symbol;
   try {
     await remove('/v2/coin/symbol', { query: { symbol } });
   } catch (error) {
