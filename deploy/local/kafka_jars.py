@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from deploy.local.leash import leashed
+
 POM = Path(__file__).with_name("pom.xml")
 FETCHED = Path(sys.prefix) / "kafka"
 """A directory of jars for each state of the pom that was fetched; the name is a digest of the pom."""
@@ -22,7 +24,6 @@ JAVA_NEEDED = 17
 INSTALL_JAVA = "Java 17 or newer (Debian, Ubuntu: apt install default-jre-headless)"
 INSTALL_MAVEN = "Maven, which fetches Kafka (Debian, Ubuntu: apt install maven)"
 INSTALL_BOTH = f"Java {JAVA_NEEDED} or newer, and Maven (Debian, Ubuntu: apt install default-jre-headless maven)"
-LEASH = Path(__file__).with_name("leash.py")
 FETCH_LIMIT_S = 600
 
 
@@ -77,8 +78,8 @@ def _fetch(target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     options = ("-B", "-q", "--strict-checksums", "-Dstyle.color=never", "-DincludeScope=runtime", *_repository())
-    leash = (sys.executable, "-I", "-S", str(LEASH), str(int(signal.SIGTERM)), str(os.getpid()), "-1", "-1")
-    command = [*leash, "mvn", *options, f"-DoutputDirectory={partial}", "-f", str(POM), "dependency:copy-dependencies"]
+    maven = ["mvn", *options, f"-DoutputDirectory={partial}", "-f", str(POM), "dependency:copy-dependencies"]
+    command = leashed(maven, signal.SIGTERM)
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_LIMIT_S)
     except subprocess.CalledProcessError as error:

@@ -6,21 +6,19 @@ A component that keeps ending soon after its start is tried again ever more slow
 import asyncio
 import os
 import signal
-import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 from deploy.local.component import Component
 from deploy.local.console import Console
+from deploy.local.leash import leashed
 from services.common.backoff import Backoff
 
-LEASH = Path(__file__).with_name("leash.py")
 USES_PATIENCE_S = 10.0
 """How long a component waits for what it uses but copes without: an exchange that is down stops nobody."""
 READY_POLL_S = 0.1
@@ -148,9 +146,8 @@ async def _spawn(component: Component) -> Process:
     """Start the command in a session of its own, so that Ctrl-C reaches it only through us, and on a leash."""
     account = component.account
     uid, gid = (account.uid, account.gid) if account else (-1, -1)
-    leash = (str(LEASH), str(int(component.stop_signal)), str(os.getpid()), str(uid), str(gid))
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", *leash, *component.command),
+        *leashed(component.command, component.stop_signal, uid, gid),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,

@@ -10,8 +10,15 @@ between fork and exec once there are threads. Needs nothing but the standard lib
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
 
 PR_SET_PDEATHSIG = 1
+
+
+def leashed(command: Iterable[str], signal_number: int, uid: int = -1, gid: int = -1) -> list[str]:
+    """The command line that runs `command` so, as a child of this process."""
+    leash = (__file__, str(int(signal_number)), str(os.getpid()), str(uid), str(gid))
+    return [sys.executable, "-I", "-S", *leash, *command]
 
 
 def main() -> None:

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.account import REPOSITORY
+from deploy.local.leash import leashed
 
 WEB = REPOSITORY / "web"
-LEASH = Path(__file__).with_name("leash.py")
 BUNDLE = WEB / "dist"
 """WEB_DIR of profile."""
 NODE_NEEDED = (20, 19)
@@ -73,8 +73,7 @@ def _build_anew() -> None:
 
 
 def _npm(*arguments: str) -> None:
-    leash = (sys.executable, "-I", "-S", str(LEASH), str(int(signal.SIGTERM)), str(os.getpid()), "-1", "-1")
-    command = [*leash, shutil.which("npm") or "npm", *arguments]
+    command = leashed([shutil.which("npm") or "npm", *arguments], signal.SIGTERM)
     done = subprocess.run(command, cwd=WEB, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         raise BuildError(f"`npm {' '.join(arguments)}` in web/ failed:\n{done.stdout[-3000:]}")

@@ -1,8 +1,10 @@
 """What the aggregator can be told from outside."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from services.common.settings import ServiceSettings
+from services.common.settings import BootstrapServers, EmptyIsNone, ServiceSettings
 
 
 class AggregatorSettings(ServiceSettings):
@@ -13,8 +15,8 @@ class AggregatorSettings(ServiceSettings):
     socket_target: str = "127.0.0.1:50052"
     """The socket service, "host:port"."""
     redis_url: str
-    kafka_bootstrap_servers: str = Field(default="", pattern=r"^([^\s,]+:\d+(,[^\s,]+:\d+)*)?$")
-    """Where every mini-ticker is kept, "host:port[,host:port]"; empty: nowhere."""
+    kafka_bootstrap_servers: Annotated[BootstrapServers | None, EmptyIsNone] = None
+    """Where every mini-ticker is kept; without: nowhere."""
     kafka_buffer_bytes: int = Field(default=160 * 1024 * 1024, ge=0)
     """Memory for what waits for Kafka, beyond which the oldest goes. The default holds 3,000 tickers a second for ten
     minutes one and a half times."""

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
@@ -26,6 +26,8 @@ BootstrapServers = Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s
 """Of Kafka: `host:port[,host:port]`."""
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 """What is really behind an exchange's URLs, as the operator says: `binance`, `simulator`."""
+EmptyIsNone = BeforeValidator(lambda value: value or None)
+"""For what may be missing: compose files and the launcher say so by an empty variable."""
 
 
 class ServiceSettings(BaseSettings):

@@ -7,7 +7,7 @@ from limits import parse
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from services.common.settings import BootstrapServers, ClickHouseUrl, ServiceSettings
+from services.common.settings import BootstrapServers, ClickHouseUrl, EmptyIsNone, ServiceSettings
 
 
 class DashboardSettings(ServiceSettings):
@@ -16,9 +16,9 @@ class DashboardSettings(ServiceSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8083, ge=0, le=65535)
     redis_url: str = Field(repr=False)
-    clickhouse_url: ClickHouseUrl | None = Field(default=None, repr=False)
+    clickhouse_url: Annotated[ClickHouseUrl | None, EmptyIsNone] = Field(default=None, repr=False)
     """Without: no history."""
-    kafka_bootstrap_servers: BootstrapServers | None = None
+    kafka_bootstrap_servers: Annotated[BootstrapServers | None, EmptyIsNone] = None
     """Without: no lag."""
     kafka_topic: str = "binance.miniticker"
     kafka_group: str = "clickhouse-consumer-group"
@@ -58,8 +58,3 @@ class DashboardSettings(ServiceSettings):
     def _limits_can_be_read(cls, rate: str) -> str:
         parse(rate)
         return rate
-
-    @field_validator("clickhouse_url", "kafka_bootstrap_servers", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: Any) -> Any:
-        return value or None

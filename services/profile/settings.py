@@ -8,7 +8,7 @@ from limits import parse
 from pydantic import Field, HttpUrl, field_validator
 from pydantic_settings import NoDecode
 
-from services.common.settings import ServiceSettings
+from services.common.settings import EmptyIsNone, ServiceSettings
 from services.common.tokens import check_keys
 
 
@@ -26,7 +26,7 @@ class Settings(MigrationSettings):
     redis_url: str = Field(repr=False)
     authorization_target: str = "127.0.0.1:50051"
     aggregator_url: HttpUrl = HttpUrl("http://127.0.0.1:8088")
-    dashboard_url: HttpUrl | None = None
+    dashboard_url: Annotated[HttpUrl | None, EmptyIsNone] = None
     """Where market data comes from; without, /v1/market answers 503."""
     jwt_keys: dict[str, str] = Field(repr=False)
     """kid → secret of at least 32 bytes; a JSON object."""
@@ -69,11 +69,6 @@ class Settings(MigrationSettings):
         for proxy in proxies:
             ip_network(proxy)
         return proxies
-
-    @field_validator("dashboard_url", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: Any) -> Any:
-        return value or None
 
     @field_validator("limit_market")
     @classmethod

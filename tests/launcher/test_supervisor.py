@@ -208,10 +208,10 @@ async def test_lines_of_any_length_and_without_an_end_arrive(supervisor: Supervi
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child's life to its parent's")
 async def test_a_component_does_not_outlive_a_killed_launcher() -> None:
-    launcher = f"""
-import os, subprocess, sys
-leash = [sys.executable, "-I", "-S", {str(keeper.LEASH)!r}, "15", str(os.getpid()), "-1", "-1", "sleep", "1000"]
-print(subprocess.Popen(leash, start_new_session=True).pid, flush=True)
+    launcher = """
+import subprocess, sys
+from deploy.local.leash import leashed
+print(subprocess.Popen(leashed(["sleep", "1000"], 15), start_new_session=True).pid, flush=True)
 sys.stdin.read()
 """
     process = await asyncio.create_subprocess_exec(
