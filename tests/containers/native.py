@@ -15,9 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
-from deploy.local import web
 from tests.containers import dockerfile
 from tests.containers.dockerfile import Instruction
 from tests.processes import REPOSITORY
@@ -114,14 +111,6 @@ class NativeBuild:
                 shutil.copytree(source, workdir / target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, workdir / target)
-
-
-def skip_without_node() -> None:
-    """What is built with the web app is skipped without Node, except in CI, which has to have it."""
-    if problem := web.missing():
-        if os.environ.get("CI"):
-            pytest.fail(problem)
-        pytest.skip(problem)
 
 
 def _run(step: Instruction, root: Path, env: Mapping[str, str]) -> None:

@@ -11,7 +11,8 @@ import pytest
 from deploy.local import web
 from tests.containers import dockerfile
 from tests.containers.compose import OURS
-from tests.containers.native import NativeBuild, NativeImage, StepFailedError, skip_without_node
+from tests.containers.native import NativeBuild, NativeImage, StepFailedError
+from tests.node import skip_without_node
 from tests.processes import REPOSITORY
 
 pytestmark = pytest.mark.timeout(300)

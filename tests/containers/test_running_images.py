@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import RunningRedis
 from tests.containers import compose
-from tests.containers.native import NativeBuild, NativeImage, skip_without_node
+from tests.containers.native import NativeBuild, NativeImage
+from tests.node import skip_without_node
 from tests.processes import Process, free_port, until_ready
 
 Services = dict[str, dict[str, Any]]

@@ -163,6 +163,7 @@ def test_make_lists_every_target() -> None:
         "proto-check",
         "lock",
         "bench",
+        "web-perf",
         "clean",
     ):
         assert f"  make {target} " in listed

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local import web
 from tests.conftest import RunningPostgres
+from tests.node import skip_without_node
 from tests.web.stack import control, running_stack, site_url
 
 
@@ -37,11 +38,8 @@ def npm(*arguments: str, env: Mapping[str, str] | None = None, timeout_s: float 
 
 @pytest.fixture(scope="session")
 def bundle() -> None:
-    """The web app, built. Without Node its tests are skipped, in one sentence, except in CI, which has to have it."""
-    if problem := web.missing():
-        if os.environ.get("CI"):
-            pytest.fail(problem)
-        pytest.skip(problem)
+    """The web app, built."""
+    skip_without_node()
     web.build()
 
 
