@@ -66,6 +66,7 @@ bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench
 
 web-perf: setup ## Measure what the web app costs in a browser, against its budgets (needs Node, Chromium and five minutes)
+	@deploy/local/test-tools.sh
 	@$(python) -m tests.web.perf
 
 clean: ## Delete what `make run` keeps here: accounts, portfolios, ticks, secrets, logs (asks first; YES=1 agrees)

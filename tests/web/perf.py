@@ -9,6 +9,8 @@ from tests.web.stack import control, running_stack, site_url
 
 
 def main() -> int:
+    if problem := web.missing():
+        sys.exit(problem)
     web.build()
     postgres = start_postgres()
     try:
