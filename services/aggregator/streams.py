@@ -16,6 +16,7 @@ from grpc.aio import AioRpcError
 
 from services.aggregator import metrics
 from services.common.backoff import Backoff
+from services.common.cancellation import raise_if_cancelled
 
 log = structlog.get_logger()
 
@@ -72,7 +73,9 @@ async def keep_open(session: Callable[[], Awaitable[None]], on_end: Callable[[st
     while True:
         await asyncio.sleep(backoff.next_delay_s())
         began_s = time.monotonic()
-        on_end(await _end_of(session))
+        reason = await _end_of(session)
+        raise_if_cancelled()
+        on_end(reason)
         if time.monotonic() - began_s >= LASTED_S:
             backoff.reset()
 
