@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from services.common.backoff import Backoff
-from services.common.cancellation import raise_if_cancelled
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.errors import KafkaSilentError, MostMessagesFailError
 from services.kafka_clickhouse.intake import Intake
@@ -51,7 +50,6 @@ class Consumption:
             try:
                 await self._consume()
             except (KafkaError, OSError, TimeoutError) as error:
-                raise_if_cancelled()
                 metrics.CONSUMERS_FAILED.inc()
                 log.warning("consumer.failed", error=repr(error))
             if time.monotonic() - began_s > RETRY_CAP_S:

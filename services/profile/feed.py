@@ -18,7 +18,6 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from services.common.backoff import Backoff
-from services.common.cancellation import raise_if_cancelled
 from services.common.redis import CONNECT_TIMEOUT_S
 from services.profile import live_metrics as metrics
 
@@ -78,7 +77,6 @@ class Feed:
                 log.warning("feed.lost", error=repr(failures.exceptions[0]), attempt=backoff.attempt)
             finally:
                 self._set_alive(alive=False)
-            raise_if_cancelled()
             metrics.FEED_RECONNECTS.inc()
             await asyncio.sleep(backoff.next_delay_s())
 
