@@ -17,10 +17,10 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 
 from services.common.http import listen, serve_http
-from services.profile import live_metrics as metrics
-from services.profile.live import ConnectionManager, LiveLimits
-from services.profile.portfolio import Portfolio
-from services.profile.push import WEBSOCKET_OPTIONS, PushProtocol, text_frame
+from services.profile.live import metrics
+from services.profile.live.manager import ConnectionManager, LiveLimits
+from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol, text_frame
+from services.profile.portfolio.rules import Portfolio
 
 SYMBOLS = [f"coin{number:03d}usdt" for number in range(100)]
 COINS = 10

@@ -25,9 +25,9 @@ from redis import Redis
 
 from bench._live_processes import SYMBOLS, portfolio_of, read_all, serve_engine, serve_floor
 from deploy.local import redis as local_redis
-from services.profile.document import render_document
-from services.profile.prices import price_of
-from services.profile.push import text_frame
+from services.profile.live.document import render_document
+from services.profile.live.prices import price_of
+from services.profile.live.push import text_frame
 from tests.processes import free_port
 
 ROUNDS = {2_000: 20, 10_000: 15}

@@ -35,7 +35,7 @@ def main() -> None:
     symbols = os.environ.get("SYMBOL", "").split() or sys.exit(USAGE)
     environment = _environment(load_settings(LauncherSettings).state_dir)
     options = [word for name, option in OPTIONS.items() if (value := os.environ.get(name)) for word in (option, value)]
-    command = [sys.executable, "-m", "services.kafka_clickhouse", "backfill", *symbols, *options]
+    command = [sys.executable, "-m", "services.backfill", *symbols, *options]
     os.execve(sys.executable, command, {**os.environ, **environment})  # noqa: S606 - no shell on purpose
 
 

@@ -3,11 +3,11 @@
 import asyncio
 import sys
 
+from services.backfill.command import main as backfill
 from services.common.lifecycle import run
 from services.common.logging import configure_logging
 from services.common.settings import load_settings
 from services.kafka_clickhouse.app import app
-from services.kafka_clickhouse.backfill_command import main as backfill
 from services.kafka_clickhouse.errors import KafkaClickHouseError
 from services.kafka_clickhouse.migrate import upgrade
 from services.kafka_clickhouse.settings import MigrationSettings, Settings

@@ -1,22 +1,17 @@
-"""ClickHouse's HTTP interface as this service uses it: with deadlines, no proxy, and errors told apart.
+"""ClickHouse's HTTP interface as this service uses it: with deadlines, and errors told apart.
 
 `translated` is the one place that knows which of ClickHouse's errors pass by themselves.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Final
-from urllib.parse import urlsplit
 
-import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
-from clickhouse_connect.driver.exceptions import ClickHouseError, Error
+from clickhouse_connect.driver.exceptions import Error
 
-from services.common.network import reach_directly
+from services.common import clickhouse
 from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError, StorageDownError
 
-CONNECT_TIMEOUT_S = 3.0
 COMMAND_TIMEOUT_S = 10.0
 
 # Of src/Common/ErrorCodes.cpp: what is wrong with the values of an insert, and with nothing else. Everything that is
@@ -54,40 +49,12 @@ def translated(error: Exception) -> KafkaClickHouseError:
     return StorageDownError(f"ClickHouse does not take it now ({reason[:300]})")
 
 
-@asynccontextmanager
-async def answered(timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncIterator[None]:
+def answered(timeout_s: float = COMMAND_TIMEOUT_S) -> AbstractAsyncContextManager[None]:
     """A deadline for calls of a client, and their errors translated: raises what `translated` returns."""
-    cancellations = _cancellations()
-    try:
-        async with asyncio.timeout(timeout_s):
-            yield
-    except (ClickHouseError, OSError, TimeoutError) as error:
-        if _cancellations() > cancellations:  # the client forgets one that comes while it closes a failed connection
-            raise asyncio.CancelledError from error
-        raise translated(error) from error
-
-
-def _cancellations() -> int:
-    task = asyncio.current_task()
-    return task.cancelling() if task else 0
+    return clickhouse.answered(timeout_s, translated)
 
 
 async def connect(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncClient:
     """A client for `url`; its database need not exist. Close it with `close()`. Raises `StorageDownError`."""
-    parts = urlsplit(url)
-    reach_directly(parts.hostname or "")
     async with answered(timeout_s):
-        client = await clickhouse_connect.get_async_client(
-            dsn=parts._replace(path="").geturl(),
-            connect_timeout=CONNECT_TIMEOUT_S,
-            send_receive_timeout=timeout_s,
-            autogenerate_session_id=False,  # a session takes one query at a time
-            compress=False,
-        )
-    client.database = database_of(url)
-    return client
-
-
-def database_of(url: str) -> str:
-    """The name of the database in a ClickHouse URL."""
-    return urlsplit(url).path.strip("/")
+        return await clickhouse.connect(url, timeout_s=timeout_s)

@@ -7,11 +7,11 @@ row makes it when it is missing, with the name that the authorization service vo
 import structlog
 
 from services.profile import metrics
-from services.profile.access import Access, Caller
-from services.profile.authorization import Authorization, UnsupportedError
+from services.profile.access.callers import Access, Caller
 from services.profile.errors import UnauthenticatedError, UnavailableError
-from services.profile.portfolio import Portfolio
-from services.profile.postgres import PortfolioStore
+from services.profile.portfolio.rules import Portfolio
+from services.profile.portfolio.store import PortfolioStore
+from services.profile.upstream.authorization_client import Authorization, UnsupportedError
 
 log = structlog.get_logger()
 

@@ -6,13 +6,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import WebSocketRoute
 
 from services.common.docs_page import add_docs_page
-from services.profile import account_routes, coin_routes, market_routes, profile_routes
-from services.profile.answers import install_error_answers
-from services.profile.dependencies import Services
-from services.profile.middleware import MIDDLEWARE
+from services.profile.routes import accounts as account_routes
+from services.profile.routes import coins as coin_routes
+from services.profile.routes import market as market_routes
+from services.profile.routes import profile as profile_routes
+from services.profile.routes.answers import install_error_answers
+from services.profile.routes.dependencies import Services
+from services.profile.routes.middleware import MIDDLEWARE
+from services.profile.routes.websocket import LiveProfile
 from services.profile.settings import Settings
-from services.profile.web_app import WebApp
-from services.profile.websocket import LiveProfile
+from services.profile.web.app import WebApp
 
 DESCRIPTION = (
     "Accounts and live crypto portfolios. Register, log in, add coins, then watch the portfolio's value over the "

@@ -12,19 +12,19 @@ from services.common.http import listen, serve_http
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.common.tokens import TokenVerifier
-from services.profile.access import Access
+from services.profile.access.callers import Access
+from services.profile.access.tickets import Tickets
 from services.profile.accounts import Accounts
-from services.profile.aggregator import Aggregator, open_client
 from services.profile.api import build_api
-from services.profile.authorization import Authorization
-from services.profile.dependencies import Services
-from services.profile.leases import Leases, draw_follower_id
-from services.profile.live import ConnectionManager, LiveLimits
-from services.profile.market import open_market
-from services.profile.postgres import PortfolioStore
-from services.profile.push import WEBSOCKET_OPTIONS, PushProtocol
+from services.profile.live.manager import ConnectionManager, LiveLimits
+from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol
+from services.profile.portfolio.store import PortfolioStore
+from services.profile.routes.dependencies import Services
 from services.profile.settings import Settings
-from services.profile.tickets import Tickets
+from services.profile.upstream.aggregator_client import Aggregator, open_client
+from services.profile.upstream.authorization_client import Authorization
+from services.profile.upstream.dashboard_client import open_market
+from services.profile.upstream.leases import Leases, draw_follower_id
 
 log = structlog.get_logger()
 

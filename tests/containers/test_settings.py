@@ -16,9 +16,13 @@ Services = dict[str, dict[str, Any]]
 SENSITIVE = {"database_url", "redis_url", "clickhouse_url", "jwt_keys"}
 
 
-def settings_classes(service: str, module_name: str = "settings") -> list[type[ServiceSettings]]:
+def settings_classes(service: str) -> list[type[ServiceSettings]]:
     package = "simulator" if service == "simulator" else f"services.{service}"
-    module = importlib.import_module(f"{package}.{module_name}")
+    return settings_classes_in(f"{package}.settings")
+
+
+def settings_classes_in(module_name: str) -> list[type[ServiceSettings]]:
+    module = importlib.import_module(module_name)
     return [
         each
         for _, each in inspect.getmembers(module, inspect.isclass)
@@ -35,7 +39,7 @@ def known_variables(service: str) -> set[str]:
     """What the commands of the service's image may be told."""
     classes = settings_classes(service)
     if service == "kafka_clickhouse":
-        classes += settings_classes(service, "backfill_command")
+        classes += settings_classes_in("services.backfill.command")
     return {name.upper() for each in classes for name in each.model_fields} | {"SECRETS_DIR"}
 
 

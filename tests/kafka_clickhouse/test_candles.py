@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from services.kafka_clickhouse.clickhouse import connect
 from services.kafka_clickhouse.messages import KafkaMsg
 from services.kafka_clickhouse.native import COLUMNS, encode
+from tests.backfill.running import own_database
 from tests.clickhouse_server import RunningClickHouse
-from tests.kafka_clickhouse.backfill_run import own_database
 
 START_MS = 1_767_225_600_000
 """2026-01-01."""

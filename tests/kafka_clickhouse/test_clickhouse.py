@@ -13,8 +13,8 @@ from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError,
 from services.kafka_clickhouse.messages import decode
 from services.kafka_clickhouse.native import COLUMNS, encode
 from services.kafka_clickhouse.storage import TABLE, TickerStore
+from tests.backfill.running import connected, own_database
 from tests.clickhouse_server import RunningClickHouse
-from tests.kafka_clickhouse.backfill_run import connected, own_database
 from tests.kafka_clickhouse.pipeline import ticks
 from tests.processes import free_port, until
 

@@ -12,8 +12,8 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from services.kafka_clickhouse.errors import ChangedHistoryError
 from services.kafka_clickhouse.migrate import upgrade
 from services.kafka_clickhouse.migrations import pending, read_migrations
+from tests.backfill.running import connected
 from tests.clickhouse_server import RunningClickHouse
-from tests.kafka_clickhouse.backfill_run import connected
 from tests.processes import REPOSITORY, free_port
 
 FOR_EVER = {"market_tickers": 0, "candles_1s_states": 0}

@@ -13,8 +13,8 @@ from services.kafka_clickhouse.clickhouse import connect
 from services.kafka_clickhouse.messages import KafkaMsg
 from services.kafka_clickhouse.native import COLUMNS, encode, strings, varint
 from services.kafka_clickhouse.storage import TABLE
+from tests.backfill.running import own_database
 from tests.clickhouse_server import RunningClickHouse
-from tests.kafka_clickhouse.backfill_run import own_database
 
 letters = st.characters(exclude_categories=["Cs"])
 names = st.text(letters, min_size=1, max_size=40) | st.sampled_from(["€USDT", "A" * 200])

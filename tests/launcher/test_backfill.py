@@ -40,7 +40,7 @@ def test_it_runs_with_the_launchers_environment(
         backfill.main()
 
     _, command, environment = executed
-    assert command[1:] == ["-m", "services.kafka_clickhouse", "backfill", "btcusdt", "ethusdt", "--days", "3"]
+    assert command[1:] == ["-m", "services.backfill", "btcusdt", "ethusdt", "--days", "3"]
     assert command[0] == sys.executable
     assert environment.items() >= TOLD.items()
 

@@ -10,7 +10,6 @@ from grpc import StatusCode, aio
 
 from proto import auth_pb2_grpc
 from services.common.grpc import open_channel, serve_grpc
-from services.profile.authorization import Authorization, Client, UnsupportedError
 from services.profile.errors import (
     ApiError,
     ConflictError,
@@ -21,6 +20,7 @@ from services.profile.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from services.profile.upstream.authorization_client import Authorization, Client, UnsupportedError
 
 NOBODY = Client(None, None)
 SECRET_TEXT = "Traceback: SELECT hash FROM accounts"

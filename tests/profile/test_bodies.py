@@ -9,9 +9,9 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from services.profile import jsonbody
 from services.profile.errors import BodyTimeoutError, MalformedError
-from services.profile.jsonbody import MAX_BODY_BYTES, decode
+from services.profile.routes import jsonbody
+from services.profile.routes.jsonbody import MAX_BODY_BYTES, decode
 from tests.profile.conftest import Service, User, assert_error
 
 COIN = "/v2/coin/symbol"

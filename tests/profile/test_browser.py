@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import HTTPConnection
 
-from services.profile.browser import cookie_is_secure, require_own_page
+from services.profile.access.browser import cookie_is_secure, require_own_page
 from services.profile.errors import ForbiddenError
 
 OURS = frozenset({"https://coins.example"})

@@ -8,8 +8,8 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.profile.portfolio import plain
-from services.profile.postgres import MAX_COINS
+from services.profile.portfolio.rules import plain
+from services.profile.portfolio.store import MAX_COINS
 from tests.profile.conftest import Service, User, assert_error, sign_up
 from tests.profile.scripted import ScriptedAggregator
 from tests.profile.test_portfolio import fitting

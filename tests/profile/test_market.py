@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from services.profile.market import MAX_AT_ONCE_PER_CLIENT, MAX_BODY_BYTES, MAX_QUERY_LENGTH
+from services.profile.upstream.dashboard_client import MAX_AT_ONCE_PER_CLIENT, MAX_BODY_BYTES, MAX_QUERY_LENGTH
 from tests.conftest import RunningRedis
 from tests.processes import free_port, until
 from tests.profile.conftest import Service, assert_error, profile_env, sign_up, start

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.profile.errors import InvalidError
-from services.profile.portfolio import parse_decimal, parse_quantity, parse_symbol, plain
+from services.profile.portfolio.rules import parse_decimal, parse_quantity, parse_symbol, plain
 
 LARGEST = "99999999999999999999.999999999999999999"
 

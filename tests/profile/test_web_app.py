@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from services.common.asgi import SecurityHeaders
-from services.profile.answers import install_error_answers
-from services.profile.bundle import MAX_BUNDLE_BYTES, BundleError, load_bundle
-from services.profile.web_app import PAGES, WebApp
+from services.profile.routes.answers import install_error_answers
+from services.profile.web.app import PAGES, WebApp
+from services.profile.web.bundle import MAX_BUNDLE_BYTES, BundleError, load_bundle
 
 SCRIPT = "\n  document.title = 'x';\n"
 PAGE = f'<!doctype html><script>{SCRIPT}</script><script type="module" src="/assets/app-1.js"></script>'

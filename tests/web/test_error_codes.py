@@ -3,7 +3,7 @@
 import re
 
 from services.dashboard.errors import MarketError
-from services.profile.authorization import _SENTENCES
+from services.profile.upstream.authorization_client import _SENTENCES
 from tests.processes import REPOSITORY
 
 NOT_SHOWN = {

@@ -16,9 +16,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from services.common.http import listen, serve_http
-from services.profile.live import ConnectionManager, LiveLimits
-from services.profile.portfolio import Portfolio
-from services.profile.push import WEBSOCKET_OPTIONS, PushProtocol
+from services.profile.live.manager import ConnectionManager, LiveLimits
+from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol
+from services.profile.portfolio.rules import Portfolio
 from tests.processes import until
 
 

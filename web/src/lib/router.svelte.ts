@@ -1,4 +1,4 @@
-/** Which page is shown. Paths are few and known; profile serves the shell for the same ones (services/profile/web_app.py). */
+/** Which page is shown. Paths are few and known; profile serves the shell for the same ones (services/profile/web/app.py). */
 export type Route =
   | { readonly page: 'portfolio' | 'market' | 'login' | 'register' | 'account' | 'missing' }
   | { readonly page: 'coin'; readonly symbol: string };

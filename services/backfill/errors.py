@@ -1,0 +1,29 @@
+"""Why a back-fill ends early, each as a sentence for the person who started it."""
+
+
+class BackfillError(Exception):
+    """What has been written so far stays; the same command goes on from there."""
+
+
+class UsageError(BackfillError):
+    """The command asks for something that cannot be."""
+
+
+class ExchangeError(BackfillError):
+    """The exchange refused, or its answer cannot be used."""
+
+
+class StorageError(BackfillError):
+    """ClickHouse refused."""
+
+
+class AwayError(BackfillError):
+    """No answer, or one that says "later". Trying again may help."""
+
+
+class RateLimitedError(AwayError):
+    """The exchange asks us to stay away for `retry_after_s`."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"the exchange asks us to stay away for {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s

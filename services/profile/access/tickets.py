@@ -1,0 +1,64 @@
+"""Single-use websocket tickets, for browsers, which cannot set headers on a websocket.
+
+A ticket travels as a subprotocol, because URLs end in logs: the client offers `ticket.<ticket>`, and beside it
+`crypto-service.v1` so as not to have the (then spent) ticket echoed as the selected protocol. Redis keeps only its
+hash.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+from redis.asyncio import Redis
+
+from services.common.tokens import AccessClaims
+from services.profile.access.redis import redis_answers
+from services.profile.errors import UnauthenticatedError
+
+LIFETIME_S = 30
+PROTOCOL = "crypto-service.v1"
+TICKET_PREFIX = "ticket."
+
+
+class Tickets:
+    """Issues and redeems tickets. Both raise UnavailableError."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def issue(self, claims: AccessClaims) -> str:
+        """A new ticket that stands for `claims`, once, for `LIFETIME_S`."""
+        ticket = secrets.token_urlsafe(32)
+        with redis_answers():
+            await self._redis.set(_key(ticket), msgspec.json.encode(claims), ex=LIFETIME_S)
+        return ticket
+
+    async def redeem(self, ticket: str) -> AccessClaims:
+        """What the ticket stands for; it is spent then. Raises UnauthenticatedError.
+
+        The session may have ended since: check that too.
+        """
+        with redis_answers():
+            stored = await self._redis.getdel(_key(ticket))
+        if stored is None:
+            raise UnauthenticatedError(
+                "invalid_ticket", "This ticket was used, has expired or never was. Get a new one."
+            )
+        return msgspec.json.decode(stored, type=AccessClaims)
+
+
+def offered_ticket(subprotocols: Sequence[str]) -> str | None:
+    """The ticket among the subprotocols a client offers."""
+    return next((p.removeprefix(TICKET_PREFIX) for p in subprotocols if p.startswith(TICKET_PREFIX)), None)
+
+
+def selected_protocol(subprotocols: Sequence[str]) -> str | None:
+    """The subprotocol to answer with. A browser drops a connection that selects none of those it offered."""
+    if PROTOCOL in subprotocols:
+        return PROTOCOL
+    return next((protocol for protocol in subprotocols if protocol.startswith(TICKET_PREFIX)), None)
+
+
+def _key(ticket: str) -> str:
+    return f"profile:ticket:{hashlib.sha256(ticket.encode()).hexdigest()}"

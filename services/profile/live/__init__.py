@@ -1,0 +1,1 @@
+"""The engine behind the websockets: feed, latest prices, documents, fan-out, push, admission and re-reading."""

@@ -1,0 +1,42 @@
+"""Who is connected: a websocket from its arrival to its end, and a user with all of theirs."""
+
+import asyncio
+
+from services.profile.access.revocations import Bearer
+from services.profile.live import metrics
+from services.profile.live.fanout import Viewer
+from services.profile.live.push import CloseCode, PushProtocol
+
+
+class Client:
+    """One websocket, from its arrival to its end."""
+
+    __slots__ = ("attached", "bearer", "ended_with", "ends_s", "socket", "viewing")
+
+    def __init__(self, socket: PushProtocol, bearer: Bearer, viewing: "Viewing", ends_s: float) -> None:
+        self.socket = socket
+        self.bearer = bearer
+        self.viewing = viewing
+        self.ends_s = ends_s
+        """When it is old enough to be closed (loop time)."""
+        self.attached = False
+        self.ended_with: CloseCode | None = None
+
+    def end(self, code: CloseCode) -> None:
+        """Close the websocket, or refuse it if it is not open yet."""
+        if self.ended_with is None:
+            self.ended_with = code
+            metrics.CLOSED.labels(int(code)).inc()
+            if self.attached:
+                self.socket.close(code, code.name.lower())
+
+
+class Viewing(Viewer):
+    """A viewer with what its admission needs: all its clients, attached or not, and whether its portfolio is there."""
+
+    __slots__ = ("clients", "loaded")
+
+    def __init__(self, user_id: int) -> None:
+        super().__init__(user_id)
+        self.clients: set[Client] = set()
+        self.loaded = asyncio.Event()

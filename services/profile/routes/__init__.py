@@ -1,0 +1,1 @@
+"""The HTTP and websocket routes, with their schemas, dependencies and error answers."""

@@ -1,0 +1,99 @@
+"""What the routes ask FastAPI for: the service's parts, and who is calling."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from redis.asyncio import Redis
+
+from services.profile.access.browser import COOKIE, require_own_page
+from services.profile.access.callers import Access, Caller
+from services.profile.access.tickets import Tickets
+from services.profile.accounts import Accounts
+from services.profile.errors import UnauthenticatedError
+from services.profile.live.manager import ConnectionManager
+from services.profile.portfolio.rules import Portfolio
+from services.profile.portfolio.store import PortfolioStore
+from services.profile.settings import Settings
+from services.profile.upstream.authorization_client import Authorization, Client
+from services.profile.upstream.dashboard_client import Market
+from services.profile.upstream.leases import Leases
+
+MAX_REFRESH_TOKEN_CHARACTERS = 4096
+
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token that a login gives.")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The refresh token that a login sets.")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of this service, made once by `app`."""
+
+    settings: Settings
+    store: PortfolioStore
+    authorization: Authorization
+    accounts: Accounts
+    access: Access
+    tickets: Tickets
+    leases: Leases
+    market: Market
+    manager: ConnectionManager
+    redis: Redis
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+BearerDep = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+async def authenticated(services: ServicesDep, bearer: BearerDep) -> Caller:
+    return await services.access.authenticate(bearer.credentials if bearer else None)
+
+
+CallerDep = Annotated[Caller, Depends(authenticated)]
+
+
+def identified(services: ServicesDep, bearer: BearerDep) -> Caller:
+    return services.access.identify(bearer.credentials if bearer else None)
+
+
+IdentifiedDep = Annotated[Caller, Depends(identified)]
+"""For what the authorization service judges itself: the caller's session may have ended."""
+
+
+async def portfolio_of(services: ServicesDep, caller: CallerDep) -> Portfolio:
+    """The caller's portfolio; its row is made now if it is missing."""
+    return await services.accounts.portfolio(caller)
+
+
+PortfolioDep = Annotated[Portfolio, Depends(portfolio_of)]
+
+
+def client_of(request: Request) -> Client:
+    """The peer, or whom a trusted proxy names (`proxy_headers` in app.py)."""
+    return Client(request.client.host if request.client else None, request.headers.get("user-agent"))
+
+
+ClientDep = Annotated[Client, Depends(client_of)]
+
+
+def own_page(request: Request, services: ServicesDep) -> None:
+    require_own_page(request, services.settings.public_origins)
+
+
+OwnPage = Depends(own_page)
+
+
+def refresh_token(value: Annotated[str | None, Depends(_cookie)]) -> str:
+    """The cookie's refresh token; text that can be none (gRPC would refuse to carry it) counts as missing."""
+    if not value or not value.isascii() or not value.isprintable() or len(value) > MAX_REFRESH_TOKEN_CHARACTERS:
+        raise UnauthenticatedError("missing_refresh_token", f"The {COOKIE} cookie is missing. Log in first.")
+    return value
+
+
+RefreshTokenDep = Annotated[str, Depends(refresh_token)]

@@ -1,0 +1,156 @@
+"""The market API's parameters and answers, for the OpenAPI document. The dashboard service writes the answers.
+
+A test holds these descriptions against the dashboard's own, so that the two say the same.
+"""
+
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
+
+from services.common.settings import SourceName
+from services.profile.portfolio.rules import MAX_SYMBOL_CHARACTERS
+from services.profile.routes.schemas import ExactNumber
+
+MAX_PRICES = 5_000
+MAX_NAMED = 500
+MAX_SPARKLINES = 200
+MAX_CANDLES = 50_000
+
+Ranking = Literal["gainers", "losers", "volume"]
+Interval = Literal["1s", "1m", "1h", "1d"]
+HistoryFormat = Literal["json", "csv", "arrow", "parquet"]
+
+TimeMs = Annotated[int, Field(examples=[1767225600123])]
+SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_CHARACTERS)]
+SymbolList = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAMED * (MAX_SYMBOL_CHARACTERS + 1))]
+Asset = Annotated[str, StringConstraints(min_length=1, max_length=20)]
+TimeText = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+
+
+class Price(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    price: ExactNumber = Field(examples=[68123.45])
+    event_time: TimeMs = Field(description="When the exchange had this price, ms.")
+    age_ms: int = Field(examples=[412], description="`time` minus `event_time`; 0 where that is negative.")
+    open_24h: ExactNumber | None = Field(examples=[67000])
+    high_24h: ExactNumber | None = Field(examples=[68500])
+    low_24h: ExactNumber | None = Field(examples=[66800.01])
+    volume_24h: ExactNumber | None = Field(examples=[12345.678], description="In the base asset.")
+    quote_volume_24h: ExactNumber | None = Field(examples=[834567890.12], description="In the quote asset.")
+    change_24h: ExactNumber | None = Field(examples=[1123.45], description="`price` minus `open_24h`, exact.")
+    change_percent_24h: ExactNumber | None = Field(examples=[1.67679104], description="To 8 places, half to even.")
+
+
+class Prices(BaseModel):
+    """All numbers are exact decimals. Figures that nobody has told yet are null."""
+
+    source: str = Field(examples=["binance"], description="Where all of these prices come from.")
+    time: TimeMs = Field(description="When the prices were read, ms.")
+    prices: list[Price]
+    unknown: dict[str, list[str]] = Field(
+        examples=[{"btcusdx": ["btcusdt"]}],
+        description="Asked for and not known, with near matches (for the first 20).",
+    )
+    next: str | None = Field(examples=[None], description="`after` of the following page; null on the last.")
+
+
+class Movers(BaseModel):
+    source: str = Field(examples=["binance"])
+    time: TimeMs
+    movers: list[Price]
+
+
+class ListedSymbol(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    base: str = Field(examples=["BTC"], description="Empty where the exchange does not tell.")
+    quote: str = Field(examples=["USDT"])
+    status: str = Field(examples=["TRADING"])
+
+
+class ListedSymbols(BaseModel):
+    symbols: list[ListedSymbol]
+    next: str | None = Field(examples=[None], description="`after` of the following page; null on the last.")
+
+
+class Candle(BaseModel):
+    t: TimeMs = Field(description="Start, ms.")
+    o: ExactNumber = Field(examples=[68100])
+    h: ExactNumber = Field(examples=[68200.5])
+    l: ExactNumber = Field(examples=[68050])  # noqa: E741 - the contract's key
+    c: ExactNumber = Field(examples=[68123.45])
+    v: ExactNumber | None = Field(examples=[12.5], description="Base volume of this interval, where back-filled.")
+    q: ExactNumber | None = Field(
+        examples=[851543.125], description="Quote volume of this interval, where back-filled."
+    )
+    v24: ExactNumber | None = Field(examples=[12345.678], description="Rolling 24 h base volume at the last event.")
+    q24: ExactNumber | None = Field(examples=[834567890.12], description="Rolling 24 h quote volume at the last event.")
+
+
+class History(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    interval: Interval
+    source: str = Field(examples=["binance"])
+    candles: list[Candle] = Field(description="Ascending in `t`; the newest may still be forming.")
+    next: int | None = Field(examples=[1767225660000], description="`from` of the following page.")
+    previous: int | None = Field(examples=[None], description="`to` of the page before.")
+
+
+Close = Annotated[
+    list[ExactNumber],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "number"},
+            "description": "Start of the hour in ms, and its last price.",
+            "examples": [[1767225600000, 68123.45]],
+        }
+    ),
+]
+
+
+class Sparklines(BaseModel):
+    source: str = Field(examples=["binance"])
+    interval: Literal["1h"] = "1h"
+    sparklines: dict[str, list[Close]] = Field(examples=[{"btcusdt": [[1767225600000, 68123.45]]}])
+    unknown: dict[str, list[str]] = Field(examples=[{}], description="As in prices.")
+
+
+SymbolsQuery = Annotated[
+    SymbolList | None,
+    Query(description=f"In any case, separated by commas, at most {MAX_NAMED}.", examples=["btcusdt"]),
+]
+PageLimit = Annotated[int, Query(ge=1, le=MAX_PRICES)]
+After = Annotated[SymbolText | None, Query(description="`next` of the page before.")]
+Search = Annotated[SymbolText | None, Query(description="Best matches first, and no pages.")]
+QuoteAsset = Annotated[Asset | None, Query(description="Only symbols priced in this asset.", examples=["usdt"])]
+MoversLimit = Annotated[int, Query(ge=1, le=200)]
+SparklineSymbols = Annotated[
+    SymbolList,
+    Query(description=f"In any case, separated by commas, at most {MAX_SPARKLINES}.", examples=["btcusdt"]),
+]
+From = Annotated[
+    TimeText | None, Query(alias="from", description="ms or ISO 8601; the first candles from there on are given.")
+]
+To = Annotated[TimeText | None, Query(description="ms or ISO 8601; exclusive. Default: now.")]
+CandleLimit = Annotated[int, Query(ge=1, le=MAX_CANDLES)]
+PinnedSource = Annotated[
+    SourceName | None, Query(description="Default: the one that prices come from now.", examples=["binance"])
+]
+
+HISTORY_FORMATS = {
+    "text/csv": {"schema": {"type": "string"}},
+    "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+    "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+}
+HISTORY_ANSWER = {
+    "description": "The candles. CSV, Arrow and Parquet have the columns time, open, high, low, close, volume, "
+    "quote_volume, volume_24h, quote_volume_24h, and are paged by the headers.",
+    "content": HISTORY_FORMATS,
+    "headers": {
+        "X-Next": {"description": "`from` of the following page.", "schema": {"type": "integer"}},
+        "X-Previous": {"description": "`to` of the page before.", "schema": {"type": "integer"}},
+    },
+}

@@ -1,0 +1,78 @@
+"""What the command refuses before it has written anything."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from services.backfill.command import main
+from tests.backfill.exchange import Answer, scripted_exchange
+from tests.processes import free_port
+
+
+@pytest.fixture
+def exchange_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An exchange that knows what time it is and no more; there is no ClickHouse."""
+    monkeypatch.setenv("CLICKHOUSE_URL", f"http://crypto:secret-word@127.0.0.1:{free_port()}/crypto")
+    monkeypatch.setenv("EXCHANGE_SOURCE", "simulator")
+    monkeypatch.setenv("BACKFILL_PATIENCE_S", "0")
+
+    def script(path: str, query: dict[str, str]) -> Answer:
+        return Answer({"serverTime": int(time.time() * 1_000)} if path == "/api/v3/time" else [])
+
+    with scripted_exchange(script) as exchange:
+        monkeypatch.setenv("EXCHANGE_REST_URL", exchange.url)
+        yield exchange.url
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--from", "2100-01-01"], "2100-01-01 00:00 is in the future: there are no candles yet"),
+        (["--from", "2026-01-02", "--to", "2026-01-01"], "nothing lies between 2026-01-02 00:00 and 2026-01-01 00:00"),
+        (["--from", "soon"], "'soon' is not a time; write 2026-01-31, 2026-01-31T12:00Z or ms since 1970"),
+        (["--from", "1960-01-01"], "there are no candles before 1970"),
+        (["--days", "99999"], "there are no candles before 1970"),
+        (["--intervals", "1m,5m"], "'5m' is not an interval; there are 1s, 1m, 1h, 1d"),
+        (["btc/usdt"], "'btc/usdt' cannot be a symbol"),
+    ],
+)
+def test_misuse_is_told_in_a_sentence(
+    exchange_url: str, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    assert main(["btcusdt", *arguments]) == 2
+    told = capsys.readouterr()
+    assert told.err == f"error: {sentence}\n"
+    assert told.out == ""
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "ten", "1.5", "99999999999"])
+def test_days_are_counted(exchange_url: str, capsys: pytest.CaptureFixture[str], days: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["btcusdt", f"--days={days}"])
+    assert f"'{days}' is not a number of days" in capsys.readouterr().err
+
+
+def test_whose_prices_they_are_must_be_said(
+    exchange_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXCHANGE_SOURCE")
+    with pytest.raises(SystemExit, match="2"):
+        main(["btcusdt"])
+    assert "EXCHANGE_SOURCE must say what EXCHANGE_REST_URL leads to" in capsys.readouterr().err
+
+
+def test_without_an_exchange_the_command_says_so(
+    exchange_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("EXCHANGE_REST_URL", url)
+    assert main(["btcusdt"]) == 1
+    assert capsys.readouterr().err.startswith(f"error: no answer from {url}")
+
+
+def test_without_clickhouse_the_command_says_so(exchange_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["btcusdt"]) == 1
+    told = capsys.readouterr()
+    assert "error: no answer from ClickHouse at 127.0.0.1:" in told.err
+    assert "secret-word" not in told.err + told.out
