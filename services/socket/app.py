@@ -6,29 +6,25 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from proto import socket_pb2_grpc
 from services.common.grpc import serve_grpc
 from services.common.lifecycle import Lifecycle
+from services.exchanges.registry import EXCHANGES
+from services.exchanges.rest_client import open_rest_client
 from services.socket import metrics
 from services.socket.backfill import Backfill
-from services.socket.binance import Binance
-from services.socket.exchange import Exchange
 from services.socket.feed import Feed
 from services.socket.hub import Hub, QueueLimits
-from services.socket.rest import open_rest_client
 from services.socket.servicer import SERVICE_NAME, SocketServicer
 from services.socket.settings import SocketSettings
 from services.socket.shard import is_loopback
 from services.socket.symbols import SymbolCatalog
 
-EXCHANGES: dict[str, type[Exchange]] = {"binance": Binance}
-"""Another exchange is one more module, and one more line here."""
-
 
 @asynccontextmanager
 async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
     """Serve until left. The exchange may be down all the while: then the service is up and not ready."""
-    exchange = EXCHANGES[settings.exchange]()
+    exchange = EXCHANGES[settings.exchange]
     hub = Hub(QueueLimits(settings.queue_max_frames, settings.queue_max_bytes))
     url = settings.exchange_rest_url
-    rest = open_rest_client(url, exchange.limits, trust_env=not is_loopback(url))
+    rest = open_rest_client(url, exchange.limits, metrics.REST_REQUESTS, trust_env=not is_loopback(url))
     backfill = Backfill(exchange, rest, settings.backfill_deadline_s, settings.backfill_max_ids)
     catalog = SymbolCatalog(exchange, rest, settings.symbols_refresh_s, on_told=hub.interest_changed.set)
     feed = Feed(settings, exchange, hub, backfill, catalog)

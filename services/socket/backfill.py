@@ -6,10 +6,10 @@ from collections.abc import Callable
 import structlog
 
 from services.common.backoff import Backoff
+from services.exchanges.errors import RateLimitedError, RestError
+from services.exchanges.exchange import Exchange, TradeFrame
+from services.exchanges.rest_client import RestClient
 from services.socket import metrics
-from services.socket.errors import RateLimitedError, RestError
-from services.socket.exchange import Exchange, TradeFrame
-from services.socket.rest import RestClient
 from services.socket.sequence import Gap, TradeSequence
 
 log = structlog.get_logger()

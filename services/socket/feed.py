@@ -6,12 +6,12 @@ import time
 
 import structlog
 
+from services.exchanges.exchange import Exchange, TickerFrame, TradeFrame
+from services.exchanges.pacing import Budget
 from services.socket import metrics
 from services.socket.assignment import Assignment
 from services.socket.backfill import Backfill
-from services.socket.exchange import Exchange, TickerFrame, TradeFrame
 from services.socket.hub import Hub
-from services.socket.pacing import Budget
 from services.socket.sequence import TickerWatermarks, TradeSequence
 from services.socket.settings import SocketSettings
 from services.socket.shard import Shard

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
+from services.exchanges.exchange import TradeFrame
 from services.socket import metrics
-from services.socket.errors import SocketError
-from services.socket.exchange import TradeFrame
 
 
 class End(Enum):
@@ -22,7 +21,7 @@ class End(Enum):
     DRAINING = "draining"
 
 
-class SubscriberEndedError(SocketError):
+class SubscriberEndedError(Exception):
     """The subscriber was ended by us, for the reason `end`."""
 
     def __init__(self, end: End) -> None:

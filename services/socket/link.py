@@ -15,9 +15,9 @@ import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from services.exchanges.errors import ControlError, MalformedFrameError, UnknownFrameError
+from services.exchanges.exchange import Ack, Event, Exchange, ServerShutdown, TickerFrame, TradeFrame
 from services.socket import metrics
-from services.socket.errors import ControlError, MalformedFrameError, UnknownFrameError
-from services.socket.exchange import Ack, Event, Exchange, ServerShutdown, TickerFrame, TradeFrame
 
 log = structlog.get_logger()
 

@@ -7,8 +7,8 @@ overlap of two connections.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.exchanges.exchange import TradeFrame
 from services.socket import metrics
-from services.socket.exchange import TradeFrame
 
 _duplicates = metrics.DUPLICATES.labels("trade")
 

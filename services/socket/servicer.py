@@ -10,8 +10,8 @@ from grpc import StatusCode, aio
 from proto import socket_pb2 as pb
 from proto import socket_pb2_grpc
 from services.common.grpc import abort
-from services.socket.errors import InvalidSymbolError
-from services.socket.exchange import Exchange
+from services.exchanges.errors import InvalidSymbolError
+from services.exchanges.exchange import Exchange
 from services.socket.hub import End, Hub, Subscriber, SubscriberEndedError
 from services.socket.symbols import SymbolCatalog
 

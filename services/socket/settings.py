@@ -1,10 +1,9 @@
-"""What this service can be told from outside. The exchange's own limits are in its module, not here."""
-
-from typing import Literal
+"""What this service can be told from outside. The exchange's own limits are in its package, not here."""
 
 from pydantic import Field
 
 from services.common.settings import ServiceSettings, SourceName
+from services.exchanges.registry import DEFAULT_EXCHANGE, ExchangeName
 
 _KIB = 1024
 _MIB = 1024 * _KIB
@@ -15,8 +14,7 @@ class SocketSettings(ServiceSettings):
 
     grpc_address: str = "127.0.0.1:50052"
 
-    exchange: Literal["binance"] = "binance"
-    """Whose protocol the URLs speak."""
+    exchange: ExchangeName = DEFAULT_EXCHANGE
     exchange_stream_url: str = Field(default="wss://data-stream.binance.vision", pattern=r"^wss?://[^/]")
     exchange_rest_url: str = Field(default="https://data-api.binance.vision", pattern=r"^https?://[^/]")
     exchange_source: SourceName = "binance"

@@ -15,10 +15,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from services.common.backoff import Backoff
+from services.exchanges.exchange import Exchange
+from services.exchanges.pacing import Budget
 from services.socket import metrics
-from services.socket.exchange import Exchange
 from services.socket.link import Link, LinkTimes, OnFrame
-from services.socket.pacing import Budget
 from services.socket.settings import SocketSettings
 
 log = structlog.get_logger()

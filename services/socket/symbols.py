@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from services.common.backoff import Backoff
+from services.exchanges.errors import RestError
+from services.exchanges.exchange import Exchange, SymbolInfo
+from services.exchanges.rest_client import RestClient
 from services.socket import metrics
-from services.socket.errors import RestError
-from services.socket.exchange import Exchange, SymbolInfo
-from services.socket.rest import RestClient
 
 log = structlog.get_logger()
 

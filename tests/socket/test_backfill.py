@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from services.exchanges.binance.exchange import Binance
+from services.exchanges.exchange import TradeFrame
+from services.exchanges.rest_client import RestClient, open_rest_client
+from services.socket import metrics
 from services.socket.backfill import Backfill
-from services.socket.binance import Binance
-from services.socket.exchange import TradeFrame
-from services.socket.rest import RestClient, open_rest_client
 from services.socket.sequence import TradeSequence
 from tests.processes import until
 from tests.socket.harness import Simulator, metric
@@ -19,7 +20,9 @@ def requests() -> float:
 
 @pytest.fixture
 async def rest(simulator: Simulator) -> AsyncIterator[RestClient]:
-    client = open_rest_client(simulator.urls["exchange_rest_url"], Binance.limits, trust_env=False)
+    client = open_rest_client(
+        simulator.urls["exchange_rest_url"], Binance.limits, metrics.REST_REQUESTS, trust_env=False
+    )
     async with client.client:
         yield client
 
@@ -102,7 +105,7 @@ async def test_a_dead_rest_interface_is_not_waited_for_beyond_the_deadline() -> 
     sequence = TradeSequence(max_held=10)
     for trade_id in (1, 5):
         sequence.accept(TradeFrame("btcusdt", trade_id, 0, b""))
-    rest = open_rest_client("http://127.0.0.1:9", Binance.limits, trust_env=False)
+    rest = open_rest_client("http://127.0.0.1:9", Binance.limits, metrics.REST_REQUESTS, trust_env=False)
     async with rest.client:
         assert not await fill(rest, sequence)
     assert sequence.gap is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.socket.exchange import TradeFrame
+from services.exchanges.exchange import TradeFrame
 from services.socket.hub import End, Hub, QueueLimits, Subscriber
 from tests.socket.harness import metric
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.socket.exchange import TradeFrame
+from services.exchanges.exchange import TradeFrame
 from services.socket.sequence import Gap, TickerWatermarks, TradeSequence
 from tests.socket.harness import metric
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.socket.pacing import Budget
+from services.exchanges.pacing import Budget
 
 
 @given(

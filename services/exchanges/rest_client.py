@@ -4,11 +4,11 @@ import time
 from dataclasses import dataclass, field
 
 import httpx
+from prometheus_client import Counter
 
-from services.socket import metrics
-from services.socket.errors import RateLimitedError, RestError
-from services.socket.exchange import Limits, RestRequest
-from services.socket.pacing import Budget
+from services.exchanges.errors import RateLimitedError, RestError
+from services.exchanges.exchange import Limits, RestRequest
+from services.exchanges.pacing import Budget
 
 _TIMEOUT_S = 5.0
 _MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -23,6 +23,8 @@ class RestClient:
 
     client: httpx.AsyncClient
     budget: Budget
+    requests: Counter
+    """Of one label, the outcome: `ok`, `failed` or `rate_limited`."""
     _blocked_until_s: float = field(default=0.0)
 
     async def get(self, request: RestRequest) -> bytes:
@@ -33,13 +35,13 @@ class RestClient:
         try:
             body = await self._fetch(request)
         except RateLimitedError as limited:
-            metrics.REST_REQUESTS.labels("rate_limited").inc()
+            self.requests.labels("rate_limited").inc()
             self._blocked_until_s = time.monotonic() + limited.retry_after_s
             raise
         except RestError:
-            metrics.REST_REQUESTS.labels("failed").inc()
+            self.requests.labels("failed").inc()
             raise
-        metrics.REST_REQUESTS.labels("ok").inc()
+        self.requests.labels("ok").inc()
         return body
 
     def _check_not_blocked(self) -> None:
@@ -59,10 +61,10 @@ class RestClient:
             raise RestError(f"{request.path}: {str(error) or type(error).__name__}") from error
 
 
-def open_rest_client(base_url: str, limits: Limits, *, trust_env: bool) -> RestClient:
+def open_rest_client(base_url: str, limits: Limits, requests: Counter, *, trust_env: bool) -> RestClient:
     """A client for `base_url`. Close it with `await rest.client.aclose()`. `trust_env` admits proxies."""
     client = httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_S, trust_env=trust_env)
-    return RestClient(client, Budget(limits.weight, limits.weight_period_s))
+    return RestClient(client, Budget(limits.weight, limits.weight_period_s), requests)
 
 
 async def _bounded_body(response: httpx.Response) -> bytes:

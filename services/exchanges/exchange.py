@@ -1,4 +1,4 @@
-"""What this service needs to know about an exchange. Another exchange is one more module that implements `Exchange`.
+"""The interface of an exchange. Another one is a package that implements `Exchange`, and a line in `registry`.
 
 Symbols are lower-case on our side of the interface (`btcusdt`).
 """

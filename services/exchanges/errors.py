@@ -1,15 +1,15 @@
-"""What can go wrong here, as types."""
+"""Errors of the conversation with an exchange."""
 
 
-class SocketError(Exception):
-    """Anything this service raises on purpose."""
+class ExchangeError(Exception):
+    """The root of everything raised here on purpose."""
 
 
-class InvalidSymbolError(SocketError):
+class InvalidSymbolError(ExchangeError):
     """Not a string that could name a symbol."""
 
 
-class FrameError(SocketError):
+class FrameError(ExchangeError):
     """A frame from the exchange that cannot be used. It is counted and skipped."""
 
 
@@ -21,11 +21,11 @@ class UnknownFrameError(FrameError):
     """Well-formed, of a kind we did not ask for."""
 
 
-class ControlError(SocketError):
+class ControlError(ExchangeError):
     """The exchange refused a control message, or did not acknowledge it in time."""
 
 
-class RestError(SocketError):
+class RestError(ExchangeError):
     """The exchange's REST interface did not give a usable answer."""
 
 

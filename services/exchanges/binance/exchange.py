@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.socket.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
-from services.socket.exchange import (
+from services.exchanges.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
+from services.exchanges.exchange import (
     Ack,
     Event,
     Limits,

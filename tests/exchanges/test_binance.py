@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.socket.binance import Binance
-from services.socket.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
-from services.socket.exchange import Ack, ServerShutdown, TickerFrame, TradeFrame
+from services.exchanges.binance.exchange import Binance
+from services.exchanges.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
+from services.exchanges.exchange import Ack, ServerShutdown, TickerFrame, TradeFrame
 
 binance = Binance()
 
