@@ -8,6 +8,7 @@ import msgspec
 
 from services.dashboard.answers import CSV, JSON, Document
 from services.dashboard.clickhouse import ClickHouse
+from services.dashboard.closes import ClosesRequest, closes_query
 from services.dashboard.errors import HistoryUnavailableError
 from services.dashboard.history import Page, Request, candles_query, ends_query, page_in, sure_page
 from services.dashboard.schemas import HistoryFormat
@@ -42,7 +43,7 @@ _SPARKLINES_QUERY: Final = (
 )
 
 
-class _Sparkline(msgspec.Struct):
+class _Line(msgspec.Struct):
     symbol: str = msgspec.field(name="s")
     points: msgspec.Raw = msgspec.field(name="p")
 
@@ -66,6 +67,11 @@ class HistoryPages:
         key = ("sparklines", source, tuple(symbols), tuple(unknown), hour_s)
         return await self._shared.get(key, lambda: self._sparklines(source, symbols, unknown, hour_s))
 
+    async def closes(self, request: ClosesRequest, unknown: dict[str, list[str]]) -> Document:
+        """The closes of several symbols. Raises HistoryUnavailableError, HistoryBusyError."""
+        key = ("closes", request, tuple(unknown))
+        return await self._shared.get(key, lambda: self._closes(request, unknown))
+
     async def _page(self, request: Request) -> tuple[Document, float]:
         clickhouse = self._there()
         form, media_type = _FORMS[request.form]
@@ -82,15 +88,35 @@ class HistoryPages:
     async def _sparklines(
         self, source: str, symbols: Sequence[str], unknown: dict[str, list[str]], hour_s: int
     ) -> tuple[Document, float]:
-        clickhouse = self._there()
-        by_name = {symbol.upper(): symbol for symbol in symbols}
-        parameters = {"source": source, "symbols": list(by_name), "start": hour_s - 23 * HOUR_S}
-        async with clickhouse.turn():
-            body = await clickhouse.query(_SPARKLINES_QUERY, parameters, "JSONEachRow", SETTINGS)
-        found = {by_name[row.symbol]: row.points for row in msgspec.json.decode(body, type=list[_Sparkline])}
-        lines = {symbol: found.get(symbol, msgspec.Raw(b"[]")) for symbol in symbols}
+        parameters = {
+            "source": source,
+            "symbols": [symbol.upper() for symbol in symbols],
+            "start": hour_s - 23 * HOUR_S,
+        }
+        lines = await self._lines(_SPARKLINES_QUERY, parameters, symbols)
         document = {"source": source, "interval": "1h", "sparklines": lines, "unknown": unknown}
         return Document(msgspec.json.encode(document), SPARKLINES_S), SPARKLINES_S
+
+    async def _closes(self, request: ClosesRequest, unknown: dict[str, list[str]]) -> tuple[Document, float]:
+        lines = await self._lines(closes_query(request.interval), request.parameters(), request.symbols)
+        document = {
+            "interval": request.interval,
+            "source": request.source,
+            "from": request.start_s * 1000,
+            "to": request.end_s * 1000,
+            "closes": lines,
+            "unknown": unknown,
+        }
+        keep_s = SETTLED_S if Page(request.start_s, request.end_s).settled(time.time()) else LIVE_S
+        return Document(msgspec.json.encode(document), keep_s), keep_s
+
+    async def _lines(self, sql: str, parameters: dict[str, object], symbols: Sequence[str]) -> dict[str, msgspec.Raw]:
+        """What a query answers for each symbol, `[]` where it has no row."""
+        clickhouse = self._there()
+        async with clickhouse.turn():
+            body = await clickhouse.query(sql, parameters, "JSONEachRow", SETTINGS)
+        found = {row.symbol: row.points for row in msgspec.json.decode(body, type=list[_Line])}
+        return {symbol: found.get(symbol.upper(), msgspec.Raw(b"[]")) for symbol in symbols}
 
     def _there(self) -> ClickHouse:
         if self._clickhouse is None:

@@ -1,4 +1,4 @@
-"""/history and /sparklines: which candles, from Redis' word on symbols and source; their figures from ClickHouse."""
+"""/history, /closes and /sparklines: symbols and source are resolved from Redis, figures come from ClickHouse."""
 
 import time
 
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.dashboard import schemas as s
 from services.dashboard.answers import answer, documented
+from services.dashboard.closes import ClosesRequest
 from services.dashboard.history import MAX_TIME_S, Request, parse_time_s
 from services.dashboard.history_pages import HistoryPages
 from services.dashboard.limits import Limited
@@ -35,7 +36,7 @@ def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) 
     ) -> Response:
         """Candles of a symbol: with `from` the first ones from there on, without the last ones before `to`."""
         start_s = None if from_ is None else parse_time_s("from", from_)
-        end_s = min(int(time.time()) + 1, MAX_TIME_S) if to is None else parse_time_s("to", to)
+        end_s = _end_s(to)
         snapshot = await market.snapshot()
         request = Request(
             symbol=snapshot.directory.find(symbol),
@@ -55,4 +56,30 @@ def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) 
         asked = read_symbols(symbols, snapshot, s.MAX_SPARKLINES)
         return await answer(http, await pages.sparklines(snapshot.source, asked.known, asked.unknown, time.time()))
 
+    @router.get("/closes", response_model=s.Closes, responses=documented(422, 429, 503))
+    async def closes(
+        http: HttpRequest,
+        symbols: s.ClosesSymbols,
+        from_: s.ClosesFrom,
+        to: s.To = None,
+        interval: s.Interval = "1h",
+        source: s.PinnedSource = None,
+    ) -> Response:
+        """The closes of some symbols over one range, each line with the last close before it: one request a chart."""
+        start_s, end_s = parse_time_s("from", from_), _end_s(to)
+        snapshot = await market.snapshot()
+        asked = read_symbols(symbols, snapshot, s.MAX_SPARKLINES)
+        wanted = ClosesRequest(
+            symbols=tuple(asked.known),
+            interval=interval,
+            source=source or snapshot.source,
+            start_s=min(start_s, end_s),
+            end_s=end_s,
+        )
+        return await answer(http, await pages.closes(wanted, asked.unknown))
+
     return router
+
+
+def _end_s(to: str | None) -> int:
+    return min(int(time.time()) + 1, MAX_TIME_S) if to is None else parse_time_s("to", to)

@@ -119,6 +119,33 @@ Close = Annotated[
 ]
 
 
+CandleClose = Annotated[
+    list[Number],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "number"},
+            "description": "Start of the candle in ms, and its last price.",
+            "examples": [[1767225600000, 68123.45]],
+        }
+    ),
+]
+
+
+class Closes(BaseModel):
+    interval: Interval
+    source: str = Field(examples=["binance"])
+    from_: TimeMs = Field(alias="from", description="Start of the range, ms.")
+    to: TimeMs = Field(description="Its end, exclusive, ms.")
+    closes: dict[str, list[CandleClose]] = Field(
+        examples=[{"btcusdt": [[1767225600000, 68123.45]]}],
+        description="Ascending, and before the range the last close that there is: it may be of a daily candle.",
+    )
+    unknown: dict[str, list[str]] = Field(examples=[{}], description="As in prices.")
+
+
 class Sparklines(BaseModel):
     source: str = Field(examples=["binance"])
     interval: Literal["1h"] = "1h"
@@ -143,6 +170,8 @@ From = Annotated[
     TimeText | None, Query(alias="from", description="ms or ISO 8601; the first candles from there on are given.")
 ]
 To = Annotated[TimeText | None, Query(description="ms or ISO 8601; exclusive. Default: now.")]
+ClosesSymbols = SparklineSymbols
+ClosesFrom = Annotated[TimeText, Query(alias="from", description="ms or ISO 8601: start of the range.")]
 CandleLimit = Annotated[int, Query(ge=1, le=MAX_CANDLES)]
 PinnedSource = Annotated[
     SourceName | None, Query(description="Default: the one that prices come from now.", examples=["binance"])

@@ -78,6 +78,20 @@ async def history(
     return market.relay(request, "history", symbol)
 
 
+@router.get("/closes", response_model=m.Closes, responses=documented(422, 429, 503))
+async def closes(
+    request: Request,
+    symbols: m.ClosesSymbols,
+    from_: m.ClosesFrom,
+    to: m.To = None,
+    interval: m.Interval = "1h",
+    source: m.PinnedSource = None,
+    market: Market = AllowedMarket,
+) -> Response:
+    """The closes of some symbols over one range, each line with the last close before it: one request a chart."""
+    return market.relay(request, "closes")
+
+
 @router.get("/sparklines", response_model=m.Sparklines, responses=documented(422, 429, 503))
 async def sparklines(request: Request, symbols: m.SparklineSymbols, market: Market = AllowedMarket) -> Response:
     """The hourly closes of the last 24 h of some symbols."""

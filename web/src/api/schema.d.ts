@@ -338,6 +338,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/market/closes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Closes
+         * @description The closes of some symbols over one range, each line with the last close before it: one request a chart.
+         */
+        readonly get: operations["closes_v1_market_closes_get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/market/sparklines": {
         readonly parameters: {
             readonly query?: never;
@@ -427,6 +447,54 @@ export interface components {
              * @example 834567890.12
              */
             readonly q24: number | null;
+        };
+        /** Closes */
+        readonly Closes: {
+            /**
+             * Interval
+             * @enum {string}
+             */
+            readonly interval: "1s" | "1m" | "1h" | "1d";
+            /**
+             * Source
+             * @example binance
+             */
+            readonly source: string;
+            /**
+             * From
+             * @description Start of the range, ms.
+             * @example 1767225600123
+             */
+            readonly from: number;
+            /**
+             * To
+             * @description Its end, exclusive, ms.
+             * @example 1767225600123
+             */
+            readonly to: number;
+            /**
+             * Closes
+             * @description Ascending, and before the range the last close that there is: it may be of a daily candle.
+             * @example {
+             *       "btcusdt": [
+             *         [
+             *           1767225600000,
+             *           68123.45
+             *         ]
+             *       ]
+             *     }
+             */
+            readonly closes: {
+                readonly [key: string]: readonly (readonly number[])[];
+            };
+            /**
+             * Unknown
+             * @description As in prices.
+             * @example {}
+             */
+            readonly unknown: {
+                readonly [key: string]: readonly string[];
+            };
         };
         /** CoinAdded */
         readonly CoinAdded: {
@@ -2094,6 +2162,63 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["UnknownSymbolAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly closes_v1_market_closes_get: {
+        readonly parameters: {
+            readonly query: {
+                /** @description In any case, separated by commas, at most 200. */
+                readonly symbols: string;
+                /** @description ms or ISO 8601: start of the range. */
+                readonly from: string;
+                /** @description ms or ISO 8601; exclusive. Default: now. */
+                readonly to?: string | null;
+                readonly interval?: "1s" | "1m" | "1h" | "1d";
+                /** @description Default: the one that prices come from now. */
+                readonly source?: string | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Closes"];
                 };
             };
             /** @description Unprocessable Entity */
