@@ -219,7 +219,7 @@ test('a coin is added from the list and changed on its page', async () => {
   await row(page, 'ethusdt').getByRole('button', { name: 'Add ETH to the portfolio' }).click();
   await page.getByLabel('Amount of ETH').fill('nonsense');
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').filter({ hasText: 'An amount is a number' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'This is not a number.' }).waitFor();
   await page.getByLabel('Amount of ETH').fill('2.5');
   await page.keyboard.press('Enter');
   await page.getByText('ETH added: 2.5.').waitFor();

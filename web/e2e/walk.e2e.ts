@@ -38,7 +38,7 @@ test('amounts are exact, and are changed in place', async () => {
   await amount.press('Enter');
   await page.keyboard.type('nonsense');
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').filter({ hasText: 'An amount is a number' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'This is not a number.' }).waitFor();
   await page.keyboard.press('Control+A');
   await page.keyboard.type('12345678901234567890.5');
   await page.keyboard.press('Enter');
@@ -48,6 +48,15 @@ test('amounts are exact, and are changed in place', async () => {
   await page.keyboard.type('7');
   await page.keyboard.press('Escape');
   expect(await amount.innerText()).toBe('12,345,678,901,234,567,890.5');
+  await amount.press('Enter');
+  await page.keyboard.type('0,125');
+  await page.keyboard.press('Enter');
+  await until(async () => (await amount.innerText()) === '0.125', 'never 125');
+  await amount.press('Enter');
+  await page.keyboard.type('1,500');
+  await page.keyboard.press('Enter');
+  await page.getByRole('group', { name: 'can be read in two ways' }).getByRole('button', { name: '1.5 between 1 and 2' }).click();
+  await until(async () => (await amount.innerText()) === '1.5', 'the reading that was chosen');
   await context.close();
 });
 

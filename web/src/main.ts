@@ -8,8 +8,11 @@ import { toasts } from './lib/toasts.svelte';
 import { offerUpdates } from './lib/updates.svelte';
 import { session } from './session/session.svelte';
 
-session.resume().catch((error: unknown) => toasts.show(explain(error), { tone: 'error' }));
-mount(App, { target: document.getElementById('app')! });
+// index.html has looked at the browser, and shows why there is nothing else.
+if (!document.documentElement.classList.contains('outdated')) {
+  session.resume().catch((error: unknown) => toasts.show(explain(error), { tone: 'error' }));
+  mount(App, { target: document.getElementById('app')! });
+}
 offerUpdates();
 
 /** What reloading has not cured by then, it does not. */

@@ -1,5 +1,6 @@
 /** The API by path and method, typed by its OpenAPI document, as the person who is logged in. */
 import { session } from '../session/session.svelte';
+import { patiently } from './patience';
 import { send } from './transport';
 import type { Answer, Body, Method, Operation, PathParameters, PathsWith, Query } from './types';
 
@@ -10,9 +11,9 @@ interface Options<O> {
   readonly signal?: AbortSignal;
 }
 
-/** GET. Raises ApiError. */
+/** GET, repeated where the server asks for a moment. Raises ApiError. */
 export function get<P extends PathsWith<'get'>>(path: P, options: Options<Operation<P, 'get'>> = {}) {
-  return call('get', path, options);
+  return patiently(() => call('get', path, options), options.signal);
 }
 
 export function post<P extends PathsWith<'post'>>(path: P, options: Options<Operation<P, 'post'>> = {}) {

@@ -56,6 +56,7 @@ const sentences = messages(
     invalid_request: 'The server cannot accept this. Check what you have entered.',
     not_supported: 'The server in use cannot do this.',
     internal_error: 'Something went wrong on the server. Try again.',
+    page_error: 'Something went wrong on this page. Reload it and try again.',
   },
   {
     offline: 'Нет связи с сервером.',
@@ -92,6 +93,7 @@ const sentences = messages(
     invalid_request: 'Сервер не может это принять. Проверьте введённое.',
     not_supported: 'Этот сервер так не умеет.',
     internal_error: 'На сервере что-то пошло не так. Попробуйте ещё раз.',
+    page_error: 'На странице что-то пошло не так. Обновите её и попробуйте ещё раз.',
   },
 );
 const t = translator(sentences);
@@ -113,7 +115,7 @@ const SAME = new Map<string, Code>([
 
 /** A sentence for a person. */
 export function explain(error: unknown): string {
-  if (!(error instanceof ApiError)) return t('internal_error');
+  if (!(error instanceof ApiError)) return t('page_error');
   const code = SAME.get(error.code) ?? error.code;
   if (!known(code)) return error.sentence || t('internal_error');
   return t(code, { s: error.retryAfterS ?? 10 });

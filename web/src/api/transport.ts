@@ -1,6 +1,7 @@
 /** One request and its answer: bounded in time, exact in its numbers, every failure an `ApiError`. */
 import { clock } from '../lib/clock.svelte';
 import { parseExact } from '../lib/json';
+import { deadline } from '../lib/signals';
 import { ApiError } from './errors';
 
 const TIMEOUT_MS = 15_000;
@@ -21,13 +22,8 @@ export async function send({ method, path, body, token, signal, cache = 'no-stor
   const headers = new Headers({ Accept: 'application/json' });
   if (body !== undefined) headers.set('Content-Type', 'application/json');
   if (token) headers.set('Authorization', `Bearer ${token}`);
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const options: RequestInit = {
-    method,
-    headers,
-    cache,
-    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-  };
+  const limit = deadline(TIMEOUT_MS, signal);
+  const options: RequestInit = { method, headers, cache, signal: limit.signal };
   if (body !== undefined) options.body = JSON.stringify(body);
   try {
     const response = await fetch(path, options);
@@ -38,8 +34,9 @@ export async function send({ method, path, body, token, signal, cache = 'no-stor
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof ApiError) throw error;
-    const code = timeout.aborted ? 'timeout' : error instanceof SyntaxError ? 'internal_error' : 'offline';
-    throw new ApiError(code, 0, '');
+    throw new ApiError(limit.isOver() ? 'timeout' : error instanceof SyntaxError ? 'internal_error' : 'offline', 0, '');
+  } finally {
+    limit.end();
   }
 }
 

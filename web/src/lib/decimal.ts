@@ -77,6 +77,16 @@ export function text(a: Decimal): string {
   return a.digits < 0n ? `-${plain}` : plain;
 }
 
+/** The same value without zeros at the end. */
+export function trimmed({ digits, scale }: Decimal): Decimal {
+  let [rest, places] = [digits, scale];
+  while (places > 0 && rest % 10n === 0n) {
+    rest /= 10n;
+    places -= 1;
+  }
+  return { digits: rest, scale: places };
+}
+
 /** The nearest float: for pixels (charts, sorting), never for a figure that is read. */
 export function approximate(a: Decimal): number {
   return Number(text(a));

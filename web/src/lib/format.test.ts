@@ -1,6 +1,6 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 
-import { age, compact, exact, fixed, money, percentage, signed, signedPercent, typed } from './format';
+import { age, compact, exact, fixed, money, percentage, signed, signedPercent } from './format';
 import { locale } from './i18n.svelte';
 import type { Num } from './json';
 
@@ -50,47 +50,4 @@ test('ages', () => {
   locale.language = 'ru';
   expect(plain(age(5000))).toBe('5 с');
   expect(age(0)).toBe('сейчас');
-});
-
-test.each([
-  ['1.5', '1.5'],
-  ['1,5', '1.5'],
-  ['0,123456789012345678', '0.123456789012345678'],
-  ['1 234,5', '1234.5'],
-  ['1\u202f234\u00a0567', '1234567'],
-  ['1,234,567', '1234567'],
-  ['1,234.5', '1234.5'],
-  ['1,234', '1234'],
-  ['1.234', '1.234'],
-  ['1.234,5', '1234.5'],
-  ['.5', '0.5'],
-  ['007', '7'],
-  ['2.50', '2.5'],
-])('typed %s means %s', (input, value) => {
-  expect(typed(input)).toBe(value);
-});
-
-test('a comma before three digits is what the language says it is', () => {
-  locale.language = 'ru';
-  expect(typed('1,234')).toBe('1.234');
-  expect(typed('1 234,5')).toBe('1234.5');
-});
-
-test.each(['en-US', 'en-IN', 'en-ZA', 'en-CH', 'en-DE', 'en-AT', 'ru-RU', 'ru-UA'])('what is shown is read back as it was, in %s', (tag) => {
-  vi.stubGlobal('navigator', { languages: [tag] });
-  locale.language = tag.startsWith('ru') ? 'ru' : 'en';
-  for (const text of ['1234', '1234.5', '0.123456789012345678', '100000', '12345678901234567890.5', '999999', '0.001', '1000000.123']) {
-    expect(typed(exact(num(text)))).toBe(text);
-  }
-  vi.unstubAllGlobals();
-});
-
-test('groups are those of the language, or of three digits', () => {
-  vi.stubGlobal('navigator', { languages: ['en-IN'] });
-  expect(['1,00,000.5', '100,000.5', '1,0,0000', '10,00'].map(typed)).toEqual(['100000.5', '100000.5', null, '10']);
-  vi.unstubAllGlobals();
-});
-
-test.each(['', ' ', 'abc', '1.2.3', '1e5', '-1', '1,23,4', '12,34.5', '½'])('typed %s means nothing', (input) => {
-  expect(typed(input)).toBeNull();
 });

@@ -1,11 +1,11 @@
 /** Numbers and times as a person reads them, in the page's language. Reads `locale`, so views follow a change of language. */
-import { compare, decimal, round, sign, text, type Decimal } from './decimal';
+import { compare, decimal, round, sign, text, trimmed, type Decimal } from './decimal';
 import { locale } from './i18n.svelte';
 import type { Num } from './json';
 
 /** As a decimal that somebody wrote: no digit added, none lost. `atLeast` pads with zeros so that columns stand still. */
 export function exact(value: Decimal | Num, atLeast = 0): string {
-  const { digits, scale } = trimmed(value);
+  const { digits, scale } = trimmed(of(value));
   const places = Math.max(scale, atLeast);
   return number(text(round({ digits, scale }, places)), places, places);
 }
@@ -73,36 +73,6 @@ export function clockTime(ms: number): string {
   return made('time', (tag) => new Intl.DateTimeFormat(tag, { timeStyle: 'medium' })).format(ms);
 }
 
-/**
- * What a person typed as a decimal, or null if it is none. Whatever `exact` shows is read back as the same number; beyond
- * that, a comma or point that cannot stand between groups in this language is a decimal one: `1,5` is 1.5 in English too.
- */
-export function typed(input: string): string | null {
-  const dense = input.replace(/[\s\u00a0\u202f_'’]/g, '');
-  const [group, point] = separators(dense);
-  const plain = dense.replaceAll(group, '').replace(point, '.');
-  const isNumber = isGrouped(dense.split(point)[0] ?? '', group) && /^(\d+\.?\d*|\.\d+)$/.test(plain);
-  return isNumber ? text(trimmed(decimal(plain.replace(/^\./, '0.')))) : null;
-}
-
-/** Whether what stands before the decimals has no groups, groups of three, or this language's (`12,34,567` in India). */
-function isGrouped(whole: string, group: string): boolean {
-  const plain = whole.replaceAll(group, '');
-  if (plain === whole || new RegExp(`^\\d{1,3}(\\${group}\\d{3})+$`).test(whole)) return true;
-  return /^\d+$/.test(plain) && number(plain, 0, 0) === whole;
-}
-
-/** Which of `,` and `.` stands between groups, and which before the decimals. The last of both is the decimal one. */
-function separators(dense: string): readonly [string, string] {
-  const [comma, point] = [dense.lastIndexOf(','), dense.lastIndexOf('.')];
-  if (comma >= 0 && point >= 0) return comma > point ? ['.', ','] : [',', '.'];
-  const used = comma >= 0 ? ',' : '.';
-  const other = used === ',' ? '.' : ',';
-  const groups = formatter('parts', {}).formatToParts(1234567).some(({ type, value }) => type === 'group' && value === used);
-  const canGroup = groups && new RegExp(`^\\d{1,3}(\\${used}\\d{3})+$`).test(dense);
-  return canGroup || dense.split(used).length > 2 ? [used, other] : [other, used];
-}
-
 const formatters = new Map<string, object>();
 
 /** Intl's formatters cost a hundred times what formatting with them does: one of a kind for each language. */
@@ -128,13 +98,4 @@ function number(plain: string, least: number, most: number): string {
 
 function of(value: Decimal | Num): Decimal {
   return typeof value === 'string' ? decimal(value) : value;
-}
-
-function trimmed(value: Decimal | Num): Decimal {
-  let { digits, scale } = of(value);
-  while (scale > 0 && digits % 10n === 0n) {
-    digits /= 10n;
-    scale -= 1;
-  }
-  return { digits, scale };
 }

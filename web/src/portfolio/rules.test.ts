@@ -2,20 +2,7 @@ import { expect, test } from 'vitest';
 
 import { decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
-import { parseQuantity } from './quantity';
 import { sorted, toggled, type Order, type Sortable } from './sorting';
-
-test.each([
-  ['1,5', '1.5'],
-  ['0.000000000000000001', '0.000000000000000001'],
-  ['99999999999999999999', '99999999999999999999'],
-])('an amount of %s is %s', (input, quantity) => {
-  expect(parseQuantity(input)).toBe(quantity);
-});
-
-test.each(['0', '0.0', '-1', '1e3', '', '100000000000000000000', '0.0000000000000000001'])('%s is no amount', (input) => {
-  expect(parseQuantity(input)).toBeNull();
-});
 
 const holdings: readonly Sortable[] = [
   { symbol: 'btcusdt', total: '9.5' as Num },
