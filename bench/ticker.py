@@ -17,11 +17,11 @@ import msgspec
 import uvloop
 
 from services.aggregator.backlog import TICKER_BYTES, UNPACKED_TICKERS, Backlog
-from services.aggregator.events import TOPIC
 from services.aggregator.intake import Intake, wall_clock_ms
 from services.aggregator.kafka import open_producer
 from services.aggregator.prices import PriceBook
 from services.aggregator.recorder import Recorder
+from services.market.names import MINI_TICKERS
 from tests.kafka_broker import start_kafka, stop_kafka
 from tests.processes import until
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 async def _measure(bootstrap: str) -> Figures:
     figures, frames = Figures(), _frames()
-    recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, TOPIC))
+    recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
     plain, kept = Intake(PriceBook()), Intake(PriceBook(), [recorder.take])
     running = asyncio.create_task(recorder.run())
     for number in range(ROUNDS + 1):
@@ -81,7 +81,7 @@ async def _round(intake: Intake, recorder: Recorder | None, frames: Iterator[byt
 
 
 async def _outage(figures: Figures, bootstrap: str, frames: Iterator[bytes]) -> None:
-    recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, TOPIC))
+    recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
     plain, kept = Intake(PriceBook()), Intake(PriceBook(), [recorder.take])
     source = kept.open_source(plain.open_source("bench"))
     while recorder.waiting < UNPACKED_TICKERS:

@@ -11,9 +11,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-TOPICS = {"binance.miniticker": 3, "binance.miniticker.dlq": 1}
+from services.market.names import DEAD_LETTERS, MINI_TICKERS
+
+TOPICS = {MINI_TICKERS: 3, DEAD_LETTERS: 1}
 """Name → number of partitions; one copy of each."""
-CONFIGS = {"binance.miniticker.dlq": {"retention.ms": "-1", "retention.bytes": str(1024**3)}}
+CONFIGS = {DEAD_LETTERS: {"retention.ms": "-1", "retention.bytes": str(1024**3)}}
 """Where the broker's own are not meant. Dead letters are kept until somebody has looked at them."""
 REQUEST_LIMIT_MS = 10_000
 _SET_FOR_THE_TOPIC = 1

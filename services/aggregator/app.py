@@ -7,7 +7,6 @@ from functools import partial
 
 from proto.socket_pb2_grpc import SocketServiceStub
 from services.aggregator.backlog import Backlog
-from services.aggregator.events import TOPIC
 from services.aggregator.follows import Follows
 from services.aggregator.http import Desk, http_app
 from services.aggregator.intake import Intake
@@ -27,6 +26,7 @@ from services.common.http import listen, serve_http
 from services.common.kafka import silence_client_log
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
+from services.market.names import MINI_TICKERS
 
 LAST_TICK_TIMEOUT_S = 8.0
 MAX_REQUESTS_AT_ONCE = 500
@@ -76,7 +76,7 @@ async def _recording(settings: AggregatorSettings, life: Lifecycle) -> AsyncIter
         yield None
         return
     silence_client_log()
-    opener = partial(open_producer, settings.kafka_bootstrap_servers, TOPIC)
+    opener = partial(open_producer, settings.kafka_bootstrap_servers, MINI_TICKERS)
     recorder = Recorder(Backlog(settings.kafka_buffer_bytes), opener)
     async with life.background(recorder.run(), "recorder") as running:
         try:

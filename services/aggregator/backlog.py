@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from aiokafka.codec import zstd_decode, zstd_encode
 
-from services.aggregator.frames import MiniTicker
+from services.market.events import MiniTicker
 
 CHUNK_TICKERS = 2_000
 """The most that one chunk holds, so that none takes long to pack, unpack or send."""

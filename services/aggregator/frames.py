@@ -7,46 +7,18 @@ Field names: https://developers.binance.com/docs/binance-spot-api-docs/web-socke
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import Meta, field
 
-from services.aggregator.symbols import normal_symbol
+from services.market.decimals import PLAIN_DECIMAL, is_plain_decimal
+from services.market.events import AggTrade, MiniTicker
+from services.market.symbols import normal_symbol
 
 MAX_AHEAD_MS = 60_000
 """An event this far ahead of our clock is refused: it would shadow every true price until then."""
 
-# 20 digits before the point and 18 after it hold every quoted price; no sign, no exponent, no leading zero.
-_PLAIN = r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,18})?"
-_DECIMAL = re.compile(_PLAIN)
-_FIVE_DECIMALS = re.compile(" ".join([_PLAIN] * 5))
-
-Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-EventMs = Annotated[int, Meta(ge=1, le=2**53 - 1)]
-
-
-class AggTrade(msgspec.Struct, frozen=True, gc=False):
-    """One aggregate trade: event time in ms, the exchange's symbol, the contiguous id, the price as text."""
-
-    event_ms: EventMs = field(name="E")
-    symbol: str = field(name="s")
-    trade_id: Id = field(name="a")
-    price: str = field(name="p")
-
-
-class MiniTicker(msgspec.Struct, frozen=True, gc=False):
-    """A symbol's last price and rolling 24 h figures at `event_ms`; every decimal is the exchange's own text."""
-
-    event_ms: EventMs = field(name="E")
-    symbol: str = field(name="s")
-    close: str = field(name="c")
-    open: str = field(name="o")
-    high: str = field(name="h")
-    low: str = field(name="l")
-    base_volume: str = field(name="v")
-    quote_volume: str = field(name="q")
-
+_FIVE_DECIMALS = re.compile(" ".join([PLAIN_DECIMAL] * 5))
 
 Entry = TypeVar("Entry")
 
@@ -60,11 +32,6 @@ class Decoded(NamedTuple, Generic[Entry]):
 
     accepted: list[Entry]
     refused: Counter[str]
-
-
-def is_decimal(text: str) -> bool:
-    """Whether `text` is a plain, unsigned decimal that is also a JSON number."""
-    return _DECIMAL.fullmatch(text) is not None
 
 
 def decode_trades(frames: Iterable[bytes], now_ms: int) -> Decoded[AggTrade]:
@@ -124,7 +91,7 @@ def _entries_one_by_one(frame: bytes, refused: Counter[str]) -> list[MiniTicker]
 def _problem(symbol: str, price: str, event_ms: int, horizon_ms: int) -> str | None:
     if event_ms > horizon_ms:
         return "future"
-    if _DECIMAL.fullmatch(price.removeprefix("-")) is None or normal_symbol(symbol) is None:
+    if not is_plain_decimal(price.removeprefix("-")) or normal_symbol(symbol) is None:
         return "malformed"
     if price[0] == "-" or not price.strip("0."):
         return "price"

@@ -24,8 +24,9 @@ from services.aggregator.schemas import (
     SymbolText,
 )
 from services.aggregator.streams import StreamState
-from services.aggregator.symbols import Directory, normal_symbol
+from services.aggregator.symbols import Directory
 from services.common.docs_page import add_docs_page
+from services.market.symbols import normal_symbol
 
 MAX_UNKNOWN_EXPLAINED = 20
 """Near matches cost a search each; further unknown symbols of one request are named without."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from services.aggregator import metrics
-from services.aggregator.frames import MiniTicker, decode_mini_tickers, decode_trades
+from services.aggregator.frames import decode_mini_tickers, decode_trades
 from services.aggregator.prices import PriceBook
+from services.market.events import MiniTicker
 
 log = structlog.get_logger()
 

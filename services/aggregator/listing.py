@@ -9,9 +9,10 @@ from grpc.aio import AioRpcError
 from proto.socket_pb2 import ListSymbolsRequest, SymbolList
 from services.aggregator import metrics
 from services.aggregator.streams import is_unimplemented
-from services.aggregator.symbols import Directory, Listing, normal_symbol
+from services.aggregator.symbols import Directory
 from services.common.backoff import Backoff
 from services.common.grpc import CALL_TIMEOUT_S
+from services.market.symbols import Listing, normal_symbol
 
 if TYPE_CHECKING:
     from proto.socket_pb2_grpc import SocketServiceAsyncStub  # exists for type checkers alone

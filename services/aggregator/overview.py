@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 
-from services.aggregator.documents import plain_number
 from services.aggregator.followers import Followers, Holding
 from services.aggregator.prices import PriceBook, Quote
 from services.aggregator.recorder import RecorderState
 from services.aggregator.streams import StreamState
 from services.aggregator.symbols import Directory
+from services.market.decimals import shortest
+from services.market.symbols import encode_listings
 
 MAX_FOLLOWERS_SHOWN = 1_000
 
@@ -43,7 +44,7 @@ def coins_document(
 
 def symbols_document(directory: Directory) -> bytes:
     """Every symbol that can be followed, as JSON. Raises SymbolsUnknownError."""
-    return msgspec.json.encode({"symbols": directory.listings()})
+    return encode_listings(directory.listings())
 
 
 def _stream(state: StreamState, symbols: list[str] | None) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _follower(number: int, holding: Holding, now_s: float) -> dict[str, Any]:
 def _prices(quotes: Iterable[Quote], now_ms: int) -> dict[str, Any]:
     return {
         quote.symbol: {
-            "p": msgspec.Raw(plain_number(quote.tick.price).encode()),
+            "p": msgspec.Raw(shortest(quote.tick.price).encode()),
             "t": quote.tick.event_ms,
             "age_ms": now_ms - quote.tick.event_ms,
         }

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.aggregator.frames import AggTrade, MiniTicker
-from services.aggregator.symbols import normal_symbol
+from services.market.events import AggTrade, MiniTicker
+from services.market.symbols import normal_symbol
 
 MAX_SYMBOLS = 20_000
 """More symbols than any exchange trades; events of further ones are refused."""

@@ -15,10 +15,10 @@ import structlog
 from services.aggregator import metrics
 from services.aggregator.backlog import Backlog, Chunk
 from services.aggregator.events import Message, encode
-from services.aggregator.frames import MiniTicker
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.kafka import Producer, ProducerLostError
 from services.common.backoff import Backoff
+from services.market.events import MiniTicker
 
 log = structlog.get_logger()
 

@@ -15,12 +15,8 @@ from redis.exceptions import RedisError
 from services.aggregator import metrics
 from services.aggregator.errors import StoreDownError
 from services.aggregator.followers import MAX_FOLLOWER_ID, Follow
-from services.aggregator.symbols import normal_symbol
-
-LAST_PRICES = "market:last"
-SOURCE = "market:source"
-SYMBOLS = "market:symbols"
-FOLLOWS = "market:follows"
+from services.market.names import FOLLOWS, LAST_PRICES, SOURCE, SYMBOLS
+from services.market.symbols import normal_symbol
 
 DEADLINE_S = 2.0
 WHOLE_CACHE_DEADLINE_S = 5.0

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.aggregator.followers import MAX_FOLLOWER_ID, MAX_SYMBOLS_PER_FOLLOWER
-from services.aggregator.symbols import MAX_SYMBOL_LENGTH
+from services.market.symbols import MAX_SYMBOL_LENGTH
 
 SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
 FollowerId = Annotated[int, Field(ge=1, le=MAX_FOLLOWER_ID)]

@@ -1,41 +1,14 @@
-"""What a symbol looks like, which symbols the exchange has, and which of them are near a mistyped one.
+"""The symbol directory, and near matches of a mistyped symbol.
 
 Two sources of knowledge: the exchange's listing, and the symbols that already have a price. No I/O.
 """
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
-
-import msgspec
-from rapidfuzz import process
-from rapidfuzz.distance import JaroWinkler
 
 from services.aggregator.errors import SymbolsUnknownError, UnknownSymbolError
-
-MAX_SYMBOL_LENGTH = 40
-MAX_NEAR = 5
-_NEAR_CUTOFF = 0.75
-
-# Letters and digits of any script. A symbol is also a Redis channel: no colon, so it can never be one of ours.
-_SYMBOL = re.compile(rf"[\w.-]{{1,{MAX_SYMBOL_LENGTH}}}")
-
-
-@lru_cache(maxsize=32_768)
-def normal_symbol(text: str) -> str | None:
-    """`text` as all of us write it, in lower case; None when it cannot be a symbol."""
-    symbol = text.lower()
-    return symbol if _SYMBOL.fullmatch(symbol) else None
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """One symbol as the exchange lists it; empty texts where it is only known from its prices."""
-
-    symbol: str
-    base: str = ""
-    quote: str = ""
-    status: str = ""
+from services.common.near import near_matches
+from services.market.symbols import Listing, normal_symbol
 
 
 @dataclass(slots=True)
@@ -82,12 +55,8 @@ class Directory:
         return None
 
     def near(self, text: str) -> list[str]:
-        """Up to `MAX_NEAR` symbols that resemble `text`, best first. Costs about a microsecond per known symbol."""
-        choices = sorted({*self.priced, *(self._listed or ())})
-        found = process.extract(
-            text.lower(), choices, scorer=JaroWinkler.similarity, limit=MAX_NEAR, score_cutoff=_NEAR_CUTOFF
-        )
-        return [choice for choice, _, _ in found]
+        """Symbols that resemble `text`, best first."""
+        return near_matches(text.lower(), sorted({*self.priced, *(self._listed or ())}))
 
     def listings(self) -> list[Listing]:
         """Every followable symbol, in order. Raises SymbolsUnknownError while there are none to tell."""

@@ -16,8 +16,7 @@ from redis.exceptions import RedisError
 
 from services.authorization.errors import UnavailableError
 from services.common.tokens import LEEWAY_S
-
-CHANNEL = "auth:revocations"
+from services.market.names import REVOCATIONS, revoked_session_key, revoked_user_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,8 @@ class Revocation:
     def key(self) -> str:
         """The Redis key whose presence voids the access tokens."""
         if self.session_id is None:
-            return f"auth:revoked:user:{self.user_id}"
-        return f"auth:revoked:session:{self.session_id}"
+            return revoked_user_key(self.user_id)
+        return revoked_session_key(str(self.session_id))
 
     @property
     def message(self) -> bytes:
@@ -66,7 +65,7 @@ class Announcer:
                 for revocation in revocations:
                     pipe.set(revocation.key, revocation.revoked_at_s, ex=self._ttl_s)
                 for revocation in revocations:
-                    pipe.publish(CHANNEL, revocation.message)
+                    pipe.publish(REVOCATIONS, revocation.message)
                 await pipe.execute()
         except (RedisError, OSError) as error:
             raise UnavailableError from error

@@ -23,6 +23,7 @@ from services.backfill.errors import (
 )
 from services.backfill.plan import Interval
 from services.backfill.retries import insist
+from services.market.decimals import PLAIN_DECIMAL
 
 MAX_WEIGHT = 3_000
 """Of the 6,000 a minute that an address may use. Above it we wait for the next minute: others share the address."""
@@ -37,7 +38,7 @@ _TOO_MANY_REQUESTS, _BANNED = 429, 418
 _SERVER_ERRORS = 500
 _INVALID_SYMBOL = -1121
 
-Amount = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?$")]
+Amount = Annotated[str, msgspec.Meta(pattern=f"^{PLAIN_DECIMAL}$")]
 """What fits a Decimal(38, 18), in plain notation."""
 
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.backfill.errors import UsageError
+from services.market.symbols import normal_symbol
 
 PAGE_SIZE = 1_000
 """As many klines as the exchange gives at once."""
 SETTLE_MS = 5_000
 """A kline counts as closed once it has been over for so long: the exchange's REST may lag behind its trades."""
 
-_SYMBOL = re.compile(r"[\w.-]{1,50}")
-"""Letters of any script: Binance lists symbols outside ASCII."""
 _MS = re.compile(r"[0-9]{10,13}")
 """Eight digits are a date: 20260131."""
 _DAY_MS = 86_400_000
@@ -94,7 +93,7 @@ def ranges(numbers: Collection[int]) -> list[tuple[int, int]]:
 
 def symbol_of(text: str) -> str:
     """The symbol as the exchange writes it. Raises `UsageError`."""
-    if not _SYMBOL.fullmatch(text):
+    if normal_symbol(text) is None:
         raise UsageError(f"{text[:50]!r} cannot be a symbol")
     return text.upper()
 

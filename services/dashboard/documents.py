@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from services.dashboard.market import Quote, Snapshot
-from services.dashboard.symbols import Listing
+from services.market.symbols import Listing
 
 
 def prices_document(

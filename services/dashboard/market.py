@@ -10,31 +10,16 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType, field
 
 from services.dashboard import metrics
-from services.dashboard.decimals import change, change_percent, is_decimal, plain
 from services.dashboard.schemas import Ranking
-from services.dashboard.symbols import Directory, Listing, normal_symbol
+from services.dashboard.symbols import Directory
+from services.market.decimals import change, change_percent, plain
+from services.market.second_stat import LastPrice, MalformedPriceError, decode_last_price, figure
+from services.market.symbols import Listing, decode_listings, normal_symbol
 
 WINDOW_MS = 24 * 3600 * 1000
 """Figures of a rolling day say nothing once their last event is older than that."""
-
-
-class _LastPrice(msgspec.Struct, frozen=True):
-    symbol: str = field(name="s")
-    price: Raw = field(name="p")
-    event_ms: int = field(name="t")
-    source: str = field(name="src", default="binance")
-    opened: Raw | UnsetType = field(name="o", default=UNSET)
-    high: Raw | UnsetType = field(name="h", default=UNSET)
-    low: Raw | UnsetType = field(name="l", default=UNSET)
-    volume: Raw | UnsetType = field(name="v", default=UNSET)
-    quote_volume: Raw | UnsetType = field(name="q", default=UNSET)
-
-
-class _Listings(msgspec.Struct, frozen=True):
-    symbols: list[Listing]
 
 
 class Quote(NamedTuple):
@@ -101,39 +86,36 @@ class SnapshotReader:
 def read_quote(value: bytes) -> Quote | None:
     """A value of `market:last`; None for what cannot be one."""
     try:
-        last = _last_price.decode(value)
-    except (ValueError, RecursionError):
+        last = decode_last_price(value)
+    except MalformedPriceError:
         return None
-    price = _number(last.price)
-    if price is None or normal_symbol(last.symbol) != last.symbol:
-        return None
-    opened = _number(last.opened)
-    return _quote(last, price, opened)
+    return _quote(last) if normal_symbol(last.symbol) == last.symbol else None
 
 
 def read_listings(value: bytes) -> list[Listing]:
     """The value of `market:symbols`; nothing for what cannot be one."""
     try:
-        listings = _symbols.decode(value).symbols
+        return decode_listings(value)
     except (ValueError, RecursionError):
         return []
-    return [listing for listing in listings if normal_symbol(listing.symbol) == listing.symbol]
 
 
-def _quote(last: _LastPrice, price: Decimal, opened: Decimal | None) -> Quote:
-    moved = change_percent(price, opened) if opened is not None else None
+def _quote(last: LastPrice) -> Quote:
+    opened = figure(last.open)
+    changed = change(last.price, opened) if opened is not None else None
+    moved = change_percent(changed, opened) if changed is not None and opened is not None else None
     figures = {
         "open_24h": opened,
-        "high_24h": _number(last.high),
-        "low_24h": _number(last.low),
-        "volume_24h": _number(last.volume),
-        "quote_volume_24h": _number(last.quote_volume),
-        "change_24h": change(price, opened) if opened is not None else None,
+        "high_24h": figure(last.high),
+        "low_24h": figure(last.low),
+        "volume_24h": figure(last.base_volume),
+        "quote_volume_24h": figure(last.quote_volume),
+        "change_24h": changed,
         "change_percent_24h": moved,
     }
     tail = "".join(f',"{name}":{"null" if value is None else plain(value)}' for name, value in figures.items())
     symbol = msgspec.json.encode(last.symbol).decode()
-    head = f'{{"symbol":{symbol},"price":{plain(price)},"event_time":{last.event_ms},"age_ms":'
+    head = f'{{"symbol":{symbol},"price":{plain(last.price)},"event_time":{last.event_ms},"age_ms":'
     return Quote(
         last.symbol,
         last.source,
@@ -144,14 +126,6 @@ def _quote(last: _LastPrice, price: Decimal, opened: Decimal | None) -> Quote:
         figures["quote_volume_24h"],
     )
 
-
-def _number(raw: Raw | UnsetType) -> Decimal | None:
-    text = bytes(raw).decode(errors="replace") if isinstance(raw, Raw) else ""
-    return Decimal(text) if is_decimal(text) else None
-
-
-_last_price: Final = msgspec.json.Decoder(_LastPrice)
-_symbols: Final = msgspec.json.Decoder(_Listings)
 
 _KEYS: Final = {
     "gainers": lambda quote: (-quote.change_percent, quote.symbol),

@@ -12,12 +12,9 @@ from services.dashboard import metrics
 from services.dashboard.errors import PricesUnavailableError
 from services.dashboard.market import Snapshot, SnapshotReader
 from services.dashboard.recent import Recent
+from services.market.names import LAST_PRICES, SOURCE, SYMBOLS
 
 log = structlog.get_logger()
-
-LAST_PRICES = "market:last"
-SOURCE = "market:source"
-SYMBOLS = "market:symbols"
 
 DEADLINE_S = 2.0
 FRESH_S = 1.0

@@ -7,7 +7,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
 from services.common.settings import SourceName
-from services.dashboard.symbols import MAX_SYMBOL_LENGTH
+from services.market.symbols import MAX_SYMBOL_LENGTH
 
 MAX_PRICES = 5_000
 MAX_NAMED = 500

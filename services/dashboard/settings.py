@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from services.common.settings import BootstrapServers, ClickHouseUrl, EmptyIsNone, ServiceSettings
+from services.market.names import CONSUMER_GROUP, MINI_TICKERS
 
 
 class DashboardSettings(ServiceSettings):
@@ -20,8 +21,8 @@ class DashboardSettings(ServiceSettings):
     """Without: no history."""
     kafka_bootstrap_servers: Annotated[BootstrapServers | None, EmptyIsNone] = None
     """Without: no lag."""
-    kafka_topic: str = "binance.miniticker"
-    kafka_group: str = "clickhouse-consumer-group"
+    kafka_topic: str = MINI_TICKERS
+    kafka_group: str = CONSUMER_GROUP
     """Whose lag the operator's page shows."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "::1")
     """Addresses and networks whose X-Forwarded-For is believed: profile's, and a proxy's of ours."""

@@ -1,41 +1,10 @@
-"""What a symbol looks like, which there are, which are near a mistyped one, and which fit a search. No I/O."""
+"""The symbol directory, near matches of a mistyped symbol, and search. No I/O."""
 
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 
-import msgspec
-from rapidfuzz import process
-from rapidfuzz.distance import JaroWinkler
-
+from services.common.near import near_matches
 from services.dashboard.errors import UnknownSymbolError
-
-MAX_SYMBOL_LENGTH = 40
-MAX_NEAR = 5
-_NEAR_CUTOFF = 0.75
-
-# Letters and digits of any script, as the aggregator takes them.
-_SYMBOL = re.compile(rf"[\w.-]{{1,{MAX_SYMBOL_LENGTH}}}")
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """One symbol as the exchange lists it; empty texts where it is only known from its prices."""
-
-    symbol: str
-    base: str = ""
-    quote: str = ""
-    status: str = ""
-
-
-def normal_symbol(text: str) -> str | None:
-    """`text` as all of us write it, in lower case; None when it cannot be a symbol."""
-    return _normal_symbol(text) if len(text) <= MAX_SYMBOL_LENGTH else None  # what is remembered is short
-
-
-@lru_cache(maxsize=32_768)
-def _normal_symbol(text: str) -> str | None:
-    symbol = text.lower()
-    return symbol if _SYMBOL.fullmatch(symbol) else None
+from services.market.symbols import MAX_SYMBOL_LENGTH, Listing, normal_symbol
 
 
 class Directory:
@@ -58,12 +27,8 @@ class Directory:
         return symbol if symbol in self.listings else None
 
     def near(self, text: str) -> list[str]:
-        """Up to `MAX_NEAR` symbols that resemble `text`, best first. Costs about a microsecond per known symbol."""
-        wanted = text.lower()[:MAX_SYMBOL_LENGTH]
-        found = process.extract(
-            wanted, self.listings.keys(), scorer=JaroWinkler.similarity, limit=MAX_NEAR, score_cutoff=_NEAR_CUTOFF
-        )
-        return [choice for choice, _, _ in found]
+        """Symbols that resemble `text`, best first."""
+        return near_matches(text.lower()[:MAX_SYMBOL_LENGTH], self.listings.keys())
 
     def search(self, text: str, limit: int) -> list[Listing]:
         """Best first: the symbol or base itself, bases that begin so, symbols that do, those that hold it, similar."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.dead_letters import DeadLetter, DeadLetters
 from services.kafka_clickhouse.errors import MostRefusedError, RefusedError
-from services.kafka_clickhouse.messages import KafkaMsg, Record, Undecodable, decode
+from services.kafka_clickhouse.messages import Record, Undecodable, decode
 from services.kafka_clickhouse.native import encode
 from services.kafka_clickhouse.poison import PoisonWatch
 from services.kafka_clickhouse.storage import TickerStore
+from services.market.kafka_msg import KafkaMsg
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from services.kafka_clickhouse.messages import KafkaMsg
+from services.market.kafka_msg import KafkaMsg
 
 _pack = msgspec.msgpack.Encoder().encode
 _FIXSTR: Final = bytes(byte - 0xA0 if 0xA0 <= byte < 0xC0 else byte for byte in range(256))

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from services.common.settings import BootstrapServers, ClickHouseUrl, ServiceSettings
+from services.market.names import CONSUMER_GROUP, DEAD_LETTERS, MINI_TICKERS
 
 
 class ClickHouseSettings(ServiceSettings):
@@ -24,9 +25,9 @@ class Settings(ClickHouseSettings):
     """What serving needs."""
 
     kafka_bootstrap_servers: BootstrapServers
-    kafka_topic: str = "binance.miniticker"
-    kafka_dead_letter_topic: str = "binance.miniticker.dlq"
-    kafka_group: str = "clickhouse-consumer-group"
+    kafka_topic: str = MINI_TICKERS
+    kafka_dead_letter_topic: str = DEAD_LETTERS
+    kafka_group: str = CONSUMER_GROUP
     kafka_group_instance_id: str | None = Field(default=None, min_length=1)
     """A name that survives restarts: a consumer that comes back within the session's time keeps its partitions."""
     kafka_session_timeout_s: float = Field(default=10.0, ge=6, le=300)

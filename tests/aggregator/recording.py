@@ -6,10 +6,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from services.aggregator.backlog import Backlog
-from services.aggregator.frames import MiniTicker
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.kafka import Producer, open_producer
 from services.aggregator.recorder import Recorder
+from services.market.events import MiniTicker
 from tests.aggregator.socket_peer import START_MS
 
 SYMBOLS = 700

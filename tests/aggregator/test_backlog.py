@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from services.aggregator import backlog
 from services.aggregator.backlog import Backlog, Chunk
-from services.aggregator.frames import MiniTicker
+from services.market.events import MiniTicker
 from tests.aggregator.socket_peer import START_MS
 
 AMPLE = 10**9

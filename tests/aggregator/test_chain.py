@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.aggregator.events import TOPIC
 from services.aggregator.intake import wall_clock_ms
+from services.market.names import MINI_TICKERS
 from tests.aggregator.chain import Chain, last_of, running_chain
 from tests.aggregator.topic_reader import TopicReader
 from tests.kafka_broker import RunningKafka
@@ -77,7 +77,7 @@ async def test_a_moving_market_is_followed_exactly(redis_url: str) -> None:
 async def test_the_topic_holds_what_the_exchange_has_sent(redis_url: str, kafka_broker: RunningKafka) -> None:
     async with (
         running_chain(redis_url, kafka_broker.bootstrap, RATE=30) as chain,
-        TopicReader(kafka_broker.bootstrap, TOPIC) as reader,
+        TopicReader(kafka_broker.bootstrap, MINI_TICKERS) as reader,
     ):
 
         async def has_kept(number: int) -> bool:

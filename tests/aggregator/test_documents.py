@@ -6,9 +6,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.documents import last_price, plain_number, read_last_prices, second_stat
-from services.aggregator.frames import MiniTicker, is_decimal
+from services.aggregator.documents import last_price, read_last_prices, second_stat
 from services.aggregator.prices import Quote, Tick
+from services.market.decimals import is_plain_decimal, shortest
+from services.market.events import MiniTicker
 
 DAY = MiniTicker(1, "BTCUSDT", "1", "1.10000000", "2.0", "0.00000001", "0.00000000", "123456789012345678.5")
 
@@ -17,15 +18,15 @@ decimal_texts = st.from_regex(r"(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?", fullmatch
 
 @given(decimal_texts)
 def test_a_number_keeps_its_value_in_plain_notation(text: str) -> None:
-    number = plain_number(text)
+    number = shortest(text)
     assert json.loads(number, parse_float=Decimal, parse_int=Decimal) == Decimal(text)
-    assert is_decimal(number)
+    assert is_plain_decimal(number)
     assert "." not in number or number[-1] not in "0."
 
 
 def test_zeros_at_the_end_go_and_others_stay() -> None:
     texts = ["68123.45000000", "100", "100.00000000", "0.00000100", "0.0"]
-    assert [plain_number(text) for text in texts] == ["68123.45", "100", "100", "0.000001", "0"]
+    assert [shortest(text) for text in texts] == ["68123.45", "100", "100", "0.000001", "0"]
 
 
 def test_second_stat_is_exactly_the_contracts() -> None:
@@ -60,8 +61,8 @@ def test_what_is_not_ours_in_the_cache_is_left_out() -> None:
         b"{}",
         b"\xff",
         b"[" * 100_000,
-        b'{"s":"btcusdt","p":1E-8,"t":5,"src":"binance"}',
-        b'{"s":"btcusdt","p":"1","t":5,"src":"binance"}',
+        b'{"s":"btcusdt","p":1E-31,"t":5,"src":"binance"}',
+        b'{"s":"btcusdt","p":"x","t":5,"src":"binance"}',
         b'{"s":"btcusdt","p":"\xff","t":5,"src":"binance"}',
         b'{"s":"BTCUSDT","p":1,"t":5,"src":"binance"}',
         b'{"s":"btcusdt","p":1,"t":5,"src":"simulator"}',

@@ -9,8 +9,10 @@ from aiokafka.partitioner import murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.aggregator.events import changes, encode, partition_of
-from services.aggregator.frames import MiniTicker, decode_mini_tickers
+from services.aggregator.events import encode, partition_of
+from services.aggregator.frames import decode_mini_tickers
+from services.market.events import MiniTicker
+from services.market.kafka_msg import changes
 from tests.aggregator.socket_peer import START_MS, ticker, ticker_frame
 
 PRICES = st.decimals("0", "99999999999999999999", places=18).map(lambda number: format(number, "f")) | st.from_regex(

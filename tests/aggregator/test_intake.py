@@ -7,9 +7,10 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.aggregator import prices
-from services.aggregator.frames import MAX_AHEAD_MS, MiniTicker
+from services.aggregator.frames import MAX_AHEAD_MS
 from services.aggregator.intake import Intake
 from services.aggregator.prices import PriceBook
+from services.market.events import MiniTicker
 from tests.aggregator.socket_peer import START_MS, ticker, ticker_frame, trade
 
 

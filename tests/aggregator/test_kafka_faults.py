@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from services.aggregator import backlog, kafka
-from services.aggregator.events import TOPIC, encode
+from services.aggregator.events import encode
 from services.aggregator.kafka import ProducerLostError
+from services.market.names import MINI_TICKERS
 from tests.aggregator.conftest import Subscriber, running
 from tests.aggregator.recording import Openings, ids, recording, tickers
 from tests.aggregator.socket_peer import START_MS, SocketPeer, ticker, ticker_frame
@@ -161,7 +162,7 @@ async def test_live_prices_go_on_while_kafka_is_frozen(broker: RunningKafka, red
     async with (
         SocketPeer() as peer,
         running(peer, redis_url, broker.bootstrap) as aggregator,
-        TopicReader(broker.bootstrap, TOPIC) as reader,
+        TopicReader(broker.bootstrap, MINI_TICKERS) as reader,
         Subscriber(aggregator.redis) as subscriber,
     ):
         await aggregator.until_streaming()
@@ -184,7 +185,7 @@ async def test_live_prices_go_on_while_kafka_is_frozen(broker: RunningKafka, red
 
 async def test_sigterm_delivers_what_was_accepted(broker: RunningKafka, redis_url: str) -> None:
     http_port, ops_port = free_port(), free_port()
-    async with SocketPeer() as peer, TopicReader(broker.bootstrap, TOPIC) as reader:
+    async with SocketPeer() as peer, TopicReader(broker.bootstrap, MINI_TICKERS) as reader:
         env = {"HTTP_PORT": str(http_port), "OPS_PORT": str(ops_port), "REDIS_URL": redis_url}
         kafka_env = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "SOCKET_TARGET": peer.target}
         process = service("aggregator", env | kafka_env).start()

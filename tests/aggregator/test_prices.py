@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregator import prices
-from services.aggregator.frames import AggTrade, MiniTicker
 from services.aggregator.prices import PriceBook, Quote, Tick
+from services.market.events import AggTrade, MiniTicker
 from tests.aggregator.socket_peer import START_MS
 
 Event = tuple[int, int]

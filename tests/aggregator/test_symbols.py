@@ -3,32 +3,14 @@
 import pytest
 
 from services.aggregator.errors import SymbolsUnknownError, UnknownSymbolError
-from services.aggregator.symbols import Directory, Listing, normal_symbol
+from services.aggregator.symbols import Directory
+from services.market.symbols import Listing
 
 
 def listed(*symbols: str) -> Directory:
     directory = Directory(())
     directory.replace(map(Listing, symbols))
     return directory
-
-
-@pytest.mark.parametrize(
-    ("text", "symbol"),
-    [
-        ("BTCUSDT", "btcusdt"),
-        ("bTc", "btc"),
-        ("币安人生USDT", "币安人生usdt"),
-        ("", None),
-        ("a b", None),
-        ("auth:revocations", None),
-        ("a\x00", None),
-        ("a\n", None),
-        ("a*", None),
-        ("a" * 41, None),
-    ],
-)
-def test_a_symbol_is_lower_case_and_never_a_channel_of_ours(text: str, symbol: str | None) -> None:
-    assert normal_symbol(text) == symbol
 
 
 def test_symbols_are_found_in_any_case() -> None:

@@ -6,7 +6,8 @@ from services.dashboard.documents import prices_document
 from services.dashboard.errors import UnknownSymbolError
 from services.dashboard.market import WINDOW_MS, Snapshot, SnapshotReader, read_listings, read_quote
 from services.dashboard.market_routes import page_of
-from services.dashboard.symbols import Directory, Listing, _normal_symbol, normal_symbol
+from services.dashboard.symbols import Directory
+from services.market.symbols import Listing
 from tests.dashboard.conftest import last_price
 
 NOW_MS = 1_767_225_600_000
@@ -29,7 +30,7 @@ def moving(symbol: str, price: str, *, event_ms: int = NOW_MS, quote_volume: str
         b"[]",
         b"1",
         b"\xff",
-        b'{"s":"btcusdt","p":"1","t":1}',
+        b'{"s":"btcusdt","p":"one","t":1}',
         b'{"s":"BTCUSDT","p":1,"t":1}',
         b'{"s":"btc:usdt","p":1,"t":1}',
         b'{"s":"btcusdt","p":1e99999,"t":1}',
@@ -119,13 +120,6 @@ def test_unknown_symbols_are_answered_with_near_ones(directory: Directory) -> No
     with pytest.raises(UnknownSymbolError) as refused:
         directory.find("btcusdx")
     assert refused.value.extra["near"][0] == "btcusdt"  # type: ignore[index]
-
-
-def test_long_names_are_no_symbols_and_not_remembered() -> None:
-    before = _normal_symbol.cache_info().currsize
-    assert normal_symbol("x" * 41) is None
-    assert _normal_symbol.cache_info().currsize == before
-    assert normal_symbol("X" * 40) == "x" * 40
 
 
 def test_pages_hold_every_symbol_once() -> None:

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kafka_clickhouse.clickhouse import connect
-from services.kafka_clickhouse.messages import KafkaMsg
 from services.kafka_clickhouse.native import COLUMNS, encode
+from services.market.kafka_msg import KafkaMsg
 from tests.backfill.running import own_database
 from tests.clickhouse_server import RunningClickHouse
 

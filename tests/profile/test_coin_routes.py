@@ -8,7 +8,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.profile.portfolio.rules import plain
+from services.market.decimals import plain
 from services.profile.portfolio.store import MAX_COINS
 from tests.profile.conftest import Service, User, assert_error, sign_up
 from tests.profile.scripted import ScriptedAggregator

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.market.decimals import parse_decimal, plain
 from services.profile.errors import InvalidError
-from services.profile.portfolio.rules import parse_decimal, parse_quantity, parse_symbol, plain
+from services.profile.portfolio.rules import parse_quantity, parse_symbol
 
 LARGEST = "99999999999999999999.999999999999999999"
 

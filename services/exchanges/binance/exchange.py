@@ -5,7 +5,6 @@ a control message above 4,096 bytes on the wire is never answered (binance/binan
 `serverShutdown` has been documented both bare and under `event`.
 """
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -21,11 +20,10 @@ from services.exchanges.exchange import (
     TickerFrame,
     TradeFrame,
 )
+from services.market.symbols import normal_symbol
 
 _TICKERS = "!miniTicker@arr"
 _TRADES_SUFFIX = "@aggTrade"
-_SYMBOL = re.compile(r"[\w.-]{1,50}")
-"""Letters of any script: Binance lists symbols outside ASCII."""
 
 
 class _Error(msgspec.Struct, gc=False):
@@ -126,9 +124,10 @@ class Binance:
     )
 
     def normalize_symbol(self, text: str) -> str:
-        if not _SYMBOL.fullmatch(text):
+        symbol = normal_symbol(text)
+        if symbol is None:
             raise InvalidSymbolError(f"{text[:50]!r} cannot be a symbol")
-        return text.lower()
+        return symbol
 
     def stream_url(self, base_url: str) -> str:
         return f"{base_url.rstrip('/')}/stream?streams={_TICKERS}"

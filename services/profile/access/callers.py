@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from services.common.tokens import AccessClaims, ExpiredTokenError, InvalidTokenError, TokenVerifier
+from services.market.names import revoked_session_key, revoked_user_key
 from services.profile.access.redis import redis_answers
 from services.profile.errors import UnauthenticatedError
 
@@ -55,9 +56,9 @@ class Access:
 
     async def require_not_revoked(self, claims: AccessClaims) -> None:
         """Raises UnauthenticatedError if the session, or all of the user's, ended; UnavailableError."""
-        keys = [f"auth:revoked:user:{claims.user_id}"]
+        keys = [revoked_user_key(claims.user_id)]
         if claims.session_id is not None:
-            keys.append(f"auth:revoked:session:{claims.session_id}")
+            keys.append(revoked_session_key(claims.session_id))
         with redis_answers():
             revoked_until, *session = await self._redis.mget(keys)
         if any(session) or _covers(revoked_until, claims.issued_at_s):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from redis.asyncio import Redis
 
-REVOCATIONS = "auth:revocations"
+from services.market.names import revoked_session_key, revoked_user_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ async def read_revoked(redis: Redis, bearers: Sequence[Bearer]) -> list[Bearer]:
 
 def _keys(bearer: Bearer) -> tuple[str, str]:
     # A token without a session reads a key that no session can have.
-    return f"auth:revoked:session:{bearer.session_id or ''}", f"auth:revoked:user:{bearer.user_id}"
+    return revoked_session_key(bearer.session_id or ""), revoked_user_key(bearer.user_id)
 
 
 def _has_ended(bearer: Bearer, session: bytes | str | None, user: bytes | str | None) -> bool:

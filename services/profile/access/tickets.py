@@ -13,6 +13,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from services.common.tokens import AccessClaims
+from services.market.names import TICKETS
 from services.profile.access.redis import redis_answers
 from services.profile.errors import UnauthenticatedError
 
@@ -61,4 +62,4 @@ def selected_protocol(subprotocols: Sequence[str]) -> str | None:
 
 
 def _key(ticket: str) -> str:
-    return f"profile:ticket:{hashlib.sha256(ticket.encode()).hexdigest()}"
+    return f"{TICKETS}{hashlib.sha256(ticket.encode()).hexdigest()}"

@@ -13,8 +13,9 @@ from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation,
 from functools import lru_cache
 from operator import mul
 
+from services.market.decimals import plain, shortest
 from services.profile.live.prices import Price
-from services.profile.portfolio.rules import Portfolio, plain
+from services.profile.portfolio.rules import Portfolio
 
 EXACT = Context(prec=120, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 """38 digits of quantity × 50 of price, summed over any portfolio, stay below 120."""
@@ -95,7 +96,7 @@ def _plain_text(text: str) -> str:
     """What `str(Decimal)` gives, as `plain` would write it."""
     if "E" in text:
         return plain(Decimal(text))
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return shortest(text)
 
 
 @lru_cache(maxsize=4096)

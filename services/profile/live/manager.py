@@ -13,13 +13,15 @@ from redis.exceptions import RedisError
 from starlette.types import Receive, Scope, Send
 
 from services.common.redis import open_redis
-from services.profile.access.revocations import REVOCATIONS, Bearer, decode_revocation, read_revoked
+from services.market import names
+from services.market.second_stat import MalformedPriceError
+from services.profile.access.revocations import Bearer, decode_revocation, read_revoked
 from services.profile.errors import ApiError, NotFoundError, TooManyError, UnauthenticatedError, UnavailableError
 from services.profile.live import metrics
 from services.profile.live.clients import Client, Viewing
 from services.profile.live.fanout import Fanout
 from services.profile.live.feed import Feed
-from services.profile.live.prices import MalformedPriceError, decode_price, read_prices
+from services.profile.live.prices import decode_price, read_prices
 from services.profile.live.push import CloseCode, PushProtocol, push_protocol_of
 from services.profile.live.refresh import Refresher
 from services.profile.portfolio.rules import Portfolio
@@ -27,7 +29,6 @@ from services.profile.routes.answers import error_response
 
 log = structlog.get_logger()
 
-CHANGES = "profile:changes"
 CONCURRENT_ADMISSIONS = 32
 """How many new websockets may be busy with Redis at once: its connections are bounded too."""
 DRAIN_STEP_S = 0.05
@@ -77,7 +78,7 @@ class ConnectionManager:
             probe_interval_s=limits.probe_interval_s,
             probe_timeout_s=limits.probe_timeout_s,
         )
-        self._feed.follow([REVOCATIONS, CHANGES])
+        self._feed.follow([names.REVOCATIONS, names.PROFILE_CHANGES])
         self._portfolios: Refresher[int] = Refresher(
             "portfolio", self._read_portfolio, timeout_s=limits.load_timeout_s, workers=limits.load_concurrency, batch=1
         )
@@ -258,9 +259,9 @@ class ConnectionManager:
 
     def _on_message(self, channel: str, payload: bytes) -> None:
         match channel:
-            case "auth:revocations":
+            case names.REVOCATIONS:
                 self._on_revocation(payload)
-            case "profile:changes":
+            case names.PROFILE_CHANGES:
                 self._on_change(payload)
             case symbol:
                 self._on_price(symbol, payload)
@@ -296,9 +297,9 @@ class ConnectionManager:
 
     def _on_subscribed(self, channel: str) -> None:
         match channel:
-            case "auth:revocations":
+            case names.REVOCATIONS:
                 self._revocations.request(self._viewings)
-            case "profile:changes":
+            case names.PROFILE_CHANGES:
                 self._portfolios.request(self._viewings)
             case symbol:
                 self._prices.request([symbol])
@@ -344,7 +345,7 @@ class ConnectionManager:
     async def _announce(self, user_ids: Sequence[int]) -> None:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for user_id in user_ids:
-                pipeline.publish(CHANGES, user_id)
+                pipeline.publish(names.PROFILE_CHANGES, user_id)
             await pipeline.execute()
 
 

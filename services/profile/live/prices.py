@@ -2,21 +2,13 @@
 
 from collections.abc import Collection, Iterable
 from decimal import Decimal
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 from redis.asyncio import Redis
 
-from services.profile.portfolio.rules import plain
-
-LAST_PRICES = "market:last"
-MAX_INTEGER_DIGITS = 20
-MAX_DECIMAL_PLACES = 30
-"""A price beyond these is no price; the bounds keep one bad message from making endless texts."""
-
-
-class MalformedPriceError(ValueError):
-    """A message that is no SecondStat."""
+from services.market.decimals import plain
+from services.market.names import LAST_PRICES
+from services.market.second_stat import MalformedPriceError, decode_second_stat
 
 
 class Price(NamedTuple):
@@ -29,32 +21,16 @@ class Price(NamedTuple):
     """The price in plain notation, as documents show it."""
 
 
-class _SecondStat(msgspec.Struct):
-    p: Decimal
-    t: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-    src: Annotated[str, msgspec.Meta(min_length=1, max_length=32)] = "binance"
-
-
-_decode = msgspec.json.Decoder(_SecondStat).decode
-
-
 def price_of(price: Decimal, event_time_ms: int, source: str) -> Price:
-    """A Price without trailing zeros. Raises MalformedPriceError for what is negative, not finite or absurdly long."""
-    if not price.is_finite() or price.is_signed() or price.adjusted() >= MAX_INTEGER_DIGITS:
-        raise MalformedPriceError("the price is not a number of reasonable size")
-    if price.as_tuple().exponent < -MAX_DECIMAL_PLACES:  # type: ignore[operator] # finite: the exponent is an int
-        raise MalformedPriceError("the price has too many decimal places")
+    """A Price without trailing zeros."""
     text = plain(price)
     return Price(Decimal(text), event_time_ms, source, text)
 
 
 def decode_price(payload: bytes | str) -> Price:
     """The price in a SecondStat, from a channel or from `market:last`. Raises MalformedPriceError."""
-    try:
-        stat = _decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedPriceError("not a SecondStat") from error
-    return price_of(stat.p, stat.t, stat.src)
+    stat = decode_second_stat(payload)
+    return price_of(stat.price, stat.event_ms, stat.source)
 
 
 async def read_prices(redis: Redis, symbols: Collection[str]) -> dict[str, Price]:

@@ -1,20 +1,12 @@
 """What a user holds: plain values and the rules of quantities and symbols. No I/O."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from services.market.decimals import DECIMAL_PLACES, INTEGER_DIGITS, parse_decimal, plain
+from services.market.symbols import MAX_SYMBOL_LENGTH, normal_symbol
 from services.profile.errors import InvalidError
-
-INTEGER_DIGITS = 20
-DECIMAL_PLACES = 18
-"""NUMERIC(38,18): the column, and therefore the rule."""
-
-MAX_SYMBOL_CHARACTERS = 40
-"""As many as the aggregator takes."""
-_SYMBOL = re.compile(rf"[\w.-]{{1,{MAX_SYMBOL_CHARACTERS}}}")
-_DECIMAL_TEXT = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +26,6 @@ class Coin:
     user_id: int
     symbol: str
     quantity: Decimal
-
-
-def parse_decimal(text: str) -> Decimal:
-    """The number that JSON text denotes, exactly. Raises ValueError for what is no number, or an absurdly long one.
-
-    The pattern bounds digits and exponent first: `Decimal("1e999999999")` is cheap to make and ruinous to write out.
-    """
-    if not _DECIMAL_TEXT.fullmatch(text):
-        raise ValueError("not a decimal number of reasonable length")
-    return Decimal(text)
 
 
 def parse_quantity(value: object) -> Decimal:
@@ -67,21 +49,15 @@ def parse_quantity(value: object) -> Decimal:
     return Decimal(text)
 
 
-def plain(number: Decimal) -> str:
-    """The shortest plain decimal text of `number`: no exponent, no trailing zeros. Exact at any precision."""
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def parse_symbol(text: str) -> str:
     """A symbol in any case → as we keep it, in lower case. Raises InvalidError.
 
     Word characters of any script, `-` and `.`: what the exchange's own rule for symbols admits.
     """
-    symbol = text.lower()
-    if not _SYMBOL.fullmatch(symbol):
+    symbol = normal_symbol(text)
+    if symbol is None:
         raise InvalidError(
-            "invalid_symbol", f"symbol: must be 1 to {MAX_SYMBOL_CHARACTERS} letters and digits, such as btcusdt."
+            "invalid_symbol", f"symbol: must be 1 to {MAX_SYMBOL_LENGTH} letters and digits, such as btcusdt."
         )
     return symbol
 

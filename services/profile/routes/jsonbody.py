@@ -14,8 +14,8 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
+from services.market.decimals import parse_decimal
 from services.profile.errors import BodyTimeoutError, MalformedError, MediaTypeError, TooLargeError
-from services.profile.portfolio.rules import parse_decimal
 
 MAX_BODY_BYTES = 16 * 1024
 BODY_TIMEOUT_S = 10.0

@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
 from services.common.settings import SourceName
-from services.profile.portfolio.rules import MAX_SYMBOL_CHARACTERS
+from services.market.symbols import MAX_SYMBOL_LENGTH
 from services.profile.routes.schemas import ExactNumber
 
 MAX_PRICES = 5_000
@@ -22,8 +22,8 @@ Interval = Literal["1s", "1m", "1h", "1d"]
 HistoryFormat = Literal["json", "csv", "arrow", "parquet"]
 
 TimeMs = Annotated[int, Field(examples=[1767225600123])]
-SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_CHARACTERS)]
-SymbolList = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAMED * (MAX_SYMBOL_CHARACTERS + 1))]
+SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
+SymbolList = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAMED * (MAX_SYMBOL_LENGTH + 1))]
 Asset = Annotated[str, StringConstraints(min_length=1, max_length=20)]
 TimeText = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
+from services.market.symbols import MAX_SYMBOL_LENGTH
 from services.profile.errors import InvalidError
-from services.profile.portfolio.rules import MAX_SYMBOL_CHARACTERS, parse_quantity, parse_symbol
+from services.profile.portfolio.rules import parse_quantity, parse_symbol
 
 ACCESS_EXAMPLE = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOjF9.c2lnbmF0dXJl"
 REFRESH_EXAMPLE = "q2mT1Xw0lB8nYcZbV5s7"
@@ -24,7 +25,7 @@ Text = Annotated[str, AfterValidator(_storable)]
 Symbol = Annotated[
     str,
     AfterValidator(parse_symbol),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_SYMBOL_CHARACTERS, "pattern": r"^[\w.-]+$"}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_SYMBOL_LENGTH, "pattern": r"^[\w.-]+$"}),
 ]
 Quantity = Annotated[
     Decimal,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.market.second_stat import MalformedPriceError
 from services.profile.live.document import PortfolioDocument, render_document
-from services.profile.live.prices import MalformedPriceError, Price, decode_price, price_of
+from services.profile.live.prices import Price, decode_price, price_of
 from services.profile.portfolio.rules import Portfolio
 from tests.profile.live.replica import parse
 

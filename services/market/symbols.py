@@ -1,0 +1,53 @@
+"""Symbol syntax, and symbols as the exchange lists them."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+MAX_SYMBOL_LENGTH = 40
+SYMBOL_CHARACTERS = r"[\w.-]"
+"""Letters and digits of any script: Binance lists symbols outside ASCII. A symbol is also a Redis channel: without a
+colon it can never be one of ours."""
+
+_SYMBOL: Final = re.compile(rf"{SYMBOL_CHARACTERS}{{1,{MAX_SYMBOL_LENGTH}}}")
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """One symbol as the exchange lists it; empty texts if it is only known from its prices."""
+
+    symbol: str
+    base: str = ""
+    quote: str = ""
+    status: str = ""
+
+
+class Listings(msgspec.Struct, frozen=True):
+    """The document of all symbols: `market:symbols`, and the aggregator's `GET /symbols`."""
+
+    symbols: list[Listing]
+
+
+def normal_symbol(text: str) -> str | None:
+    """`text` as services write it, in lower case; None if it cannot be a symbol."""
+    return _normal_symbol(text) if len(text) <= MAX_SYMBOL_LENGTH else None  # what is remembered is short
+
+
+def encode_listings(listings: Iterable[Listing]) -> bytes:
+    return msgspec.json.encode(Listings(list(listings)))
+
+
+def decode_listings(document: bytes) -> list[Listing]:
+    """The listings whose symbol is one. Raises ValueError or RecursionError for what is no such document."""
+    return [found for found in _decode(document).symbols if normal_symbol(found.symbol) == found.symbol]
+
+
+@lru_cache(maxsize=32_768)
+def _normal_symbol(text: str) -> str | None:
+    symbol = text.lower()
+    return symbol if _SYMBOL.fullmatch(symbol) else None
+
+
+_decode: Final = msgspec.json.Decoder(Listings).decode
