@@ -9,13 +9,13 @@ import itertools
 import time
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CLOSE, Frame
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 
 from simulator import metrics
+from simulator.handshake import GuardedConnection
 from simulator.limits import SlidingWindow
 from simulator.requests import Session
 
@@ -28,7 +28,7 @@ TOO_MANY_REQUESTS = 1008
 _numbers = itertools.count(1)
 
 
-class StreamConnection(ServerConnection):
+class StreamConnection(GuardedConnection):
     """`session` is set when the handshake's path has been read, before any data flows."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,11 +39,6 @@ class StreamConnection(ServerConnection):
         self.frames_sent = 0
         self._incoming = SlidingWindow(MESSAGES_PER_S, span_s=1.0)
         self._outbox: list[bytes] = []
-
-    @property
-    def address(self) -> str:
-        peer = self.remote_address
-        return str(peer[0]) if peer else ""
 
     def push(self, frame: bytes) -> None:
         """Queue a whole frame until `flush`. What a frozen or ended connection would get is lost."""

@@ -8,6 +8,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -17,6 +18,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from services.common.connections import ConnectionGate, ConnectionLimits, Refusals, SharedAddresses
+from services.common.protocol import Guard
 from simulator import metrics
 from simulator.connection import TOO_MANY_REQUESTS, StreamConnection
 from simulator.exchange import Exchange
@@ -29,6 +32,7 @@ from simulator.settings import SimulatorSettings
 log = structlog.get_logger()
 
 MAX_STREAMS = 1024
+MAX_CONNECTIONS = 500
 CONNECT_SPAN_S = 300.0
 MAX_REQUEST_BYTES = 128 * 1024
 DAY_IS_OVER = 1001
@@ -111,6 +115,8 @@ def _names(joined: str) -> dict[str, None]:
 async def serve_streams(exchange: Exchange, settings: SimulatorSettings, sock: socket.socket) -> AsyncIterator[None]:
     """Accept connections on the bound `sock` while the context is open; leaving it closes them with code 1001."""
     server = StreamServer(exchange, settings)
+    gate = ConnectionGate("streams", ConnectionLimits(MAX_CONNECTIONS), SharedAddresses())
+    connection = partial(StreamConnection, guard=Guard(gate, Refusals("streams")))
     async with serve(
         server.handle,
         sock=sock,
@@ -121,7 +127,7 @@ async def serve_streams(exchange: Exchange, settings: SimulatorSettings, sock: s
         ping_timeout=settings.pong_timeout_s,
         close_timeout=2,
         max_size=MAX_REQUEST_BYTES,
-        create_connection=StreamConnection,
+        create_connection=connection,  # type: ignore[arg-type] # makes what it should, and is no class
     ):
         log.info("streams.listening", port=sock.getsockname()[1])
         yield

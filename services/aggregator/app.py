@@ -29,7 +29,6 @@ from services.common.redis import check_redis, open_redis
 from services.market.names import MINI_TICKERS
 
 LAST_TICK_TIMEOUT_S = 8.0
-MAX_REQUESTS_AT_ONCE = 500
 
 
 @asynccontextmanager
@@ -65,7 +64,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             await stack.enter_async_context(life.background(work, name))
         api = http_app(Desk(book, directory, follows, tickers.state, trades.state, recorder))
         sock = listen(settings.http_host, settings.http_port)
-        await stack.enter_async_context(serve_http(api, sock, limit_concurrency=MAX_REQUESTS_AT_ONCE))
+        await stack.enter_async_context(serve_http(api, sock))
         yield
 
 

@@ -1,7 +1,7 @@
 """How often one client may ask, counted in this process: so many at once, which come back evenly over a period.
 
 The generic cell rate algorithm (ITU-T I.371, annex A): one number a client, constant time, an exact time to wait. Of
-at most `MAX_PARTIES` clients the number is kept; beyond, the one that has been silent longest starts anew.
+at most `MAX_CLIENTS` clients the number is kept; beyond, the one that has been silent longest starts anew.
 """
 
 import ipaddress
@@ -13,19 +13,32 @@ from collections.abc import Callable
 from limits import parse
 
 IPV6_NETWORK_BITS = 64
-MAX_PARTIES = 20_000
+MAX_CLIENTS = 20_000
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def party_of(address: str | None) -> str:
-    """Whom an address counts for: itself, or the IPv6 /64 that one customer has to itself; "" where there is none."""
+def parse_address(address: str | None) -> Address | None:
+    """The IP address, without its zone, IPv4 where it is one in IPv6's clothes; None for anything else."""
     try:
-        read = ipaddress.ip_address((address or "").partition("%")[0])
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped or parsed
+
+
+def client_key(address: str | None) -> str:
+    """The client that an address counts for: itself, or the IPv6 /64 that one customer has.
+
+    Addresses that cannot be parsed are one client, "".
+    """
+    parsed = parse_address(address)
+    if parsed is None:
         return ""
-    mapped = read.ipv4_mapped if isinstance(read, ipaddress.IPv6Address) else None
-    if mapped is not None or read.version == 4:
-        return str(mapped or read)
-    return str(ipaddress.ip_network((read, IPV6_NETWORK_BITS), strict=False))
+    if parsed.version == 4:
+        return str(parsed)
+    return str(ipaddress.ip_network((parsed, IPV6_NETWORK_BITS), strict=False))
 
 
 class ClientLimit:
@@ -40,13 +53,13 @@ class ClientLimit:
 
     def spend(self, address: str | None) -> int:
         """Count a request of the client at `address`: 0 when it may pass, else the seconds it has to wait."""
-        party, now = party_of(address), self._clock()
-        filled = max(now, self._empty_at_s.get(party, now)) + self._interval_s
+        client, now = client_key(address), self._clock()
+        filled = max(now, self._empty_at_s.get(client, now)) + self._interval_s
         excess_s = filled - now - self._period_s
         if excess_s > 1e-9:  # a float's last digits
             return max(1, math.ceil(excess_s))
-        self._empty_at_s[party] = filled
-        self._empty_at_s.move_to_end(party)
-        if len(self._empty_at_s) > MAX_PARTIES:
+        self._empty_at_s[client] = filled
+        self._empty_at_s.move_to_end(client)
+        if len(self._empty_at_s) > MAX_CLIENTS:
             self._empty_at_s.popitem(last=False)
         return 0

@@ -2,16 +2,18 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-REQUEST_TIMEOUT_S = 10.0
-"""For a request's head to arrive whole; also for what is left of a body that nobody reads any more."""
+from services.common.connections import ConnectionGate, ConnectionLimits, Refusals, SharedAddresses
+from services.common.protocol import BODY_TIMEOUT_S, Guard, GuardedProtocol
+
+PROGRAMS = ConnectionLimits(total=500)
+"""For a server that a few programs use. One for people takes `max_public_connections`."""
 USER_TIMEOUT_MS = 30_000
 """TCP_USER_TIMEOUT: how long sent data may stay unacknowledged, or unread, before the kernel gives a client up."""
 
@@ -25,42 +27,6 @@ class _Server(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve(sockets)
-
-
-class ImpatientProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, which by itself waits for ever for a client that connects and says little or nothing.
-
-    Between two requests its keep-alive limit holds, up to the first byte of the next; from there on ours does.
-    """
-
-    request_timeout_s = REQUEST_TIMEOUT_S
-    _giving_up: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        super().connection_made(transport)
-        self._set_limit()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._set_limit()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._set_limit()
-
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        super().handle_websocket_upgrade(event)
-        self._set_limit()
-
-    def _set_limit(self) -> None:
-        """Let the limit run from the first moment in which we wait for a request to the first in which we do not."""
-        # A connection that was lost or became a websocket's is not among uvicorn's (or not as ours) any more.
-        waiting = self in self.connections and (self.cycle is None or self.cycle.response_complete)
-        if not waiting and self._giving_up is not None:
-            self._giving_up.cancel()
-            self._giving_up = None
-        elif waiting and self._giving_up is None:
-            self._giving_up = self.loop.call_later(self.request_timeout_s, self.transport.abort)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -80,13 +46,29 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serve_http(app: Any, sock: socket.socket, **options: Any) -> AsyncIterator[None]:
+async def serve_http(
+    app: Any,
+    sock: socket.socket,
+    *,
+    name: str = "http",
+    limits: ConnectionLimits = PROGRAMS,
+    trusted_proxies: Sequence[str] = (),
+    body_timeout_s: float = BODY_TIMEOUT_S,
+    protocol: type[GuardedProtocol] = GuardedProtocol,
+    **options: Any,
+) -> AsyncIterator[None]:
     """Serve `app` on the bound `sock` while the context is open; leaving it drains open requests, then closes.
 
-    `options` go to `uvicorn.Config`. Exceptions of the server surface when the context is left.
+    `name` is the server's in metrics and logs; `trusted_proxies` are the addresses and networks whose
+    X-Forwarded-For and X-Forwarded-Proto are believed. `options` go to `uvicorn.Config`; websockets are served where
+    `ws` names a protocol. Exceptions of the server surface when the context is left.
     """
+    gate = ConnectionGate(name, limits, SharedAddresses(trusted_proxies))
     defaults: dict[str, Any] = {
-        "http": ImpatientProtocol,
+        "http": partial(protocol, guard=Guard(gate, Refusals(name), body_timeout_s)),
+        "ws": "none",
+        "proxy_headers": bool(trusted_proxies),
+        "forwarded_allow_ips": list(trusted_proxies),
         "log_config": None,
         "access_log": False,
         "server_header": False,

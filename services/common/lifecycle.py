@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TypeVar
 import structlog
 import uvloop
 
+from services.common.connections import raise_descriptor_limit
 from services.common.health import Health
 from services.common.http import PortTakenError
 from services.common.logging import configure_logging
@@ -59,6 +60,7 @@ App = Callable[[S, Lifecycle], AbstractAsyncContextManager[None]]
 def run(name: str, settings: S, app: App[S]) -> NoReturn:
     """Run `app` until a signal or a crash, then exit the process: 0 after a drained stop, 1 after a crash."""
     configure_logging(name, settings.log_level, settings.log_format)
+    raise_descriptor_limit()
     code = 0
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -41,6 +41,9 @@ def configure_logging(service: str, level: str, fmt: Literal["json", "console"])
         )
     )
     logging.basicConfig(level=numeric_level, handlers=[handler], force=True)
-    for chatty in ("httpx", "httpcore", "uvicorn.access", "uvicorn.error", "websockets", "limits"):
+    for chatty in ("httpx", "httpcore", "websockets", "limits"):
         logging.getLogger(chatty).setLevel(max(numeric_level, logging.WARNING))
+    # uvicorn warns at each request that a client has got wrong: such are counted (`http_refused`), not logged.
+    for led_by_clients in ("uvicorn.access", "uvicorn.error"):
+        logging.getLogger(led_by_clients).setLevel(max(numeric_level, logging.ERROR))
     structlog.contextvars.bind_contextvars(service=service)

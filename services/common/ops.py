@@ -9,10 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from services.common.connections import ConnectionLimits
 from services.common.health import Health
 from services.common.http import listen, serve_http
 
 log = structlog.get_logger()
+
+MAX_CONNECTIONS = 64
 
 
 def ops_app(health: Health) -> Starlette:
@@ -36,4 +39,4 @@ def serve_ops(health: Health, host: str, port: int) -> AbstractAsyncContextManag
     """Serve the endpoints while the context is open. Raises `PortTakenError`."""
     sock = listen(host, port)
     log.info("ops.listening", host=host, port=sock.getsockname()[1])
-    return serve_http(ops_app(health), sock)
+    return serve_http(ops_app(health), sock, name="ops", limits=ConnectionLimits(MAX_CONNECTIONS))

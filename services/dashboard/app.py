@@ -25,7 +25,6 @@ from services.dashboard.storage import Storage
 
 log = structlog.get_logger()
 
-MAX_REQUESTS_AT_ONCE = 500
 OVERVIEW_TIMEOUT_S = 2.0
 OVERVIEW_QUERIES = 4
 """As many as the overview has parts."""
@@ -47,15 +46,7 @@ async def app(settings: DashboardSettings, life: Lifecycle) -> AsyncIterator[Non
         pages = HistoryPages(_history_source(settings, stack), SharedAnswers(settings.history_cache_bytes))
         api = build_api(market_routes(market, limited), history_routes(market, pages, limited))
         api.include_router(page_routes(Overviews(market, _storage(settings, stack), _lag(settings, stack)), limited))
-        await stack.enter_async_context(
-            serve_http(
-                api,
-                sock,
-                limit_concurrency=MAX_REQUESTS_AT_ONCE,
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=list(settings.trusted_proxies),
-            )
-        )
+        await stack.enter_async_context(serve_http(api, sock, trusted_proxies=settings.trusted_proxies))
         log.info("http.listening", host=settings.http_host, port=sock.getsockname()[1])
         yield
 

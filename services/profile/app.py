@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from services.common.connections import ConnectionLimits, max_public_connections
 from services.common.database import check_engine, create_engine
 from services.common.grpc import open_channel
 from services.common.http import listen, serve_http
@@ -42,8 +43,8 @@ async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
                 sock,
                 ws=PushProtocol,
                 **WEBSOCKET_OPTIONS,
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=list(settings.trusted_proxies),
+                limits=ConnectionLimits(max_public_connections()),
+                trusted_proxies=settings.trusted_proxies,
             )
         )
         stack.push_async_callback(services.manager.drain)

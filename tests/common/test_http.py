@@ -11,13 +11,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import connect
 
-from services.common.http import USER_TIMEOUT_MS, ImpatientProtocol, PortTakenError, listen, serve_http
+from services.common.http import USER_TIMEOUT_MS, PortTakenError, listen, serve_http
+from services.common.protocol import GuardedProtocol
 
 
-class Hasty(ImpatientProtocol):
-    request_timeout_s = 0.2
+class Hasty(GuardedProtocol):
+    head_timeout_s = 0.2
 
 
 async def test_leaving_drains_the_open_requests() -> None:
@@ -80,17 +82,19 @@ async def drip(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.6)
 
 
-@pytest.mark.parametrize("said", [b"", b"G", b"GET / HTTP/1.1\r\nHost: x\r\n"])
-async def test_a_client_that_does_not_finish_its_request_is_cut_off(said: bytes) -> None:
+@pytest.mark.parametrize(
+    ("sent", "status"), [(b"", b""), (b"G", b"HTTP/1.1 408"), (b"GET / HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1 408")]
+)
+async def test_a_client_that_does_not_finish_its_request_is_cut_off(sent: bytes, status: bytes) -> None:
     sock = listen("127.0.0.1", 0)
-    async with serve_http(Starlette(routes=[Route("/", hello)]), sock, http=Hasty):
-        assert await cut_off(sock.getsockname()[1], said) == b""
+    async with serve_http(Starlette(routes=[Route("/", hello)]), sock, protocol=Hasty):
+        assert (await cut_off(sock.getsockname()[1], sent))[:12] == status
 
 
 async def test_the_next_request_must_arrive_in_time_too() -> None:
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     sock = listen("127.0.0.1", 0)
-    async with serve_http(Starlette(routes=[Route("/", hello)]), sock, http=Hasty, timeout_keep_alive=600):
+    async with serve_http(Starlette(routes=[Route("/", hello)]), sock, protocol=Hasty, timeout_keep_alive=600):
         reader, writer = await asyncio.open_connection(*sock.getsockname())
         with contextlib.closing(writer):
             for _ in range(2):
@@ -99,13 +103,13 @@ async def test_the_next_request_must_arrive_in_time_too() -> None:
             writer.write(request[:-1])
             with contextlib.suppress(ConnectionError):
                 async with asyncio.timeout(20):
-                    assert await reader.read() == b""
+                    assert (await reader.read()).startswith(b"HTTP/1.1 408")
 
 
 async def test_a_body_that_nobody_reads_does_not_hold_a_connection() -> None:
     sock = listen("127.0.0.1", 0)
     route = Route("/", hello, methods=["POST"])
-    async with serve_http(Starlette(routes=[route]), sock, http=Hasty), asyncio.timeout(20):
+    async with serve_http(Starlette(routes=[route]), sock, protocol=Hasty), asyncio.timeout(20):
         reader, writer = await asyncio.open_connection(*sock.getsockname())
         writer.write(UNREAD_BODY)
         await reader.readuntil(b"hello")
@@ -128,7 +132,7 @@ async def test_who_waits_for_us_is_not_cut_off() -> None:
     routes = [Route("/", slow), WebSocketRoute("/ws", echo)]
     async with (
         httpx.AsyncClient(trust_env=False, timeout=20) as client,
-        serve_http(Starlette(routes=routes), sock, http=Hasty),
+        serve_http(Starlette(routes=routes), sock, protocol=Hasty, ws=WebSocketsSansIOProtocol),
         connect(f"ws://127.0.0.1:{port}/ws", proxy=None) as websocket,
     ):
         answer = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))

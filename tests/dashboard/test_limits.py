@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from services.common.client_limits import MAX_PARTIES, ClientLimit, party_of
+from services.common.client_limits import MAX_CLIENTS, ClientLimit, client_key
 from tests.conftest import RunningRedis
 from tests.dashboard.conftest import Dashboard, assert_error, client_of, start_dashboard
 
@@ -46,16 +46,16 @@ def test_who_waits_as_told_gets_in() -> None:
 
 
 def test_parties() -> None:
-    assert party_of("192.0.2.1") == "192.0.2.1"
-    assert party_of("::ffff:192.0.2.1") == "192.0.2.1"
-    assert party_of("2001:db8::1") == party_of("2001:db8::ffff") != party_of("2001:db8:0:1::1")
-    assert party_of("fe80::1%eth0") == party_of("fe80::2")
-    assert party_of(None) == party_of("unknown") == ""
+    assert client_key("192.0.2.1") == "192.0.2.1"
+    assert client_key("::ffff:192.0.2.1") == "192.0.2.1"
+    assert client_key("2001:db8::1") == client_key("2001:db8::ffff") != client_key("2001:db8:0:1::1")
+    assert client_key("fe80::1%eth0") == client_key("fe80::2")
+    assert client_key(None) == client_key("unknown") == ""
 
 
 def test_what_is_kept_is_bounded() -> None:
     limit = ClientLimit("1/minute", Clock())
-    addresses = [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(MAX_PARTIES + 1)]
+    addresses = [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(MAX_CLIENTS + 1)]
     assert sum(limit.spend(address) for address in addresses) == 0
     assert limit.spend(addresses[1]) > 0
     assert limit.spend(addresses[0]) == 0  # forgotten: the one silent longest

@@ -10,6 +10,9 @@ from deploy.local.clickhouse.threads import Threads
 from services.common.http import listen, serve_http
 from services.common.lifecycle import Lifecycle
 
+MAX_INSERT_S = 6 * 3600.0
+"""For the data of one insert to arrive whole; they may not pause for `body_timeout_s`."""
+
 
 @asynccontextmanager
 async def app(settings: ClickHouseSettings, _life: Lifecycle) -> AsyncIterator[None]:
@@ -26,5 +29,10 @@ async def app(settings: ClickHouseSettings, _life: Lifecycle) -> AsyncIterator[N
         engine.create_database(settings.clickhouse_db)
         handler = Handler(settings, engine, threads)
         with closing(handler.connections):
-            async with serve_http(handler, sock, timeout_graceful_shutdown=settings.drain_timeout_s):
+            async with serve_http(
+                handler,
+                sock,
+                body_timeout_s=MAX_INSERT_S,
+                timeout_graceful_shutdown=settings.drain_timeout_s,
+            ):
                 yield

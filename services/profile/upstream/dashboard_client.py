@@ -16,7 +16,7 @@ from fastapi import Request, Response
 from pydantic import HttpUrl
 from starlette.types import Receive, Scope, Send
 
-from services.common.client_limits import ClientLimit, party_of
+from services.common.client_limits import ClientLimit, client_key
 from services.profile import metrics
 from services.profile.errors import InvalidError, TooManyError, UnavailableError
 
@@ -80,7 +80,7 @@ class Market:
         address = request.client.host if request.client else None
         if self._http is None:
             raise _unavailable("not_configured")
-        with self._slot(party_of(address)):
+        with self._slot(client_key(address)):
             answer = await self._send(self._http, request, target, address)
             try:
                 _require_documented(answer)
@@ -104,19 +104,19 @@ class Market:
             raise _unavailable(type(error).__name__) from error
 
     @contextmanager
-    def _slot(self, party: str) -> Iterator[None]:
-        if self._open[party] >= MAX_AT_ONCE_PER_CLIENT:
+    def _slot(self, client: str) -> Iterator[None]:
+        if self._open[client] >= MAX_AT_ONCE_PER_CLIENT:
             metrics.MARKET_REQUESTS.labels("limited").inc()
             raise TooManyError("too_many_requests", "Too many requests at once. Wait for some to end.", 1)
         if self._open.total() >= MAX_AT_ONCE:
             raise _unavailable("full")
-        self._open[party] += 1
+        self._open[client] += 1
         try:
             yield
         finally:
-            self._open[party] -= 1
-            if not self._open[party]:
-                del self._open[party]
+            self._open[client] -= 1
+            if not self._open[client]:
+                del self._open[client]
 
 
 class _Relayed(Response):

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from services.common.connections import ConnectionLimits
 from services.common.http import listen, serve_http
 from services.profile.live.manager import ConnectionManager, LiveLimits
 from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol
@@ -124,7 +125,7 @@ def _serve(manager: ConnectionManager, sock: Any) -> AbstractAsyncContextManager
             subprotocol=None,
         )
 
-    return serve_http(app, sock, ws=PushProtocol, **WEBSOCKET_OPTIONS)
+    return serve_http(app, sock, limits=ConnectionLimits(5_000), ws=PushProtocol, **WEBSOCKET_OPTIONS)
 
 
 async def tick(redis: Redis, symbol: str, price: str, event_time_ms: int, source: str = "binance") -> None:
