@@ -4,12 +4,15 @@ isort:skip_file
 Accounts, sessions and tokens. Register, Login, Refresh and Logout are the Go original's, field for field;
 everything below the line in the service is an addition that a client of the original never sees.
 
-Request metadata   x-refresh-token         Refresh, Logout (required)
+Request metadata   x-refresh-token         Refresh, Logout (required); Login (optional): its session ends with the login
                    x-user-id               Refresh (optional; must match the token's owner when present)
                    x-authorization-header  "Bearer <access>": Logout (optional), and required by the four account RPCs
                    x-client-address        the end user's address, for rate limits and the session list (optional)
                    x-user-agent            the end user's agent, for the session list (optional)
+                   x-device-tokens         Login (optional): what an earlier Login answered to this browser
 Response metadata  x-user-id               Register
+                   x-device-tokens         Login: at most 359 characters for the browser to keep and send at its next
+                                           login, to any account; it opens nothing, it chooses a rate limit
                    retry-after-s           beside RESOURCE_EXHAUSTED (trailing): whole seconds to wait
                    x-error-code            beside any error (trailing): a stable slug, e.g. "name_taken"
 """

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, exists, false, func, insert, select, true
+from sqlalchemy import and_, delete, exists, func, insert, select, true, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,11 +14,11 @@ from services.authorization.sessions import SessionPolicy
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a login is checked against. `familiar`: the account has a session at the caller's address."""
+    """What a login is checked against, and the account's name."""
 
     user_id: int
+    name: str
     password_hash: str
-    familiar: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +46,17 @@ async def add_account(connection: AsyncConnection, name: str, key: str, password
     return user_id
 
 
-async def find_credentials(
-    connection: AsyncConnection, key: str, address: str | None, policy: SessionPolicy
-) -> Credentials | None:
+async def find_credentials(connection: AsyncConnection, key: str) -> Credentials | None:
     """The credentials of the account with this name key."""
-    # An address that is not told is nobody's: compared as NULL it would match every session without one.
-    familiar = (
-        false()
-        if address is None
-        else exists().where(
-            sessions.c.user_id == accounts.c.id, sessions.c.client_address == address, is_active(policy)
-        )
-    )
-    statement = select(accounts.c.id, accounts.c.password_hash, familiar).where(accounts.c.name_key == key)
+    statement = select(accounts.c.id, accounts.c.name, accounts.c.password_hash).where(accounts.c.name_key == key)
     row = (await connection.execute(statement)).one_or_none()
     return None if row is None else Credentials(*row)
+
+
+async def replace_hash(connection: AsyncConnection, user_id: int, old: str, new: str) -> None:
+    """Store another hash of the same password, unless the account's hash has changed since it was read."""
+    statement = update(accounts).where(accounts.c.id == user_id, accounts.c.password_hash == old)
+    await connection.execute(statement.values(password_hash=new))
 
 
 async def find_holder(

@@ -7,6 +7,7 @@ from functools import partial
 
 from proto.auth_pb2_grpc import add_AuthServicer_to_server
 from services.authorization.database import Database
+from services.authorization.devices import DeviceTokens
 from services.authorization.interceptor import CallInterceptor
 from services.authorization.limits import Limits
 from services.authorization.passwords import open_hasher
@@ -21,6 +22,7 @@ from services.common.database import create_engine
 from services.common.grpc import serve_grpc
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
+from services.common.signing import Signer, signing_order
 from services.common.tokens import TokenVerifier
 
 CONCURRENT_RPCS_MAX = 1_000
@@ -44,6 +46,9 @@ async def app(settings: AuthorizationSettings, life: Lifecycle) -> AsyncIterator
             database=database,
             hasher=hasher,
             limits=Limits(redis, settings),
+            devices=DeviceTokens(
+                Signer(signing_order(settings.jwt_keys, settings.jwt_active_kid), purpose="device token")
+            ),
             issuer=AccessTokenIssuer(settings.jwt_keys, settings.jwt_active_kid, settings.access_lifetime_s),
             verifier=TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal),
             announcer=announcer,

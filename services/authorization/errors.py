@@ -105,3 +105,10 @@ class UnavailableError(AuthError):
     status = StatusCode.UNAVAILABLE
     slug = "unavailable"
     sentence = "the service cannot answer right now; try again soon"
+
+
+class StoreRefusesError(UnavailableError):
+    """Redis answers, and refuses to store: its disk or memory is full, or it is a replica."""
+
+    slug = "store_refuses"
+    sentence = "the server cannot store anything right now, perhaps because its disk is full; try again later"

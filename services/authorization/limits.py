@@ -1,4 +1,4 @@
-"""Rate limits, spent in Redis before any password is hashed. Without Redis nothing is let through.
+"""Rate limits, spent in Redis before any password is hashed. Without Redis no password is checked.
 
 Narrow limits are spent before wide ones, so that one noisy party, once refused, uses up nobody else's share: a
 refused attempt spends nothing of the limit that refused it, nor of wider ones.
@@ -13,11 +13,11 @@ from limits import parse
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from services.authorization import metrics
 from services.authorization.client import Client
-from services.authorization.errors import TooManyAttemptsError, UnavailableError
+from services.authorization.errors import StoreRefusesError, TooManyAttemptsError, UnavailableError
 from services.authorization.settings import AuthorizationSettings
 
 KEY_PREFIX = "auth:limit"
@@ -36,17 +36,17 @@ class Limits:
             if name.startswith("limit_")
         }
 
-    async def login(self, key: str, client: Client) -> None:
-        """One attempt at the account of `key` from the client's address."""
+    async def login(self, key: str, client: Client, device: str | None) -> None:
+        """One attempt at the account of `key`. `device` is that of its devices which makes it, None for a stranger.
+
+        A known device has a limit of its own and spends no other: what strangers use up together never keeps it out.
+        """
+        if device is not None:
+            await self._spend("login_device", key, device)
+            return
         if client.network is not None:
             await self._spend("login_name_address", key, client.network)
             await self._spend("login_address", client.network)
-
-    async def login_from_elsewhere(self, key: str) -> None:
-        """One attempt at the account of `key` from an address where it has no session.
-
-        What many strangers can use up together is spent here alone: it keeps out nobody who is at home.
-        """
         await self._spend("login_name", key)
         await self._spend("login_all")
 
@@ -57,9 +57,15 @@ class Limits:
         await self._spend("register_all")
 
     async def refresh(self, client: Client) -> None:
-        """One presented refresh token."""
+        """One presented refresh token. Goes on where Redis answers but refuses to store (a full disk, no memory):
+
+        this limit protects the database, not a secret, and those who are logged in would be locked out.
+        """
         if client.network is not None:
-            await self._spend("refresh_address", client.network)
+            try:
+                await self._spend("refresh_address", client.network)
+            except StoreRefusesError:
+                metrics.limits_skipped.inc()
 
     async def _spend(self, name: str, *parties: str) -> None:
         rate, party = self._rates[name], _digest(parties)
@@ -67,6 +73,8 @@ class Limits:
             if await self._limiter.hit(rate, name, party):
                 return
             stats = await self._limiter.get_window_stats(rate, name, party)
+        except ResponseError as error:
+            raise StoreRefusesError from error
         except (RedisError, OSError) as error:
             raise UnavailableError from error
         metrics.attempts_refused.labels(name).inc()

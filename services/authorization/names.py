@@ -1,8 +1,9 @@
 """What an account's name may be, and when two names are the same.
 
-A name is kept as it was written and compared by its key. The key is Unicode's compatibility caseless form
-(The Unicode Standard, 3.13, D146) without the default-ignorable characters, so that case, width, ligatures and
-invisible characters make no new name. Look-alikes of different scripts (Latin and Cyrillic `a`) stay different.
+A name is kept as it was written, in Unicode's normal form C, and compared by its key. The key is Unicode's
+compatibility caseless form (The Unicode Standard, 3.13, D146) without the default-ignorable characters, so that case,
+width, ligatures and invisible characters make no new name. Look-alikes of different scripts (Latin and Cyrillic `a`)
+stay different.
 """
 
 import unicodedata
@@ -10,6 +11,7 @@ import unicodedata
 from services.authorization.errors import InvalidNameError
 
 MAX_CHARACTERS = 64
+"""In normal form C."""
 
 _IGNORABLE_RANGES = (
     (0x034F, 0x034F),
@@ -26,6 +28,11 @@ _IGNORABLE_RANGES = (
 _IGNORABLE = dict.fromkeys(code for first, last in _IGNORABLE_RANGES for code in range(first, last + 1))
 
 
+def normal_name(name: str) -> str:
+    """The form in which a name is kept: composed, so that an accent makes the same name however it was typed."""
+    return unicodedata.normalize("NFC", name)
+
+
 def name_key(name: str) -> str:
     """The key of a well-formed `name`. Raises `InvalidNameError`.
 
@@ -33,6 +40,7 @@ def name_key(name: str) -> str:
     character, and no separator but the plain space. Blanks at the ends are refused rather than cut: what was
     registered is exactly what is shown.
     """
+    name = normal_name(name)
     if not 1 <= len(name) <= MAX_CHARACTERS or not name.isprintable() or name != name.strip():
         raise InvalidNameError
     key = _caseless(name.translate(_IGNORABLE))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
-from services.authorization.errors import UnavailableError
+from services.authorization.errors import StoreRefusesError, UnavailableError
 from services.common.tokens import LEEWAY_S
 from services.market.names import REVOCATIONS, revoked_session_key, revoked_user_key
 
@@ -67,6 +67,8 @@ class Announcer:
                 for revocation in revocations:
                     pipe.publish(REVOCATIONS, revocation.message)
                 await pipe.execute()
+        except ResponseError as error:
+            raise StoreRefusesError from error
         except (RedisError, OSError) as error:
             raise UnavailableError from error
 

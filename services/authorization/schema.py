@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     func,
+    text,
 )
 
 metadata = MetaData()
@@ -52,6 +53,8 @@ refresh_tokens = Table(
     Column("created_at", _INSTANT, nullable=False, server_default=func.now()),
     Column("spent_at", _INSTANT),
     Column("grace_uses", SmallInteger, nullable=False, server_default="0"),
+    Column("parent_hash", LargeBinary),
+    Index("ix_refresh_tokens_unspent", "session_id", postgresql_where=text("spent_at IS NULL")),
 )
 
 # The transactional outbox of what Redis must be told: written with the change itself, so that no crash and no Redis

@@ -12,23 +12,27 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.authorization import account_store, metrics, session_store
+from services.authorization.account_store import Credentials
 from services.authorization.client import Client
 from services.authorization.database import Database
+from services.authorization.devices import DeviceTokens
 from services.authorization.errors import (
+    BusyError,
     ExpiredAccessTokenError,
     InvalidAccessTokenError,
     InvalidRefreshTokenError,
     NameTakenError,
     SessionNotFoundError,
+    UnavailableError,
     WrongCredentialsError,
 )
 from services.authorization.limits import Limits
-from services.authorization.names import lookup_key, name_key
-from services.authorization.passwords import Hasher, new_password_bytes, password_bytes
+from services.authorization.names import lookup_key, name_key, normal_name
+from services.authorization.passwords import Hasher, new_password_bytes, password_forms
 from services.authorization.revocations import Announcer, ended_now
 from services.authorization.session_store import FamilyMember, Session
 from services.authorization.sessions import SessionPolicy, Verdict, judge
-from services.authorization.tokens import AccessTokenIssuer, TokenPair, new_refresh_token, refresh_token_hash
+from services.authorization.tokens import AccessTokenIssuer, Login, TokenPair, new_refresh_token, refresh_token_hash
 from services.common.tokens import ExpiredTokenError, InvalidTokenError, TokenVerifier
 
 log = structlog.get_logger()
@@ -49,6 +53,7 @@ class Authorization:
     database: Database
     hasher: Hasher
     limits: Limits
+    devices: DeviceTokens
     issuer: AccessTokenIssuer
     verifier: TokenVerifier
     announcer: Announcer
@@ -63,23 +68,30 @@ class Authorization:
                 raise NameTakenError
         password_hash = await self.hasher.make_hash(encoded)
         async with self.database.transaction() as connection:
-            user_id = await account_store.add_account(connection, name, key, password_hash)
+            user_id = await account_store.add_account(connection, normal_name(name), key, password_hash)
         if user_id is None:
             raise NameTakenError
         return user_id
 
-    async def login(self, name: str, password: str, client: Client) -> TokenPair:
-        """A new session. An unknown name takes the same way, work and answer as a wrong password."""
-        key, encoded = lookup_key(name), password_bytes(password)
-        await self.limits.login(key, client)
+    async def login(
+        self, name: str, password: str, client: Client, devices: str = "", replaced_token: str | None = None
+    ) -> Login:
+        """A new session. An unknown name takes the same way, work and answer as a wrong password.
+
+        `devices` is what the browser holds of device tokens; `replaced_token` is the refresh token that it holds, whose
+        session ends with this login.
+        """
+        key, forms = lookup_key(name), password_forms(password)
+        await self.limits.login(key, client, self.devices.recognize(devices, key))
         async with self.database.transaction() as connection:
-            known = await account_store.find_credentials(connection, key, client.address, self.policy)
-        if known is None or not known.familiar:
-            await self.limits.login_from_elsewhere(key)
-        genuine = await self.hasher.matches(encoded, known.password_hash if known else None)
-        if known is None or not genuine:
+            known = await account_store.find_credentials(connection, key)
+        matched = await self.hasher.find_match(forms, known.password_hash if known else None)
+        if known is None or matched is None:
             raise WrongCredentialsError
-        return await self._open_session(known.user_id, client)
+        if matched != forms[0] or self.hasher.is_weaker(known.password_hash):
+            await self._rehash(known, forms[0])
+        tokens = await self._open_session(known, client, replaced_token)
+        return Login(tokens, self.devices.renew(devices, key))
 
     async def refresh(self, token: str | None, user_id: str | None, client: Client) -> TokenPair:
         """The successor of a refresh token. `user_id` must be its owner's; None and "0" say that it is not told."""
@@ -161,20 +173,40 @@ class Authorization:
             await session_store.revoke(connection, bearer.user_id, [target])
         await self.announcer.announce([ended_now(bearer.user_id, target)])
 
-    async def _open_session(self, user_id: int, client: Client) -> TokenPair:
-        refresh = new_refresh_token()
+    async def _rehash(self, known: Credentials, password: bytes) -> None:
+        """Replace a hash of the old kind. What stands in the way now is tried again at the next login."""
+        try:
+            password_hash = await self.hasher.make_hash(password)
+            async with self.database.transaction() as connection:
+                await account_store.replace_hash(connection, known.user_id, known.password_hash, password_hash)
+        except (BusyError, UnavailableError) as error:
+            log.warning("password.not_rehashed", user_id=known.user_id, reason=error.slug)
+
+    async def _open_session(self, known: Credentials, client: Client, replaced_token: str | None) -> TokenPair:
+        user_id, refresh = known.user_id, new_refresh_token()
         try:
             async with self.database.transaction() as connection:
                 session_id = await session_store.add_session(connection, user_id, client, self.policy)
                 await session_store.add_refresh_token(connection, session_id, refresh_token_hash(refresh))
                 surplus = await session_store.surplus_sessions(connection, user_id, self.policy)
                 await session_store.revoke(connection, user_id, surplus)
+                ended = [(user_id, each) for each in surplus]
+                ended += await self._end_replaced(connection, replaced_token)
                 # Signed before the commit: a deletion waits for our locks, so its date is never before the token's.
-                pair = TokenPair(self.issuer.issue(user_id, session_id), refresh)
+                pair = TokenPair(self.issuer.issue(user_id, known.name, session_id), refresh)
         except IntegrityError as error:  # the account went while its password was checked
             raise WrongCredentialsError from error
-        await self.announcer.announce([ended_now(user_id, each) for each in surplus])
+        await self.announcer.announce([ended_now(*each) for each in ended])
         return pair
+
+    async def _end_replaced(self, connection: AsyncConnection, token: str | None) -> list[tuple[int, uuid.UUID]]:
+        """End the session of `token`, of any user: its bearer has a new one now. Returns user and session, if any."""
+        found = await session_store.find_session_of_token(connection, refresh_token_hash(token)) if token else None
+        if found is None:
+            return []
+        session_id, user_id = found
+        await session_store.revoke(connection, user_id, [session_id])
+        return [(user_id, session_id)]
 
     async def _rotate(
         self, connection: AsyncConnection, member: FamilyMember, token_hash: bytes, verdict: Verdict, client: Client
@@ -183,10 +215,11 @@ class Authorization:
             await session_store.count_grace_use(connection, token_hash)
         else:
             await session_store.spend(connection, token_hash)
+            await session_store.supersede(connection, member.session_id, token_hash, self.policy)
         refresh = new_refresh_token()
-        await session_store.add_refresh_token(connection, member.session_id, refresh_token_hash(refresh))
+        await session_store.add_refresh_token(connection, member.session_id, refresh_token_hash(refresh), token_hash)
         await session_store.touch(connection, member.session_id, client)
-        return TokenPair(self.issuer.issue(member.user_id, member.session_id), refresh)
+        return TokenPair(self.issuer.issue(member.user_id, member.name, member.session_id), refresh)
 
     async def _holder_name(self, connection: AsyncConnection, bearer: Bearer) -> str:
         holder = await account_store.find_holder(connection, bearer.user_id, bearer.session_id, self.policy)

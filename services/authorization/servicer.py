@@ -29,8 +29,13 @@ class AuthServicer(auth_pb2_grpc.AuthServicer):
         return empty_pb2.Empty()
 
     async def Login(self, request: auth_pb2.AuthRequest, context: Context) -> auth_pb2.TokenResponse:  # noqa: N802
-        client = read_client(_metadata(context))
-        return _token_response(await self._authorization.login(request.name, request.password, client))
+        metadata = _metadata(context)
+        devices, replaced_token = metadata.get("x-device-tokens", ""), metadata.get("x-refresh-token")
+        login = await self._authorization.login(
+            request.name, request.password, read_client(metadata), devices, replaced_token
+        )
+        await context.send_initial_metadata((("x-device-tokens", login.devices),))
+        return _token_response(login.tokens)
 
     async def Refresh(self, _: empty_pb2.Empty, context: Context) -> auth_pb2.TokenResponse:  # noqa: N802
         metadata = _metadata(context)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.authorization.client import Client
-from services.authorization.schema import refresh_tokens, revocations, sessions
+from services.authorization.schema import accounts, refresh_tokens, revocations, sessions
 from services.authorization.sessions import PresentedToken, SessionPolicy
 
 
@@ -31,6 +31,7 @@ class FamilyMember:
 
     session_id: uuid.UUID
     user_id: int
+    name: str
     token: PresentedToken
 
 
@@ -57,9 +58,12 @@ async def add_session(connection: AsyncConnection, user_id: int, client: Client,
     return session_id
 
 
-async def add_refresh_token(connection: AsyncConnection, session_id: uuid.UUID, token_hash: bytes) -> None:
-    """One more token of the session's family."""
-    await connection.execute(insert(refresh_tokens).values(session_id=session_id, token_hash=token_hash))
+async def add_refresh_token(
+    connection: AsyncConnection, session_id: uuid.UUID, token_hash: bytes, parent_hash: bytes | None = None
+) -> None:
+    """One more token of the session's family; `parent_hash` is the token that it succeeds."""
+    values = {"session_id": session_id, "token_hash": token_hash, "parent_hash": parent_hash}
+    await connection.execute(insert(refresh_tokens).values(values))
 
 
 async def find_session_of_token(connection: AsyncConnection, token_hash: bytes) -> tuple[uuid.UUID, int] | None:
@@ -82,8 +86,9 @@ async def lock_family(connection: AsyncConnection, token_hash: bytes) -> FamilyM
     if found is None:
         return None
     session_id, user_id = found
-    locked = await connection.scalar(select(sessions.c.id).where(sessions.c.id == session_id).with_for_update())
-    if locked is None:
+    lock = select(accounts.c.name).join(sessions).where(sessions.c.id == session_id).with_for_update(of=sessions)
+    name: str | None = await connection.scalar(lock)
+    if name is None:
         return None
     statement = (
         select(
@@ -98,13 +103,36 @@ async def lock_family(connection: AsyncConnection, token_hash: bytes) -> FamilyM
         .where(refresh_tokens.c.token_hash == token_hash)
     )
     row = (await connection.execute(statement)).one()
-    return FamilyMember(session_id, user_id, PresentedToken(*row))
+    return FamilyMember(session_id, user_id, name, PresentedToken(*row))
 
 
 async def spend(connection: AsyncConnection, token_hash: bytes) -> None:
     """Mark a fresh token as used."""
     statement = update(refresh_tokens).where(refresh_tokens.c.token_hash == token_hash)
     await connection.execute(statement.values(spent_at=func.clock_timestamp()))
+
+
+async def supersede(
+    connection: AsyncConnection, session_id: uuid.UUID, token_hash: bytes, policy: SessionPolicy
+) -> None:
+    """Count the session's other unused tokens as spent, once the grace of the token that they succeed is over.
+
+    Tabs share one cookie, so by then one line of tokens is left in the browser, and this token is it. A token of
+    another line that comes back later is reused like any spent one: that line is in other hands.
+    """
+    parent = refresh_tokens.alias("parent")
+    statement = (
+        update(refresh_tokens)
+        .where(
+            refresh_tokens.c.session_id == session_id,
+            refresh_tokens.c.spent_at.is_(None),
+            refresh_tokens.c.token_hash != token_hash,
+            parent.c.token_hash == refresh_tokens.c.parent_hash,
+            parent.c.spent_at <= func.clock_timestamp() - policy.grace,
+        )
+        .values(spent_at=parent.c.spent_at)
+    )
+    await connection.execute(statement)
 
 
 async def count_grace_use(connection: AsyncConnection, token_hash: bytes) -> None:

@@ -2,7 +2,8 @@
 
 A session is one login and the family of refresh tokens that descends from it. Each use spends a token and gives a
 new one. A spent token that comes back means that two parties hold the family, so the family ends (RFC 9700, 4.14.2),
-except within a short grace, in which two tabs of one browser may have refreshed at once.
+except within a short grace, in which two tabs of one browser may have refreshed at once. Of the successors that one
+token had in its grace, one line goes on: when it is refreshed after the grace, the others count as spent.
 """
 
 from dataclasses import dataclass

@@ -51,6 +51,8 @@ class AuthorizationSettings(DatabaseSettings):
     hash_threads: int = Field(default=2, ge=1, le=64)
     hash_waiting_max: int = Field(default=16, ge=0, le=1024)
 
+    limit_login_device: Limit = "10/minute"
+    """Of one device that is known to the account; the other limits of logins are for strangers."""
     limit_login_name_address: Limit = "10/minute"
     limit_login_name: Limit = "100/hour"
     limit_login_address: Limit = "60/minute"

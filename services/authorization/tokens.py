@@ -23,6 +23,14 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """What a login gives. `devices` is what the browser is to keep, for its next login."""
+
+    tokens: TokenPair
+    devices: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccessTokenIssuer:
     """Signs access tokens with the active key; the others of `keys` only verify, until their tokens have expired."""
 
@@ -30,11 +38,12 @@ class AccessTokenIssuer:
     active_kid: str
     lifetime_s: int
 
-    def issue(self, user_id: int, session_id: uuid.UUID) -> str:
-        """A token for one session, from now on."""
+    def issue(self, user_id: int, name: str, session_id: uuid.UUID) -> str:
+        """A token for one session of the account with this id and name, from now on."""
         issued_at_s = int(time.time())
         claims = {
             "sub": user_id,
+            "name": name,
             "sid": str(session_id),
             "jti": uuid.uuid4().hex,
             "iat": issued_at_s,

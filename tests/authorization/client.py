@@ -31,6 +31,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """What a login answers to a browser."""
+
+    tokens: TokenResponse
+    devices: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthClient:
     stub: "AuthAsyncStub"
 
@@ -49,6 +57,14 @@ class AuthClient:
     async def login(self, name: str, password: str = PASSWORD, address: str = "", agent: str = "") -> TokenResponse:
         metadata = (*_metadata(address), *((("x-user-agent", agent),) if agent else ()))
         return await self.stub.Login(AuthRequest(name=name, password=password), metadata=metadata, timeout=DEADLINE_S)
+
+    async def login_with(self, name: str, password: str = PASSWORD, address: str = "", **metadata: str) -> "Login":
+        """A login with further metadata: `x_device_tokens`, `x_refresh_token`."""
+        pairs = tuple((key.replace("_", "-"), value) for key, value in metadata.items())
+        request = AuthRequest(name=name, password=password)
+        call = self.stub.Login(request, metadata=(*_metadata(address), *pairs), timeout=DEADLINE_S)
+        tokens = await call
+        return Login(tokens, str(dict(await call.initial_metadata() or ())["x-device-tokens"]))
 
     async def refresh(self, token: str | None, user_id: str | None = None, address: str = "") -> TokenResponse:
         pairs = [("x-refresh-token", token), ("x-user-id", user_id)]

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import unicodedata
 
 import asyncpg
+import bcrypt
 import jwt
 import pytest
 from grpc import StatusCode
@@ -27,7 +29,8 @@ async def test_registers_and_logs_in_with_full_claims(auth: AuthClient) -> None:
     )
     assert claims["sub"] == user_id
     assert claims["exp"] - claims["iat"] == 900
-    assert set(claims) == {"sub", "sid", "jti", "iat", "exp", "iss", "aud"}
+    assert claims["name"] == "myuser"
+    assert set(claims) == {"sub", "name", "sid", "jti", "iat", "exp", "iss", "aud"}
     assert len(tokens.refresh) >= 43
 
 
@@ -123,6 +126,56 @@ async def test_unknown_name_and_wrong_password_take_the_same_answer_and_work(aut
     assert seen[0][0].status is StatusCode.UNAUTHENTICATED
     assert seen[0][1:] == (1, 0)
     assert all(each == seen[0] for each in seen)
+
+
+NFC, NFD = "Straßen-café-ñandú", unicodedata.normalize("NFD", "Straßen-café-ñandú")
+
+
+@pytest.mark.parametrize(("registered", "typed"), [(NFC, NFD), (NFD, NFC)])
+async def test_a_password_is_the_same_composed_and_decomposed(auth: AuthClient, registered: str, typed: str) -> None:
+    await auth.register("Jörg", registered)
+    await auth.login(unicodedata.normalize("NFD", "Jörg"), typed)
+    assert (await failure(auth.login("Jörg", typed[:-1]))).slug == "wrong_credentials"
+
+
+@pytest.mark.parametrize("stored", [NFC, NFD, NFC[:13] + unicodedata.normalize("NFD", NFC[13:])])
+async def test_a_hash_from_before_lets_in_and_is_replaced(
+    auth: AuthClient, database: asyncpg.Connection, stored: str
+) -> None:
+    """Made of what was typed, or at another cost: by an earlier version, or by the Go original."""
+    await auth.register("myuser")
+    old = bcrypt.hashpw(stored.encode(), bcrypt.gensalt(4, b"2a")).decode()
+    await database.execute("UPDATE accounts SET password_hash = $1", old)
+    await auth.login("myuser", stored)
+    replaced = await database.fetchval("SELECT password_hash FROM accounts")
+    assert (replaced == old) == (stored == NFC)
+    assert bcrypt.checkpw(NFC.encode(), replaced.encode())
+    await auth.login("myuser", NFD)
+
+
+async def test_a_login_replaces_a_weaker_hash(start: Start, database: asyncpg.Connection) -> None:
+    auth = (await start(bcrypt_cost=5)).client
+    await auth.register("myuser")
+    weak = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4, b"2a")).decode()
+    await database.execute("UPDATE accounts SET password_hash = $1", weak)
+    await auth.login("myuser")
+    assert (await database.fetchval("SELECT password_hash FROM accounts")).startswith("$2b$05$")
+    await auth.login("myuser")
+
+
+async def test_an_unknown_name_takes_the_work_of_every_form(auth: AuthClient) -> None:
+    await auth.register("myuser")
+    seen = []
+    for name in ("myuser", "unknown"):
+        before = hash_operations("verify")
+        assert (await failure(auth.login(name, NFC))).slug == "wrong_credentials"
+        seen.append(hash_operations("verify") - before)
+    assert seen == [2, 2]
+
+
+async def test_a_name_is_kept_composed(auth: AuthClient) -> None:
+    await auth.register(unicodedata.normalize("NFD", "é" * 64))
+    assert (await auth.verify((await auth.login("É" * 64)).access)).name == "é" * 64
 
 
 async def test_one_of_many_registrations_of_a_name_wins(auth: AuthClient, database: asyncpg.Connection) -> None:

@@ -1,15 +1,18 @@
 """Dependencies that die, freeze and come back: told as UNAVAILABLE in time, never let through, healed without help."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 
 import asyncpg
 import pytest
 from grpc import StatusCode
 from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
 from structlog.testing import capture_logs
 
 from deploy.local import postgres, redis
@@ -94,6 +97,29 @@ async def test_without_redis_nothing_is_let_through(own_redis: RunningRedis, sta
     await redis.wait_until_ready(own_redis.server)
     await auth.delete_account(mine.access)
     assert await running.life.health.problems() == {}
+
+
+@pytest.mark.parametrize("refusal", ["maxmemory 1", "min-replicas-to-write 1", "replica", "full disk"])
+async def test_a_redis_that_refuses_to_store_locks_out_no_session(
+    own_redis: RunningRedis, start: Start, refusal: str
+) -> None:
+    """OOM, NOREPLICAS, READONLY, MISCONF: no login and no end of a session is confirmed; refreshing goes on."""
+    auth = (await start(redis_url=own_redis.url, announce_interval_s=0.05)).client
+    await auth.register("myuser")
+    mine, ended = [await auth.login("myuser", address="192.0.2.1") for _ in range(2)]
+    async with Redis.from_url(own_redis.url, protocol=2) as client:
+        await _refuse_to_store(client, refusal)
+        for call in (auth.login("myuser"), auth.register("another", address="192.0.2.1")):
+            refused = await failure(call)
+            assert (refused.status, refused.slug) == (StatusCode.UNAVAILABLE, "store_refuses")
+        mine = await auth.refresh(mine.refresh, address="192.0.2.1")
+        await auth.verify(mine.access)
+        refused = await failure(auth.logout(ended.refresh))
+        assert (refused.status, refused.slug) == (StatusCode.UNAVAILABLE, "store_refuses")
+        await _store_again(client, refusal)
+        key = f"auth:revoked:session:{session_of(ended.access)}"
+        await until(lambda: _all_exist(client, [key]), what="the announcement once Redis stores again")
+    await auth.login("myuser")
 
 
 async def test_a_frozen_redis_is_told_within_the_deadline(
@@ -185,6 +211,39 @@ async def _backends(url: str) -> list[int]:
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
         os.kill(pid, number)
+
+
+async def _refuse_to_store(client: Redis, refusal: str) -> None:
+    if refusal == "replica":
+        await client.replicaof("127.0.0.1", "1")
+    elif refusal == "full disk":  # a snapshot fails as well where a directory has its name
+        settings = await client.config_get("dir") | await client.config_get("dbfilename")
+        await asyncio.to_thread(Path(f"{settings['dir']}/{settings['dbfilename']}").mkdir)
+        await client.config_set("save", "1 1")
+        with contextlib.suppress(RedisError):
+            await client.bgsave()
+        await until(lambda: _is_refused(client), what="Redis refuses to store")
+    else:
+        name, value = refusal.split()
+        await client.config_set(name, value)
+
+
+async def _is_refused(client: Redis) -> bool:
+    try:
+        await client.set("probe", "1")
+    except ResponseError as error:
+        return "MISCONF" in str(error)
+    return False
+
+
+async def _store_again(client: Redis, refusal: str) -> None:
+    if refusal == "replica":
+        await client.replicaof("NO", "ONE")
+    elif refusal == "full disk":
+        await client.config_set("save", "")
+        await client.config_set("stop-writes-on-bgsave-error", "no")
+    else:
+        await client.config_set(refusal.split()[0], "0")
 
 
 async def _all_exist(client: Redis, keys: list[str]) -> bool:

@@ -49,22 +49,50 @@ async def test_an_unknown_name_meets_the_same_limits(start: Start) -> None:
         assert is_limit(await failure(auth.login(name, "wrong password", THERE)))
 
 
-async def test_many_addresses_cannot_lock_the_owner_out_where_a_session_is(start: Start) -> None:
-    auth = (await start(limit_login_name="4/hour")).client
+async def test_strangers_cannot_lock_out_a_device_that_is_known(start: Start) -> None:
+    """Not by this name, not from the device's own address, and not by other names."""
+    limits = {"name": "5/hour", "name_address": "3/hour", "address": "4/hour", "all": "9/hour"}
+    auth = (await start(**{f"limit_login_{name}": rate for name, rate in limits.items()})).client
     await auth.register("myuser")
-    await auth.login("myuser", address=HERE)
+    device = (await auth.login_with("myuser", address=HERE)).devices
+    await spend_logins(auth, "myuser", HERE, 2)
+    assert is_limit(await failure(auth.login("myuser", address=HERE)))
+    await spend_logins(auth, "another", HERE, 1)
+    assert is_limit(await failure(auth.login("another", address=HERE)))
+    await spend_logins(auth, "myuser", THERE, 2)
+    assert is_limit(await failure(auth.login("myuser", address="203.0.113.3")))
     for number in range(3):
-        await spend_logins(auth, "myuser", f"203.0.113.{number}", 1)
-    assert is_limit(await failure(auth.login("myuser", address=THERE)))
-    await auth.login("myuser", address=HERE)
+        await spend_logins(auth, f"name{number}", f"203.0.113.{number}", 1)
+    assert is_limit(await failure(auth.login("name9", address="203.0.113.9")))
+    again = await auth.login_with("myuser", address=HERE, x_device_tokens=device)
+    assert again.devices == device
+    wrong = await failure(auth.login_with("myuser", "wrong password", HERE, x_device_tokens=device))
+    assert wrong.slug == "wrong_credentials"
 
 
-async def test_an_untold_address_is_nobodys_own(start: Start) -> None:
-    auth = (await start(limit_login_name="3/hour")).client
+async def test_a_known_device_has_a_limit_of_its_own(start: Start) -> None:
+    auth = (await start(limit_login_device="2/minute")).client
     await auth.register("myuser")
-    await auth.login("myuser")
-    await spend_logins(auth, "myuser", "", 2)
-    assert is_limit(await failure(auth.login("myuser")))
+    one, other = [(await auth.login_with("myuser")).devices for _ in range(2)]
+    for _ in range(2):
+        await failure(auth.login_with("myuser", "wrong password", x_device_tokens=one))
+    assert is_limit(await failure(auth.login_with("myuser", x_device_tokens=one)))
+    await auth.login_with("myuser", x_device_tokens=other)
+
+
+async def test_a_device_is_known_to_the_accounts_that_were_used_there(start: Start) -> None:
+    auth = (await start(limit_login_name="2/hour")).client
+    held = ""
+    for name in ("one", "two"):
+        await auth.register(name)
+        held = (await auth.login_with(name, x_device_tokens=held)).devices
+    await auth.register("three")
+    for name in ("ONE", "two"):
+        await spend_logins(auth, name, "", 1)
+        assert is_limit(await failure(auth.login(name)))
+        held = (await auth.login_with(name, x_device_tokens=held)).devices
+    await spend_logins(auth, "three", "", 2)
+    assert is_limit(await failure(auth.login_with("three", x_device_tokens=held)))
 
 
 async def test_one_address_gets_limited_attempts_over_all_names(start: Start) -> None:
@@ -87,17 +115,6 @@ async def test_logins_over_all_are_limited(start: Start) -> None:
     await spend_logins(auth, "one", HERE, 1)
     await spend_logins(auth, "two", "", 1)
     assert is_limit(await failure(auth.login("three", address=THERE)))
-
-
-async def test_many_strangers_cannot_lock_anybody_out_where_a_session_is(start: Start) -> None:
-    auth = (await start(limit_login_all="5/minute")).client
-    await auth.register("myuser")
-    await auth.login("myuser", address=HERE)
-    for number in range(4):
-        await spend_logins(auth, f"name{number}", f"203.0.113.{number}", 1)
-    assert is_limit(await failure(auth.login("myuser", address=THERE)))
-    await auth.login("myuser", address=HERE)
-    assert (await failure(auth.login("myuser", "wrong password", HERE))).slug == "wrong_credentials"
 
 
 async def test_without_an_address_no_limit_takes_all_users_for_one(start: Start) -> None:

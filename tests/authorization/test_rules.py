@@ -1,16 +1,20 @@
 """The pure rules, by example and by property."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.authorization.client import read_client
+from services.authorization.devices import TOKENS_MAX, DeviceTokens
 from services.authorization.errors import InvalidNameError, PasswordTooLongError, PasswordTooShortError
 from services.authorization.names import lookup_key, name_key
-from services.authorization.passwords import new_password_bytes
+from services.authorization.passwords import new_password_bytes, password_forms
 from services.authorization.sessions import GRACE_USES_MAX, PresentedToken, SessionPolicy, Verdict, judge
+from services.common.signing import Signer, signing_order
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 POLICY = SessionPolicy(timedelta(days=30), timedelta(days=14), timedelta(seconds=10), 100)
@@ -69,14 +73,71 @@ def test_looking_up_any_text_gives_a_key_that_postgresql_can_hold(name: str) -> 
         assert key.startswith("\x01")
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=80))
+passwords = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=80)
+
+
+@given(passwords)
 def test_a_password_is_kept_whole_or_refused(password: str) -> None:
+    normal = unicodedata.normalize("NFC", password)
     try:
-        assert new_password_bytes(password).decode() == password
+        assert new_password_bytes(password).decode() == normal
+    except PasswordTooLongError:
+        assert len(normal.encode()) > 72
+    except PasswordTooShortError:
+        assert len(normal) < 8
+
+
+@given(passwords, st.sampled_from(["NFC", "NFD"]))
+def test_a_login_tries_what_a_registration_hashed_however_it_was_typed(password: str, form: Any) -> None:
+    try:
+        hashed = new_password_bytes(password)
+    except (PasswordTooLongError, PasswordTooShortError):
+        return
+    assert password_forms(unicodedata.normalize(form, password))[0] == hashed
+
+
+@given(passwords)
+def test_a_login_tries_at_most_three_forms_of_a_password(password: str) -> None:
+    try:
+        forms = password_forms(password)
     except PasswordTooLongError:
         assert len(password.encode()) > 72
-    except PasswordTooShortError:
-        assert len(password) < 8
+        return
+    assert 1 <= len(forms) <= 3
+    assert len(forms) == 1 or not password.isascii()
+    assert len(password.encode()) > 72 or password.encode() in forms
+    assert all(len(form) <= 72 for form in forms)
+
+
+DEVICES = DeviceTokens(Signer(("k" * 32, "o" * 32), "device token"))
+
+
+@given(st.lists(names, min_size=1, max_size=12, unique=True))
+def test_a_browser_holds_a_bounded_number_of_device_tokens(accounts: list[str]) -> None:
+    held = ""
+    for account in accounts:
+        held = DEVICES.renew(held, account)
+        assert len(held) <= 359
+        assert DEVICES.renew(held, account) == held
+    for age, account in enumerate(reversed(accounts)):
+        assert (DEVICES.recognize(held, account) is not None) == (age < TOKENS_MAX)
+
+
+@given(st.text(max_size=2_000))
+def test_what_no_login_issued_is_no_device(held: str) -> None:
+    assert DEVICES.recognize(held, "account") is None
+    assert DEVICES.recognize(DEVICES.renew(held, "account"), "account") is not None
+
+
+def test_a_device_stays_known_while_its_key_verifies() -> None:
+    old = DeviceTokens(Signer(("o" * 32,), "device token")).renew("", "account")
+    assert DEVICES.recognize(old, "account") is not None
+    assert DEVICES.recognize(DeviceTokens(Signer(("x" * 32,), "device token")).renew("", "account"), "account") is None
+    assert DEVICES.recognize(DeviceTokens(Signer(("k" * 32,), "other purpose")).renew("", "account"), "account") is None
+
+
+def test_the_active_key_signs() -> None:
+    assert signing_order({"old": "o", "new": "n"}, "new") == ("n", "o")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,56 @@ async def test_two_tabs_that_refresh_at_once_both_go_on(auth: AuthClient) -> Non
     assert {session_of(tab.access) for tab in again} == {session_of(start.access)}
 
 
+async def test_two_lines_of_one_token_end_the_session_once_the_grace_is_over(
+    auth: AuthClient, database: asyncpg.Connection, redis: Redis
+) -> None:
+    """A thief who refreshes within the grace is noticed when both have gone on, whoever comes first."""
+    await auth.register("myuser")
+    for depth in (1, 2):
+        stolen = await auth.login("myuser")
+        mine, theirs = [await auth.refresh(stolen.refresh) for _ in range(2)]
+        for _ in range(depth - 1):
+            mine, theirs = [await auth.refresh(line.refresh) for line in (mine, theirs)]
+        await database.execute(SPEND_LONG_AGO)
+        mine = await auth.refresh(mine.refresh)
+        await refused(auth, theirs.refresh)
+        await refused(auth, mine.refresh)
+        assert await redis.exists(f"auth:revoked:session:{session_of(mine.access)}") == 1
+
+
+async def test_an_answer_that_got_lost_within_the_grace_costs_nothing(
+    auth: AuthClient, database: asyncpg.Connection
+) -> None:
+    await auth.register("myuser")
+    tokens = await auth.login("myuser")
+    for _ in range(3):
+        await auth.refresh(tokens.refresh)
+        tokens = await auth.refresh(tokens.refresh)
+        await database.execute(SPEND_LONG_AGO)
+    await auth.refresh(tokens.refresh)
+
+
+async def test_a_login_ends_the_session_of_the_token_it_brings(auth: AuthClient, redis: Redis) -> None:
+    for name in ("one", "two"):
+        await auth.register(name)
+    for name in ("one", "two"):
+        old = await auth.login("one")
+        other = await auth.login("one")
+        new = (await auth.login_with(name, x_refresh_token=old.refresh)).tokens
+        await refused(auth, old.refresh)
+        assert await redis.exists(f"auth:revoked:session:{session_of(old.access)}") == 1
+        await auth.refresh(new.refresh)
+        await auth.refresh(other.refresh)
+
+
+async def test_a_login_that_fails_ends_nothing(auth: AuthClient) -> None:
+    await auth.register("myuser")
+    old = await auth.login("myuser")
+    await failure(auth.login_with("myuser", "wrong password", x_refresh_token=old.refresh))
+    await auth.login_with("myuser", x_refresh_token="unknown")
+    await auth.refresh(old.refresh)
+
+
 async def test_without_grace_one_of_two_tabs_ends_the_family(start: Start) -> None:
     auth = (await start(refresh_grace_s=0)).client
     await auth.register("myuser")
