@@ -19,7 +19,7 @@ import uvloop
 from services.aggregator.backlog import TICKER_BYTES, UNPACKED_TICKERS, Backlog
 from services.aggregator.intake import Intake, wall_clock_ms
 from services.aggregator.kafka import open_producer
-from services.aggregator.prices import PriceBook
+from services.aggregator.prices import LatestPrices
 from services.aggregator.recorder import Recorder
 from services.market.names import MINI_TICKERS
 from tests.kafka_broker import start_kafka, stop_kafka
@@ -56,7 +56,7 @@ def main() -> None:
 async def _measure(bootstrap: str) -> Figures:
     figures, frames = Figures(), _frames()
     recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
-    plain, kept = Intake(PriceBook()), Intake(PriceBook(), [recorder.take])
+    plain, kept = Intake(LatestPrices()), Intake(LatestPrices(), [recorder.take])
     running = asyncio.create_task(recorder.run())
     for number in range(ROUNDS + 1):
         without_us, with_us = await _round(plain, None, frames), await _round(kept, recorder, frames)
@@ -82,7 +82,7 @@ async def _round(intake: Intake, recorder: Recorder | None, frames: Iterator[byt
 
 async def _outage(figures: Figures, bootstrap: str, frames: Iterator[bytes]) -> None:
     recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
-    plain, kept = Intake(PriceBook()), Intake(PriceBook(), [recorder.take])
+    plain, kept = Intake(LatestPrices()), Intake(LatestPrices(), [recorder.take])
     source = kept.open_source(plain.open_source("bench"))
     while recorder.waiting < UNPACKED_TICKERS:
         kept.mini_tickers(source, [next(frames)])

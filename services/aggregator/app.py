@@ -8,11 +8,11 @@ from functools import partial
 from proto.socket_pb2_grpc import SocketServiceStub
 from services.aggregator.backlog import Backlog
 from services.aggregator.follows import Follows
-from services.aggregator.http import Desk, http_app
+from services.aggregator.http import ApiContext, http_app
 from services.aggregator.intake import Intake
 from services.aggregator.kafka import open_producer
 from services.aggregator.listing import SymbolListing
-from services.aggregator.prices import PriceBook
+from services.aggregator.prices import LatestPrices
 from services.aggregator.publisher import Publisher
 from services.aggregator.recorder import Recorder
 from services.aggregator.redis import MarketStore
@@ -42,15 +42,15 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
         stack.push_async_callback(channel.close)
         stub = SocketServiceStub(channel)
 
-        store, wanted, book = MarketStore(redis), Wanted(), PriceBook()
-        directory = Directory(book.symbols)
+        store, wanted, latest = MarketStore(redis), Wanted(), LatestPrices()
+        directory = Directory(latest.symbols)
         follows = Follows(store, wanted)
         recorder = await stack.enter_async_context(_recording(settings, life))
         sinks = [recorder.take] if recorder else []
-        intake = Intake(book, sinks, on_other_source=directory.forget)
+        intake = Intake(latest, sinks, on_other_source=directory.forget)
         tickers, trades = TickerFeed(stub, intake), TradeFeed(stub, intake, wanted)
         listing = SymbolListing(stub, directory, tickers.reopened)
-        publisher = Publisher(book, directory, store, follows.store_again)
+        publisher = Publisher(latest, directory, store, follows.store_again)
 
         life.health.add_check("redis", partial(check_redis, redis))
         life.health.add_check("socket", tickers.check)
@@ -62,7 +62,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             (listing.run(), "listing"),
         ):
             await stack.enter_async_context(life.background(work, name))
-        api = http_app(Desk(book, directory, follows, tickers.state, trades.state, recorder))
+        api = http_app(ApiContext(latest, directory, follows, tickers.state, trades.state, recorder))
         sock = listen(settings.http_host, settings.http_port)
         await stack.enter_async_context(serve_http(api, sock))
         yield

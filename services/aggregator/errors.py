@@ -52,7 +52,7 @@ class FollowersFullError(AggregatorError):
         super().__init__("There is no room for more followers now; try again later.")
 
 
-class StoreDownError(AggregatorError):
+class StoreUnavailableError(AggregatorError):
     """Redis did not answer in time. What was asked may or may not have been done: ask again."""
 
     status = 503

@@ -1,8 +1,8 @@
 """What followers ask for, kept in memory and, where it must hold across restarts, in Redis.
 
 Leases live in memory alone: their holders renew them. Permanent follows are in Redis before the caller hears of it, and
-gone from Redis before their end is confirmed. A method that raises StoreDownError has changed nothing that a repeated
-call would not put right.
+gone from Redis before their end is confirmed. A method that raises StoreUnavailableError has changed nothing that a
+repeated call would not put right.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from services.aggregator import metrics
-from services.aggregator.errors import AggregatorError, StoreDownError
+from services.aggregator.errors import AggregatorError, StoreUnavailableError
 from services.aggregator.followers import Follow, Followers
 from services.aggregator.redis import MarketStore
 from services.aggregator.wanted import Wanted
@@ -48,7 +48,7 @@ class Follows:
         self._changed()
 
     async def follow(self, follow: Follow) -> None:
-        """Hold until `unfollow`, across restarts. Idempotent. Raises what `Followers` raises, and StoreDownError."""
+        """Hold until `unfollow`, across restarts. Idempotent. Raises as `Followers`, and StoreUnavailableError."""
         async with self._one_at_a_time():
             was_held = follow.symbol in self.followers.permanent(follow.follower_id)
             self.followers.follow(follow)
@@ -66,7 +66,7 @@ class Follows:
         self._changed()
 
     async def unfollow(self, follow: Follow) -> None:
-        """Drop the symbol, leased or permanent. Idempotent. Raises StoreDownError."""
+        """Drop the symbol, leased or permanent. Idempotent. Raises StoreUnavailableError."""
         async with self._one_at_a_time():
             await self._store.remove_follows([follow])
             self.followers.unfollow(follow)
@@ -81,12 +81,12 @@ class Follows:
         if self.followers.permanent(follower_id):
             try:
                 await self._end_permanent(follower_id)
-            except StoreDownError:
+            except StoreUnavailableError:
                 log.warning("follows.end_deferred", follower_id=follower_id)
         self._changed()
 
     async def store_again(self) -> None:
-        """Write every permanent follow, after Redis may have lost them. Raises StoreDownError."""
+        """Write every permanent follow, after Redis may have lost them. Raises StoreUnavailableError."""
         async with self._one_at_a_time():
             await self._store.add_follows(self.followers.permanent_follows())
 
@@ -103,7 +103,7 @@ class Follows:
             try:
                 async with self._one_at_a_time():
                     self._restore(await self._store.follows())
-            except StoreDownError:
+            except StoreUnavailableError:
                 continue
             return
 
@@ -129,7 +129,7 @@ class Follows:
             async with asyncio.timeout(LOCK_TIMEOUT_S):
                 await self._storing.acquire()
         except TimeoutError as error:
-            raise StoreDownError from error
+            raise StoreUnavailableError from error
         try:
             yield
         finally:

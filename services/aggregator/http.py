@@ -12,7 +12,7 @@ from services.aggregator.followers import LEASE_S, Follow
 from services.aggregator.follows import Follows
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.overview import coins_document, symbols_document
-from services.aggregator.prices import PriceBook
+from services.aggregator.prices import LatestPrices
 from services.aggregator.recorder import Recorder
 from services.aggregator.schemas import (
     CoinsAnswer,
@@ -33,10 +33,10 @@ MAX_UNKNOWN_EXPLAINED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ApiContext:
     """What the routes may ask and change."""
 
-    book: PriceBook
+    latest: LatestPrices
     directory: Directory
     follows: Follows
     tickers: StreamState
@@ -44,18 +44,18 @@ class Desk:
     recorder: Recorder | None
 
 
-def http_app(desk: Desk) -> FastAPI:
+def http_app(context: ApiContext) -> FastAPI:
     """The application; its OpenAPI document is at /openapi.json, to be read at /docs."""
     app = FastAPI(title="Aggregator", description="Followed symbols and last prices.", docs_url=None, redoc_url=None)
     app.add_middleware(BodyLimit)
     install_error_answers(app)
-    _add_follow_routes(app, desk)
-    _add_overview_routes(app, desk)
+    _add_follow_routes(app, context)
+    _add_overview_routes(app, context)
     add_docs_page(app, "http://localhost:8088")
     return app
 
 
-def _add_follow_routes(app: FastAPI, desk: Desk) -> None:
+def _add_follow_routes(app: FastAPI, context: ApiContext) -> None:
     symbol_query = Query(description="In any case", examples=["btcusdt"])
     id_query = Query(alias="id", description="The follower", examples=[1])
     until_query = Query(description="`lease`: add to the follower's lease, and store nothing")
@@ -67,11 +67,11 @@ def _add_follow_routes(app: FastAPI, desk: Desk) -> None:
         until: Annotated[Literal["lease"] | None, until_query] = None,
     ) -> Response:
         """Follow a symbol until `DELETE /coin`, across restarts; or by a lease of 15 s. Idempotent."""
-        follow = Follow(follower_id, desk.directory.find(symbol))
+        follow = Follow(follower_id, context.directory.find(symbol))
         if until == "lease":
-            desk.follows.lease_also(follow)
+            context.follows.lease_also(follow)
         else:
-            await desk.follows.follow(follow)
+            await context.follows.follow(follow)
         return _json({"status": "started", "symbol": follow.symbol})
 
     @app.delete("/coin", response_model=FollowAnswer, responses=documented(404, 422, 503))
@@ -81,33 +81,32 @@ def _add_follow_routes(app: FastAPI, desk: Desk) -> None:
         """Stop following a symbol, also one that the exchange does not trade any more. Idempotent."""
         named = normal_symbol(symbol)
         if named is None:
-            raise UnknownSymbolError(desk.directory.near(symbol))
-        await desk.follows.unfollow(Follow(follower_id, named))
+            raise UnknownSymbolError(context.directory.near(symbol))
+        await context.follows.unfollow(Follow(follower_id, named))
         return _json({"status": f"for user number {follower_id} stopped", "symbol": named})
 
     @app.put("/followers/{follower_id}", response_model=LeaseAnswer, responses=documented(400, 413, 422, 503))
     async def lease(follower_id: FollowerId, wanted: FollowerSymbols) -> Response:
         """State the whole set of a follower, for 15 s. It replaces whatever the follower held."""
-        known, unknown = _sorted_out(desk.directory, wanted.symbols)
-        await desk.follows.lease(follower_id, known)
+        known, unknown = _sorted_out(context.directory, wanted.symbols)
+        await context.follows.lease(follower_id, known)
         return _json({"id": follower_id, "symbols": known, "unknown": unknown, "expires_in_s": int(LEASE_S)})
 
 
-def _add_overview_routes(app: FastAPI, desk: Desk) -> None:
+def _add_overview_routes(app: FastAPI, context: ApiContext) -> None:
     @app.get("/coins", response_model=CoinsAnswer)
     async def coins() -> Response:
         """Where prices come from, who follows what, and every last price with its age."""
-        followers = desk.follows.followers
-        events = desk.recorder.state() if desk.recorder else None
-        document = coins_document(
-            desk.book, followers, desk.tickers, desk.trades, wall_clock_ms(), desk.follows.clock_s(), events
-        )
+        followers = context.follows.followers
+        events = context.recorder.state() if context.recorder else None
+        latest, now_ms, now_s = context.latest, wall_clock_ms(), context.follows.clock_s()
+        document = coins_document(latest, followers, context.tickers, context.trades, now_ms, now_s, events)
         return Response(document, media_type="application/json")
 
     @app.get("/symbols", response_model=SymbolsAnswer, responses=documented(503))
     async def symbols() -> Response:
         """Every symbol that can be followed."""
-        return Response(symbols_document(desk.directory), media_type="application/json")
+        return Response(symbols_document(context.directory), media_type="application/json")
 
 
 def _sorted_out(directory: Directory, texts: list[str]) -> tuple[list[str], dict[str, list[str]]]:

@@ -57,17 +57,17 @@ class Producer:
             lost = next((outcome for outcome in outcomes if outcome is not None), None)
         except TimeoutError as error:
             lost = error
-        unsent = [message for lot in left.values() for message in lot]
+        unsent = [message for batch in left.values() for message in batch]
         if lost is not None:
             raise ProducerLostError(lost, unsent) from lost
         return unsent
 
     async def _by_partition(self, messages: Iterable[Message]) -> dict[int, list[Message]]:
         partitions = len(await self._client.partitions_for(self._topic))  # known since the start, kept fresh behind it
-        lots: dict[int, list[Message]] = {}
+        by_partition: dict[int, list[Message]] = {}
         for message in messages:
-            lots.setdefault(partition_of(message.key, partitions), []).append(message)
-        return lots
+            by_partition.setdefault(partition_of(message.key, partitions), []).append(message)
+        return by_partition
 
     async def _send_batch(self, left: dict[int, list[Message]], partition: int) -> None:
         """Send as much of a partition's messages as one batch holds, and take them out of `left` once confirmed."""

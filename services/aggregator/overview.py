@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from services.aggregator.followers import Followers, Holding
-from services.aggregator.prices import PriceBook, Quote
+from services.aggregator.prices import LatestPrices, Quote
 from services.aggregator.recorder import RecorderState
 from services.aggregator.streams import StreamState
 from services.aggregator.symbols import Directory
@@ -17,7 +17,7 @@ MAX_FOLLOWERS_SHOWN = 1_000
 
 
 def coins_document(
-    book: PriceBook,
+    latest: LatestPrices,
     followers: Followers,
     tickers: StreamState,
     trades: StreamState,
@@ -28,14 +28,14 @@ def coins_document(
     """The document as JSON. `now_ms` is the wall clock's, `now_s` that of the leases; `events` may be absent."""
     shown = sorted(followers.holdings)[:MAX_FOLLOWERS_SHOWN]
     document: dict[str, Any] = {
-        "source": book.source,
+        "source": latest.source,
         "streams": {
             tickers.name: _stream(tickers, None),
             trades.name: _stream(trades, sorted(followers.wanted)),
         },
         "followers": [_follower(number, followers.holdings[number], now_s) for number in shown],
         "followers_total": len(followers.holdings),
-        "prices": _prices(book.newest(), now_ms),
+        "prices": _prices(latest.newest(), now_ms),
     }
     if events is not None:
         document["events"] = events._asdict()

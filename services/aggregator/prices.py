@@ -1,10 +1,10 @@
-"""The newest price of every symbol, and which of them are due to be told. No I/O, no clock.
+"""The newest price of every symbol, and which of them are due. No I/O, no clock.
 
 Order: events of a symbol are ordered by (event time, trade id); a mini-ticker's close counts like a trade at its event
 time, before the trades of the same millisecond. Only the newest counts, so duplicates and re-ordering change nothing.
 
-At a tick, the newest event of a symbol is due if it is newer than what was last told of that symbol. So a symbol is
-told at most once a tick, its price is as fresh as can be, and `t` never goes back.
+At a tick, the newest event of a symbol is due if it is newer than what was last published of it. So a symbol is
+published at most once a tick, its price is as fresh as can be, and `t` never goes back.
 """
 
 from collections.abc import Collection, Iterable
@@ -39,16 +39,16 @@ class Quote(NamedTuple):
 @dataclass(slots=True)
 class _Line:
     newest: Tick
-    told: Tick | None = None
+    last_published: Tick | None = None
     day: MiniTicker | None = None
 
     @property
     def is_due(self) -> bool:
-        return self.told is None or self.newest > self.told
+        return self.last_published is None or self.newest > self.last_published
 
 
 @dataclass(slots=True)
-class PriceBook:
+class LatestPrices:
     """Prices of one source; `switch_source` empties it. Holds at most `MAX_SYMBOLS` lines of constant size."""
 
     source: str | None = None
@@ -83,33 +83,34 @@ class PriceBook:
         return refused
 
     def restore(self, source: str, quotes: Iterable[Quote]) -> None:
-        """Take in what an earlier life of ours has told of `source`. No effect if the source has changed since."""
+        """Take in what an earlier process has published of `source`. No effect if the source has changed since."""
         if source != self.source:
             return
         for quote in quotes:
             line = self._add(quote.symbol, quote.tick)
             if line is not None:
-                line.told = quote.tick if line.told is None else max(line.told, quote.tick)
+                line.last_published = max(line.last_published or quote.tick, quote.tick)
                 line.day = line.day or quote.day
 
     def due(self) -> list[Quote]:
-        """What is to be told at this tick. Nothing counts as told before `confirm`."""
+        """What is to be published at this tick. Nothing counts as published before `confirm`."""
         return [Quote(symbol, line.newest, line.day) for symbol, line in self._lines.items() if line.is_due]
 
     def confirm(self, source: str, quotes: Iterable[Quote]) -> None:
-        """`quotes` of `source` have been told. No effect if the source has changed since."""
+        """`quotes` of `source` have been published. No effect if the source has changed since."""
         if source != self.source:
             return
         for quote in quotes:
             if line := self._lines.get(quote.symbol):
-                line.told = quote.tick
+                line.last_published = quote.tick
 
-    def told(self) -> list[Quote]:
-        """The last price told of every symbol."""
-        return [Quote(symbol, line.told, line.day) for symbol, line in self._lines.items() if line.told]
+    def last_published(self) -> list[Quote]:
+        """The last published price of every symbol."""
+        lines = self._lines.items()
+        return [Quote(symbol, line.last_published, line.day) for symbol, line in lines if line.last_published]
 
     def newest(self) -> list[Quote]:
-        """The newest price of every symbol, told or not, by symbol."""
+        """The newest price of every symbol, published or not, by symbol."""
         return [Quote(symbol, line.newest, line.day) for symbol, line in sorted(self._lines.items())]
 
     def _add(self, exchange_symbol: str, tick: Tick) -> _Line | None:

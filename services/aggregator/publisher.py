@@ -1,6 +1,6 @@
 """The one-second tick: what is due goes to Redis, and the cache is kept whole.
 
-A tick that Redis does not answer is skipped: nothing queues, for the book keeps the newest price of each symbol and
+A tick that Redis does not answer is skipped: nothing queues, for `LatestPrices` keeps the newest price of each and
 finds it due again. If such a tick was carried out after all, its messages are told twice, with the same `t`.
 """
 
@@ -12,10 +12,10 @@ import structlog
 
 from services.aggregator import metrics
 from services.aggregator.documents import last_price, read_last_prices, second_stat
-from services.aggregator.errors import StoreDownError
+from services.aggregator.errors import StoreUnavailableError
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.overview import symbols_document
-from services.aggregator.prices import PriceBook, Quote
+from services.aggregator.prices import LatestPrices, Quote
 from services.aggregator.redis import CacheState, MarketStore
 from services.aggregator.symbols import Directory
 
@@ -40,18 +40,18 @@ class Publisher:
 
     def __init__(
         self,
-        book: PriceBook,
+        latest: LatestPrices,
         directory: Directory,
         store: MarketStore,
         on_lost_data: Callable[[], Awaitable[None]],
     ) -> None:
-        self._book = book
+        self._latest = latest
         self._directory = directory
         self._store = store
         self._on_lost_data = on_lost_data
         self._stopping = asyncio.Event()
         self._cache: CacheState | None = None
-        self._symbols_told: tuple[int, int] | None = None
+        self._symbols_published: tuple[int, int] | None = None
         self._reached = True
 
     async def run(self) -> None:
@@ -67,34 +67,34 @@ class Publisher:
         self._stopping.set()
 
     async def tick(self) -> None:
-        """Publish what is due, if there is a source and Redis answers; never raises StoreDownError."""
-        source = self._book.source
+        """Publish what is due, if there is a source and Redis answers; never raises StoreUnavailableError."""
+        source = self._latest.source
         if source is None:
             return
         try:
             await self._keep_cache_whole(source)
-            await self._tell(source, self._book.due() if source == self._book.source else [])
-            await self._tell_symbols(source)
-        except StoreDownError as error:
+            await self._publish_due(source, self._latest.due() if source == self._latest.source else [])
+            await self._publish_symbols(source)
+        except StoreUnavailableError as error:
             self._skip(error)
         else:
             self._reach()
 
-    async def _tell(self, source: str, quotes: list[Quote]) -> None:
+    async def _publish_due(self, source: str, quotes: list[Quote]) -> None:
         for first in range(0, len(quotes), BATCH_QUOTES):
             batch = quotes[first : first + BATCH_QUOTES]
             await self._store.publish(
                 (quote.symbol, second_stat(quote, source), last_price(quote, source)) for quote in batch
             )
-            self._book.confirm(source, batch)
+            self._latest.confirm(source, batch)
             metrics.PUBLISHES.inc(len(batch))
 
-    async def _tell_symbols(self, source: str) -> None:
+    async def _publish_symbols(self, source: str) -> None:
         """Write the symbols after each listing, and when Redis may have lost them. Those of another source never."""
         revision = self._directory.revision
-        if source == self._book.source and self._directory.known and revision != self._symbols_told:
+        if source == self._latest.source and self._directory.known and revision != self._symbols_published:
             await self._store.write_symbols(symbols_document(self._directory))
-            self._symbols_told = revision
+            self._symbols_published = revision
 
     async def _keep_cache_whole(self, source: str) -> None:
         """After another source, another run of Redis or a lost cache: make Redis hold exactly what it should."""
@@ -103,20 +103,20 @@ class Publisher:
             return
         if self._cache is None and found.source == source:
             values = await self._store.last_prices()
-            self._book.restore(source, read_last_prices(values, source, wall_clock_ms()))
+            self._latest.restore(source, read_last_prices(values, source, wall_clock_ms()))
         else:
             await self._on_lost_data()
             write = self._store.refill if found.source == source else self._store.replace
-            await write(source, self._told(source))
+            await write(source, self._last_published(source))
         self._cache = CacheState(found.run_id, source)
-        self._symbols_told = None
+        self._symbols_published = None
         metrics.CACHE_REWRITES.inc()
         log.info("cache.taken_over", source=source, before=found.source)
 
-    def _told(self, source: str) -> dict[str, bytes]:
-        return {quote.symbol: last_price(quote, source) for quote in self._book.told()}
+    def _last_published(self, source: str) -> dict[str, bytes]:
+        return {quote.symbol: last_price(quote, source) for quote in self._latest.last_published()}
 
-    def _skip(self, error: StoreDownError) -> None:
+    def _skip(self, error: StoreUnavailableError) -> None:
         metrics.TICKS_SKIPPED.labels("redis").inc()
         if self._reached:
             self._reached = False
@@ -130,8 +130,8 @@ class Publisher:
     def _observe(self, took_s: float) -> None:
         metrics.TICK_SECONDS.observe(took_s)
         metrics.TICKS_SKIPPED.labels("overrun").inc(int(took_s // TICK_S))
-        if self._book.newest_event_ms:
-            metrics.NEWEST_EVENT_AGE.set((wall_clock_ms() - self._book.newest_event_ms) / 1000)
+        if self._latest.newest_event_ms:
+            metrics.NEWEST_EVENT_AGE.set((wall_clock_ms() - self._latest.newest_event_ms) / 1000)
 
     async def _stopped_within(self, wait_s: float) -> bool:
         try:

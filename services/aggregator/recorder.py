@@ -46,9 +46,9 @@ class Recorder:
     def __init__(self, backlog: Backlog, open_producer: Callable[[], AbstractAsyncContextManager[Producer]]) -> None:
         self._backlog = backlog
         self._open_producer = open_producer
-        self._hand: list[Message] = []
-        self._in_hand = 0
-        self._in_hand_since_ms: int | None = None
+        self._in_flight: list[Message] = []
+        self._in_flight_count = 0
+        self._in_flight_since_ms: int | None = None
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._connected = False
@@ -60,10 +60,10 @@ class Recorder:
     @property
     def waiting(self) -> int:
         """Accepted mini-tickers that Kafka has not confirmed."""
-        return self._backlog.count + self._in_hand
+        return self._backlog.count + self._in_flight_count
 
     def state(self) -> RecorderState:
-        oldest_ms = self._in_hand_since_ms if self._in_hand else self._backlog.oldest_ms
+        oldest_ms = self._in_flight_since_ms if self._in_flight_count else self._backlog.oldest_ms
         age_s = None if oldest_ms is None else (wall_clock_ms() - oldest_ms) / 1000
         return RecorderState(self._connected, self.waiting, self._backlog.size_bytes, age_s, self._produced, self._lost)
 
@@ -102,16 +102,16 @@ class Recorder:
 
     async def _deliver(self, producer: Producer, backoff: Backoff) -> None:
         while await self._has_work():
-            if not self._hand:
-                await self._fill_hand(self._backlog.take(ROUND_TICKERS))
+            if not self._in_flight:
+                await self._encode(self._backlog.take(ROUND_TICKERS))
             began_s = perf_counter()
             try:
-                unsent = await producer.send(self._hand)
+                unsent = await producer.send(self._in_flight)
             except ProducerLostError as error:
-                self._settle(error.unsent)
+                self._acknowledge(error.unsent)
                 raise
             metrics.EVENTS_SEND_SECONDS.observe(perf_counter() - began_s)
-            self._settle(unsent)
+            self._acknowledge(unsent)
             backoff.reset()
             if not self._delivering:
                 self._delivering = True
@@ -126,20 +126,20 @@ class Recorder:
             await self._wake.wait()
         return True
 
-    async def _fill_hand(self, chunks: list[Chunk]) -> None:
-        self._in_hand = sum(chunk.count for chunk in chunks)
-        self._in_hand_since_ms = chunks[0].receive_ms
+    async def _encode(self, chunks: list[Chunk]) -> None:
+        self._in_flight_count = sum(chunk.count for chunk in chunks)
+        self._in_flight_since_ms = chunks[0].receive_ms
         for chunk in chunks:
             tickers = chunk.tickers
             for first in range(0, len(tickers), STEP_TICKERS):
                 began_s = perf_counter()
-                self._hand += encode(tickers[first : first + STEP_TICKERS], chunk.source, chunk.receive_ms)
+                self._in_flight += encode(tickers[first : first + STEP_TICKERS], chunk.source, chunk.receive_ms)
                 await asyncio.sleep(0 if self._stopping.is_set() else perf_counter() - began_s)
 
-    def _settle(self, unsent: list[Message]) -> None:
-        """All of the hand is confirmed, but for `unsent`."""
-        confirmed = len(self._hand) - len(unsent)
-        self._hand, self._in_hand = unsent, len(unsent)
+    def _acknowledge(self, unsent: list[Message]) -> None:
+        """All in flight are confirmed, but for `unsent`."""
+        confirmed = len(self._in_flight) - len(unsent)
+        self._in_flight, self._in_flight_count = unsent, len(unsent)
         self._produced += confirmed
         metrics.EVENTS_PRODUCED.inc(confirmed)
         self._observe()

@@ -1,7 +1,7 @@
 """Redis: the channels, the price cache, and the follows that outlive us. Names as in docs/contracts.md.
 
-Every call has a deadline and raises StoreDownError when Redis does not answer in time; a write may then have been done
-or not. A cancelled call closes its connection.
+Every call has a deadline and raises StoreUnavailableError when Redis does not answer in time; a write may then have
+been done or not. A cancelled call closes its connection.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.aggregator import metrics
-from services.aggregator.errors import StoreDownError
+from services.aggregator.errors import StoreUnavailableError
 from services.aggregator.followers import MAX_FOLLOWER_ID, Follow
 from services.market.names import FOLLOWS, LAST_PRICES, SOURCE, SYMBOLS
 from services.market.symbols import normal_symbol
@@ -112,7 +112,7 @@ async def _reaching(call: str, deadline_s: float) -> AsyncIterator[None]:
             yield
     except (RedisError, OSError, TimeoutError) as error:
         metrics.REDIS_ERRORS.labels(call).inc()
-        raise StoreDownError from error
+        raise StoreUnavailableError from error
 
 
 def _fields(values: Mapping[str, bytes]) -> list[str | bytes]:

@@ -1,6 +1,6 @@
 """The trades of followed symbols, from socket to intake.
 
-One stream for all symbols, which is told the whole wanted set at each change; or, from a peer that lacks it, one
+One stream for all symbols, which is sent the whole wanted set at each change; or, from a peer that lacks it, one
 stream per symbol.
 """
 
@@ -66,18 +66,18 @@ class TradeFeed:
             self._intake.trades(source.name, batch.data)
 
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(work) for work in (self._tell(call), self._watch())]
+            beside = [tasks.create_task(work) for work in (self._send_interest(call), self._watch())]
             await pump(call, None, source.open, take)
             for task in beside:
                 task.cancel()
 
-    async def _tell(self, call: "StreamStreamCall[AggTradeInterest, RawBatch]") -> None:
-        told: frozenset[str] | None = None
+    async def _send_interest(self, call: "StreamStreamCall[AggTradeInterest, RawBatch]") -> None:
+        sent: frozenset[str] | None = None
         while True:
-            told = await self._wanted.other_than(told)
+            sent = await self._wanted.other_than(sent)
             try:
                 async with asyncio.timeout(WRITE_TIMEOUT_S):
-                    await call.write(AggTradeInterest(symbols=sorted(told)))
+                    await call.write(AggTradeInterest(symbols=sorted(sent)))
             except (AioRpcError, asyncio.InvalidStateError):
                 return  # the stream is over, and its reader knows why
 
@@ -93,13 +93,13 @@ class TradeFeed:
 
     async def _stream_per_symbol(self) -> None:
         streams: dict[str, asyncio.Task[None]] = {}
-        told: frozenset[str] | None = None
+        sent: frozenset[str] | None = None
         async with asyncio.TaskGroup() as tasks:
             while True:
-                told = await self._wanted.other_than(told)
-                for symbol in streams.keys() - told:
+                sent = await self._wanted.other_than(sent)
+                for symbol in streams.keys() - sent:
                     streams.pop(symbol).cancel()
-                for symbol in told - streams.keys():
+                for symbol in sent - streams.keys():
                     streams[symbol] = tasks.create_task(self._keep_one(symbol))
 
     async def _keep_one(self, symbol: str) -> None:

@@ -17,11 +17,11 @@ class StorageError(BackfillError):
     """ClickHouse refused."""
 
 
-class AwayError(BackfillError):
+class TemporarilyUnavailableError(BackfillError):
     """No answer, or one that says "later". Trying again may help."""
 
 
-class RateLimitedError(AwayError):
+class RateLimitedError(TemporarilyUnavailableError):
     """The exchange asks us to stay away for `retry_after_s`."""
 
     def __init__(self, retry_after_s: float) -> None:

@@ -15,14 +15,14 @@ import httpx
 import msgspec
 
 from services.backfill.errors import (
-    AwayError,
     BackfillError,
     ExchangeError,
     RateLimitedError,
+    TemporarilyUnavailableError,
     UsageError,
 )
 from services.backfill.plan import Interval
-from services.backfill.retries import insist
+from services.backfill.retries import retry_until
 from services.market.decimals import PLAIN_DECIMAL
 
 MAX_WEIGHT = 3_000
@@ -81,7 +81,7 @@ class KlineSource:
     _used_in_minute: int = field(default=0)
 
     async def now_ms(self) -> int:
-        """The exchange's clock. Raises `ExchangeError` or `AwayError`."""
+        """The exchange's clock. Raises `ExchangeError` or `TemporarilyUnavailableError`."""
         body = await self._get("/api/v3/time", {})
         try:
             return _time.decode(body).server_time
@@ -91,8 +91,8 @@ class KlineSource:
     async def page(self, symbol: str, interval: Interval, first: int, count: int) -> list[Kline]:
         """The first `count` klines that the exchange has from candle `first` on, ascending; fewer at the end.
 
-        The last may still be forming. Raises `UsageError` for an unknown symbol, `ExchangeError`, or `AwayError` when
-        patience is over. Safe to cancel.
+        The last may still be forming. Raises `UsageError` for an unknown symbol, `ExchangeError`, or
+        `TemporarilyUnavailableError` when patience is over. Safe to cancel.
         """
         start_ms = first * interval.length_ms
         params = {"symbol": symbol, "interval": interval.name, "startTime": str(start_ms), "limit": str(count)}
@@ -106,7 +106,7 @@ class KlineSource:
 
     async def _get(self, path: str, params: dict[str, str]) -> bytes:
         await self._stay_within_limit()
-        return await insist(lambda: self._fetch(path, params), self.patience_s, self.say)
+        return await retry_until(lambda: self._fetch(path, params), self.patience_s, self.say)
 
     async def _stay_within_limit(self) -> None:
         """Wait for the next minute once this one's weight is used up."""
@@ -122,7 +122,9 @@ class KlineSource:
                 self._note_weight(response)
                 body = await _bounded_body(response)
         except (httpx.HTTPError, TimeoutError) as error:
-            raise AwayError(f"no answer from {self.client.base_url}: {str(error) or type(error).__name__}") from error
+            raise TemporarilyUnavailableError(
+                f"no answer from {self.client.base_url}: {str(error) or type(error).__name__}"
+            ) from error
         if response.status_code != httpx.codes.OK:
             raise _refused(response, body, params.get("symbol", ""))
         return body
@@ -145,7 +147,7 @@ def _refused(response: httpx.Response, body: bytes, symbol: str) -> BackfillErro
     if status in (_TOO_MANY_REQUESTS, _BANNED):
         return RateLimitedError(_retry_after_s(response))
     if status >= _SERVER_ERRORS:
-        return AwayError(f"the exchange answers {status}")
+        return TemporarilyUnavailableError(f"the exchange answers {status}")
     refusal = _refusal_in(body)
     if refusal.code == _INVALID_SYMBOL:
         return UsageError(f"the exchange does not know the symbol {symbol}")

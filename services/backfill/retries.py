@@ -1,11 +1,11 @@
-"""Trying again what may help to try again, for a bounded time."""
+"""Retries, for a bounded time."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from services.backfill.errors import AwayError, RateLimitedError
+from services.backfill.errors import RateLimitedError, TemporarilyUnavailableError
 from services.common.backoff import Backoff
 
 MAX_RETRY_AFTER_S = 900.0
@@ -16,11 +16,11 @@ _sleep = asyncio.sleep
 T = TypeVar("T")
 
 
-async def insist(attempt: Callable[[], Awaitable[T]], patience_s: float, say: Callable[[str], None]) -> T:
-    """The first answer that `attempt`, which must be idempotent, gets. `say` is told of each wait.
+async def retry_until(attempt: Callable[[], Awaitable[T]], patience_s: float, say: Callable[[str], None]) -> T:
+    """The first answer that `attempt`, which must be idempotent, gets. `say` gets the reason of each wait.
 
-    Raises the last `AwayError` once failures have gone on for `patience_s`, or the exchange has asked to wait for too
-    long or too often. Safe to cancel.
+    Raises the last `TemporarilyUnavailableError` once failures have gone on for `patience_s`, or the exchange has asked
+    to wait for too long or too often. Safe to cancel.
     """
     backoff = Backoff(cap_s=10.0)
     rate_limits = 0
@@ -35,7 +35,7 @@ async def insist(attempt: Callable[[], Awaitable[T]], patience_s: float, say: Ca
             wait_s = error.retry_after_s
             deadline_s += wait_s
             say(str(error))
-        except AwayError as error:
+        except TemporarilyUnavailableError as error:
             wait_s = backoff.next_delay_s()
             if time.monotonic() + wait_s > deadline_s:
                 raise

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import Error
 
-from services.backfill.errors import AwayError, StorageError
+from services.backfill.errors import StorageError, TemporarilyUnavailableError
 from services.backfill.klines import Kline
 from services.backfill.plan import Interval, Span
-from services.backfill.retries import insist
+from services.backfill.retries import retry_until
 from services.common.clickhouse import answered, connect
 
 _TIMEOUT_S = 30.0
@@ -49,7 +49,7 @@ T = TypeVar("T")
 class CandleStore:
     """The candles of one `source`. Every call is idempotent, has a deadline and is repeated for `patience_s`.
 
-    Its methods raise `StorageError`, or `AwayError` when patience is over. Safe to cancel.
+    Its methods raise `StorageError`, or `TemporarilyUnavailableError` when patience is over. Safe to cancel.
     """
 
     url: str
@@ -76,7 +76,7 @@ class CandleStore:
         async def ask(client: AsyncClient) -> list[int]:
             return [number for (number,) in (await client.query(sql, parameters)).result_rows]
 
-        return await self._insist(ask)
+        return await self._retried(ask)
 
     async def write(self, symbol: str, interval: Interval, klines: Sequence[Kline]) -> None:
         """Write closed klines as exact candles."""
@@ -91,20 +91,20 @@ class CandleStore:
                 column_oriented=True,
             )
 
-        await self._insist(insert)
+        await self._retried(insert)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
 
-    async def _insist(self, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
+    async def _retried(self, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
         async def attempt() -> T:
             async with answered(_TIMEOUT_S, lambda error: _translated(error, self.url)):
                 if self._client is None:
                     self._client = await connect(self.url, timeout_s=_TIMEOUT_S)
                 return await work(self._client)
 
-        return await insist(attempt, self.patience_s, self.say)
+        return await retry_until(attempt, self.patience_s, self.say)
 
 
 def _columns(source: str, symbol: str, interval: Interval, klines: Sequence[Kline]) -> list[Sequence[object]]:
@@ -137,5 +137,5 @@ def _translated(error: Exception, url: str) -> Exception:
     if code is None or code in _LATER:
         address = urlsplit(url)
         reason = _LATER.get(code or 0) or type(error.__cause__ or error).__name__
-        return AwayError(f"no answer from ClickHouse at {address.hostname}:{address.port} ({reason})")
+        return TemporarilyUnavailableError(f"no answer from ClickHouse at {address.hostname}:{address.port} ({reason})")
     return StorageError(f"ClickHouse refuses: {str(error)[:300]}")

@@ -9,7 +9,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from services.common.network import reach_directly
+from services.common.network import bypass_proxy
 
 CONNECT_TIMEOUT_S = 3.0
 
@@ -35,7 +35,7 @@ def _cancellations() -> int:
 async def connect(url: str, *, timeout_s: float) -> AsyncClient:
     """A client for `url`; its database need not exist. Close it with `close()`. To be called within `answered`."""
     parts = urlsplit(url)
-    reach_directly(parts.hostname or "")
+    bypass_proxy(parts.hostname or "")
     client = await clickhouse_connect.get_async_client(
         dsn=parts._replace(path="").geturl(),
         connect_timeout=CONNECT_TIMEOUT_S,

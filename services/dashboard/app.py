@@ -20,7 +20,7 @@ from services.dashboard.overview import Overviews
 from services.dashboard.pages import page_routes
 from services.dashboard.redis import MarketReader
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.shared import SharedAnswers
+from services.dashboard.single_flight import SingleFlightCache
 from services.dashboard.storage import Storage
 
 log = structlog.get_logger()
@@ -43,7 +43,7 @@ async def app(settings: DashboardSettings, life: Lifecycle) -> AsyncIterator[Non
 
         market = MarketReader(redis)
         limited = Limited(settings.limit_client, settings.limit_history)
-        pages = HistoryPages(_history_source(settings, stack), SharedAnswers(settings.history_cache_bytes))
+        pages = HistoryPages(_history_source(settings, stack), SingleFlightCache(settings.history_cache_bytes))
         api = build_api(market_routes(market, limited), history_routes(market, pages, limited))
         api.include_router(page_routes(Overviews(market, _storage(settings, stack), _lag(settings, stack)), limited))
         await stack.enter_async_context(serve_http(api, sock, trusted_proxies=settings.trusted_proxies))

@@ -1,4 +1,4 @@
-"""ClickHouse, read: fixed queries with parameters bound by the server, each within a deadline and a turn.
+"""ClickHouse, read: fixed queries with parameters bound by the server, each within a deadline and a slot.
 
 So many run at once, so many more wait; whoever comes then is told to come back. The client is opened when it is first
 needed and whenever that failed, so ClickHouse may come and go.
@@ -17,7 +17,7 @@ from clickhouse_connect import get_async_client
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from services.common.network import reach_directly
+from services.common.network import bypass_proxy
 from services.dashboard import metrics
 from services.dashboard.errors import HistoryBusyError, HistoryUnavailableError
 
@@ -28,15 +28,15 @@ SPARE_CONNECTIONS = 2
 
 
 class ClickHouse:
-    """Queries of one kind of asker; `close` when nobody asks any more."""
+    """Queries of one kind of purpose; `close` when nobody asks any more."""
 
-    def __init__(self, url: str, asker: str, timeout_s: float, at_once: int, waiting: int) -> None:
+    def __init__(self, url: str, purpose: str, timeout_s: float, at_once: int, waiting: int) -> None:
         self._url = urlsplit(url)
-        self._asker = asker
+        self._purpose = purpose
         self._timeout_s = timeout_s
         self._places = at_once + waiting
         self._at_once = at_once
-        self._turns = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
         self._opening = asyncio.Lock()
         self._client: AsyncClient | None = None
         self._inside = 0
@@ -46,19 +46,19 @@ class ClickHouse:
             await self._client.close()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         """Room for one answer's queries, all within the deadline. Raises HistoryBusyError, HistoryUnavailableError.
 
         A query that is cancelled closes its connection, and the server, asked to, gives it up.
         """
         if self._inside >= self._places:
-            metrics.QUERY_SECONDS.labels(self._asker, "refused").observe(0)
+            metrics.QUERY_SECONDS.labels(self._purpose, "refused").observe(0)
             raise HistoryBusyError
         started, outcome = time.perf_counter(), "cancelled"
         self._inside += 1
-        metrics.QUERIES.labels(self._asker).inc()
+        metrics.QUERIES.labels(self._purpose).inc()
         try:
-            async with asyncio.timeout(self._timeout_s), self._turns:
+            async with asyncio.timeout(self._timeout_s), self._slots:
                 yield
             outcome = "answered"
             metrics.PART_UP.labels("clickhouse").set(1)
@@ -69,13 +69,13 @@ class ClickHouse:
             raise HistoryUnavailableError from error
         finally:
             self._inside -= 1
-            metrics.QUERIES.labels(self._asker).dec()
-            metrics.QUERY_SECONDS.labels(self._asker, outcome).observe(time.perf_counter() - started)
+            metrics.QUERIES.labels(self._purpose).dec()
+            metrics.QUERY_SECONDS.labels(self._purpose, outcome).observe(time.perf_counter() - started)
 
     async def query(
         self, sql: str, parameters: Mapping[str, object], form: str, settings: Mapping[str, object] | None = None
     ) -> bytes:
-        """The whole answer, written by ClickHouse in its format `form`. Within a `turn`."""
+        """The whole answer, written by ClickHouse in its format `form`. Within a `slot`."""
         client = await self._opened()
         bounds = {"max_execution_time": math.ceil(self._timeout_s), "cancel_http_readonly_queries_on_client_close": 1}
         return await client.raw_query(sql, dict(parameters), {**bounds, **(settings or {})}, form)
@@ -83,7 +83,7 @@ class ClickHouse:
     async def _opened(self) -> AsyncClient:
         async with self._opening:
             if self._client is None:
-                reach_directly(self._url.hostname or "")
+                bypass_proxy(self._url.hostname or "")
                 self._client = await get_async_client(
                     host=self._url.hostname,
                     port=self._url.port or 8123,

@@ -94,7 +94,7 @@ class Page:
         return self.end_s + SETTLED_AFTER_S <= now_s
 
 
-def sure_page(request: Request) -> Page | None:
+def page_without_lookup(request: Request) -> Page | None:
     """The page of a request whose whole range cannot hold more candles than asked for."""
     start_s, end_s = request.start_s, request.end_s
     if start_s is None:

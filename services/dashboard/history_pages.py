@@ -10,9 +10,9 @@ from services.dashboard.answers import CSV, JSON, Document
 from services.dashboard.clickhouse import ClickHouse
 from services.dashboard.closes import ClosesRequest, closes_query
 from services.dashboard.errors import HistoryUnavailableError
-from services.dashboard.history import Page, Request, candles_query, ends_query, page_in, sure_page
+from services.dashboard.history import Page, Request, candles_query, ends_query, page_in, page_without_lookup
 from services.dashboard.schemas import HistoryFormat
-from services.dashboard.shared import SharedAnswers
+from services.dashboard.single_flight import SingleFlightCache
 
 LIVE_S = 1
 SETTLED_S = 60
@@ -51,7 +51,7 @@ class _Line(msgspec.Struct):
 class HistoryPages:
     """Without ClickHouse, all raise HistoryUnavailableError."""
 
-    def __init__(self, clickhouse: ClickHouse | None, shared: SharedAnswers) -> None:
+    def __init__(self, clickhouse: ClickHouse | None, shared: SingleFlightCache) -> None:
         self._clickhouse = clickhouse
         self._shared = shared
 
@@ -73,10 +73,10 @@ class HistoryPages:
         return await self._shared.get(key, lambda: self._closes(request, unknown))
 
     async def _page(self, request: Request) -> tuple[Document, float]:
-        clickhouse = self._there()
+        clickhouse = self._require_clickhouse()
         form, media_type = _FORMS[request.form]
-        async with clickhouse.turn():
-            page = sure_page(request) or await _find_page(clickhouse, request)
+        async with clickhouse.slot():
+            page = page_without_lookup(request) or await _find_page(clickhouse, request)
             parameters = request.parameters(page.start_s, page.end_s)
             bounds = {"max_result_rows": request.limit + ROWS_BEYOND}
             body = await clickhouse.query(candles_query(request), parameters, form, SETTINGS | bounds)
@@ -112,13 +112,13 @@ class HistoryPages:
 
     async def _lines(self, sql: str, parameters: dict[str, object], symbols: Sequence[str]) -> dict[str, msgspec.Raw]:
         """What a query answers for each symbol, `[]` where it has no row."""
-        clickhouse = self._there()
-        async with clickhouse.turn():
+        clickhouse = self._require_clickhouse()
+        async with clickhouse.slot():
             body = await clickhouse.query(sql, parameters, "JSONEachRow", SETTINGS)
         found = {row.symbol: row.points for row in msgspec.json.decode(body, type=list[_Line])}
         return {symbol: found.get(symbol.upper(), msgspec.Raw(b"[]")) for symbol in symbols}
 
-    def _there(self) -> ClickHouse:
+    def _require_clickhouse(self) -> ClickHouse:
         if self._clickhouse is None:
             raise HistoryUnavailableError("This installation keeps no history.")
         return self._clickhouse

@@ -18,11 +18,11 @@ UNREADABLE_PRICES = Gauge(
 
 QUERY_SECONDS = Histogram(
     "dashboard_query_seconds",
-    "An answer's queries in ClickHouse, from the start of the wait for a turn: answered, failed, refused, cancelled.",
-    ["asker", "outcome"],
+    "An answer's queries in ClickHouse, from the start of the wait for a slot: answered, failed, refused, cancelled.",
+    ["purpose", "outcome"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-QUERIES = Gauge("dashboard_queries", "Answers whose queries run or wait for their turn.", ["asker"])
+QUERIES = Gauge("dashboard_queries", "Answers whose queries run or wait for a slot.", ["purpose"])
 HISTORY_CACHE = Counter(
     "dashboard_history_cache",
     "History answers: computed, joined (an identical request was being computed), kept (from memory).",

@@ -15,9 +15,9 @@ from services.dashboard import metrics
 from services.dashboard.answers import Document
 from services.dashboard.errors import MarketError
 from services.dashboard.kafka import LagReader, PartitionLag
-from services.dashboard.recent import Recent
 from services.dashboard.redis import MarketReader
 from services.dashboard.storage import BUCKET_S, CHART_S, COLUMNS, Age, Ingest, Storage, Table
+from services.dashboard.ttl_value import TtlValue
 
 LIVE_S = 1.0
 SLOW_S = 5.0
@@ -27,7 +27,7 @@ LATE_MS = 60_000
 T = TypeVar("T")
 
 
-class Told(NamedTuple, Generic[T]):
+class Reading(NamedTuple, Generic[T]):
     """What a part told, or the sentence that says why it did not."""
 
     value: T | None = None
@@ -60,7 +60,7 @@ class Overviews:
 
     def __init__(self, market: MarketReader, storage: Storage | None, lag: LagReader | None) -> None:
         self._market = market
-        self._prices = Recent(LIVE_S, self._read_prices)
+        self._prices = TtlValue(LIVE_S, self._read_prices)
         no_clickhouse = "No ClickHouse is configured (CLICKHOUSE_URL), so nothing is kept."
         no_answer = "ClickHouse does not answer: no history, and nothing new is kept. What Kafka holds is not lost."
         no_kafka = "No Kafka is configured (KAFKA_BOOTSTRAP_SERVERS), so the consumer's lag is not known."
@@ -70,14 +70,14 @@ class Overviews:
         self._ingest = _part("clickhouse", SLOW_S, storage.ingest if storage else None, no_clickhouse, no_answer)
         self._tables = _part("clickhouse", SLOW_S, storage.tables if storage else None, no_clickhouse, no_answer)
         self._lag = _part("kafka", LIVE_S, lag.read if lag else None, no_kafka, silent)
-        self._document = Recent(LIVE_S, self._read)
+        self._document = TtlValue(LIVE_S, self._read)
 
     async def document(self) -> Document:
         return await self._document.get()
 
     async def _read(self) -> Document:
         metrics.OVERVIEWS.inc()
-        prices, age, ingest, lag, tables, rows = told = await asyncio.gather(
+        prices, age, ingest, lag, tables, rows = readings = await asyncio.gather(
             self._prices.get(),
             self._age.get(),
             self._ingest.get(),
@@ -85,7 +85,7 @@ class Overviews:
             self._tables.get(),
             self._rows.get(),
         )
-        problems = [part.problem for part in told if part.problem]
+        problems = [part.problem for part in readings if part.problem]
         overview = Overview(
             time=time.time_ns() // 1_000_000,
             problems=[*dict.fromkeys(problems), *_delays(prices.value, age.value, lag.value)],
@@ -98,31 +98,31 @@ class Overviews:
         )
         return Document(msgspec.json.encode(overview), 0)
 
-    async def _read_prices(self) -> Told[Prices]:
+    async def _read_prices(self) -> Reading[Prices]:
         try:
             snapshot = await self._market.snapshot()
         except MarketError:
-            return Told(problem="No prices: Redis does not answer, or the aggregator has not told any yet.")
+            return Reading(problem="No prices: Redis does not answer, or the aggregator has not told any yet.")
         newest_ms = max((quote.event_ms for quote in snapshot.quotes.values()), default=None)
         age_ms = None if newest_ms is None else max(0, snapshot.time_ms - newest_ms)
-        return Told(Prices(snapshot.source, len(snapshot.quotes), newest_ms, age_ms))
+        return Reading(Prices(snapshot.source, len(snapshot.quotes), newest_ms, age_ms))
 
 
 def _part(
     name: str, period_s: float, read: Callable[[], Awaitable[T]] | None, unset: str, silent: str
-) -> Recent[Told[T]]:
-    async def told() -> Told[T]:
+) -> TtlValue[Reading[T]]:
+    async def reading() -> Reading[T]:
         if read is None:
-            return Told(problem=unset)
+            return Reading(problem=unset)
         try:
             value = await read()
         except (MarketError, OSError):
             metrics.PART_UP.labels(name).set(0)
-            return Told(problem=silent)
+            return Reading(problem=silent)
         metrics.PART_UP.labels(name).set(1)
-        return Told(value)
+        return Reading(value)
 
-    return Recent(period_s, told)
+    return TtlValue(period_s, reading)
 
 
 def _delays(prices: Prices | None, age: Age | None, lag: list[PartitionLag] | None) -> list[str]:

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from services.dashboard import metrics
 from services.dashboard.errors import PricesUnavailableError
 from services.dashboard.market import Snapshot, SnapshotReader
-from services.dashboard.recent import Recent
+from services.dashboard.ttl_value import TtlValue
 from services.market.names import LAST_PRICES, SOURCE, SYMBOLS
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ class MarketReader:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._reader = SnapshotReader()
-        self._recent = Recent(FRESH_S, self._read)
+        self._recent = TtlValue(FRESH_S, self._read)
 
     async def snapshot(self) -> Snapshot:
         """Raises PricesUnavailableError, within a second of the deadline. Safe to cancel."""

@@ -35,7 +35,7 @@ class DashboardSettings(ServiceSettings):
     history_queries: int = Field(default=4, ge=1)
     """Queries that run in ClickHouse at once."""
     history_waiting: int = Field(default=64, ge=0)
-    """Queries that may wait for their turn."""
+    """Queries that may wait for a slot."""
     history_cache_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
     """Size of the answers kept in memory."""
 

@@ -82,7 +82,7 @@ class Storage:
 
     async def newest_rows(self) -> list[list[str]]:
         """The columns `COLUMNS` of the newest rows, newest first, as text; a replayed row shows once."""
-        async with self._clickhouse.turn():
+        async with self._clickhouse.slot():
             rows: list[list[str]] = []
             for window_s in _WINDOWS_S:
                 body = await self._clickhouse.query(
@@ -94,17 +94,17 @@ class Storage:
             return rows
 
     async def age(self) -> Age:
-        async with self._clickhouse.turn():
+        async with self._clickhouse.slot():
             rows, newest_ms, now_ms = map(int, (await self._clickhouse.query(_AGE, {}, "TSV")).split())
         return Age(newest_ms, max(0, now_ms - newest_ms)) if rows else Age(None, None)
 
     async def ingest(self) -> list[Ingest]:
         """The last `CHART_S`, ascending; buckets in which nothing came are missing."""
-        async with self._clickhouse.turn():
+        async with self._clickhouse.slot():
             body = await self._clickhouse.query(_INGEST, {}, "JSONEachRow", _SETTINGS)
         return msgspec.json.Decoder(Ingest).decode_lines(body)
 
     async def tables(self) -> list[Table]:
-        async with self._clickhouse.turn():
+        async with self._clickhouse.slot():
             body = await self._clickhouse.query(_TABLES, {}, "JSONEachRow", _SETTINGS)
         return msgspec.json.Decoder(Table).decode_lines(body)

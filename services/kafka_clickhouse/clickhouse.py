@@ -10,7 +10,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import Error
 
 from services.common import clickhouse
-from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError, StorageDownError
+from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError, StorageUnavailableError
 
 COMMAND_TIMEOUT_S = 10.0
 
@@ -41,12 +41,12 @@ _REFUSALS: Final = {
 
 
 def translated(error: Exception) -> KafkaClickHouseError:
-    """What a failed call means for us: `RefusedError` for what no retry can store, else `StorageDownError`."""
+    """What a failed call means for us: `RefusedError` for what no retry can store, else `StorageUnavailableError`."""
     code = error.code if isinstance(error, Error) else None
     if code in _REFUSALS:
         return RefusedError(f"ClickHouse refuses ({_REFUSALS[code]}): {str(error)[:300]}")
     reason = f"code {code}, {error.name}" if isinstance(error, Error) and code else f"{type(error).__name__}: {error}"
-    return StorageDownError(f"ClickHouse does not take it now ({reason[:300]})")
+    return StorageUnavailableError(f"ClickHouse does not take it now ({reason[:300]})")
 
 
 def answered(timeout_s: float = COMMAND_TIMEOUT_S) -> AbstractAsyncContextManager[None]:
@@ -55,6 +55,6 @@ def answered(timeout_s: float = COMMAND_TIMEOUT_S) -> AbstractAsyncContextManage
 
 
 async def connect(url: str, *, timeout_s: float = COMMAND_TIMEOUT_S) -> AsyncClient:
-    """A client for `url`; its database need not exist. Close it with `close()`. Raises `StorageDownError`."""
+    """A client for `url`; its database need not exist. Close it with `close()`. Raises `StorageUnavailableError`."""
     async with answered(timeout_s):
         return await clickhouse.connect(url, timeout_s=timeout_s)

@@ -9,7 +9,7 @@ class UndecodableError(KafkaClickHouseError):
     """A message that is no KafkaMsg, or holds what cannot be stored. No retry will change that."""
 
 
-class StorageDownError(KafkaClickHouseError):
+class StorageUnavailableError(KafkaClickHouseError):
     """ClickHouse did not do it, and may do it later. What was asked may or may not have been done: ask again."""
 
 

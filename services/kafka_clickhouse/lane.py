@@ -117,7 +117,7 @@ class Lane:
         self._in_work = 0
         self._held_bytes = _size_bytes(self._buffer)
         if outcome.handled:
-            self._tell_lost(batch[: outcome.handled])
+            self._report_gap(batch[: outcome.handled])
             self.stored_until = batch[outcome.handled - 1].offset + 1
             await self.commit(self.stored_until)
         if outcome.first_receive_time:
@@ -131,7 +131,7 @@ class Lane:
         if not self.full:
             self.on_room()
 
-    def _tell_lost(self, handled: Sequence[Record]) -> None:
+    def _report_gap(self, handled: Sequence[Record]) -> None:
         """Tell of the offsets that are missing since the last batch and in this one: Kafka has deleted their messages.
 
         Nothing else makes a gap: the topic is neither compacted nor written to in transactions.

@@ -30,8 +30,8 @@ _MADE_BY = "SELECT create_table_query FROM system.tables WHERE database = curren
 async def upgrade(url: str, ttl_days: dict[str, int]) -> None:
     """Make the database of `url`, apply what is pending, and set how long each table of `ttl_days` keeps its rows.
 
-    0 days are for ever. Raises `ChangedHistoryError`, `StorageDownError` or `RefusedError`; what was applied by then
-    stays, and the next run goes on from there.
+    0 days are for ever. Raises `ChangedHistoryError`, `StorageUnavailableError` or `RefusedError`; what was applied by
+    then stays, and the next run goes on from there.
     """
     client = await connect(url, timeout_s=STATEMENT_TIMEOUT_S)
     try:

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from services.common.backoff import Backoff
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.clickhouse import answered, connect
-from services.kafka_clickhouse.errors import RefusedError, StorageDownError
+from services.kafka_clickhouse.errors import RefusedError, StorageUnavailableError
 from services.kafka_clickhouse.native import COLUMNS
 
 log = structlog.get_logger()
@@ -51,19 +51,19 @@ class TickerStore:
         """
         token = f"{token}:{zlib.crc32(block):08x}"  # offsets may begin anew, with other messages
         try:
-            await self._insist(block, token)
+            await self._insert_until_stored(block, token)
         except RefusedError:
             metrics.INSERT_FAILURES.labels("refused").inc()
             raise
         finally:
             self._note(None)  # it answers; or we were cancelled, and nobody is left who would hear it answer
 
-    async def _insist(self, block: bytes, token: str) -> None:
+    async def _insert_until_stored(self, block: bytes, token: str) -> None:
         backoff = Backoff(cap_s=RETRY_CAP_S)
         while True:
             try:
                 return await self._try_insert(block, token)
-            except StorageDownError as error:
+            except StorageUnavailableError as error:
                 metrics.INSERT_FAILURES.labels("down").inc()
                 self._note(str(error))
             await asyncio.sleep(backoff.next_delay_s())
@@ -77,9 +77,9 @@ class TickerStore:
         metrics.INSERT_SECONDS.observe(time.monotonic() - began)
 
     async def check(self) -> None:
-        """A readiness check: raises `StorageDownError` while inserts fail, or ClickHouse does not answer."""
+        """A readiness check: raises `StorageUnavailableError` while inserts fail, or ClickHouse does not answer."""
         if self._trouble is not None:
-            raise StorageDownError(self._trouble)
+            raise StorageUnavailableError(self._trouble)
         client = await self._connected()
         async with answered(PING_TIMEOUT_S):
             await client.command("SELECT 1")

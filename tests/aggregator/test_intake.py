@@ -1,4 +1,4 @@
-"""Between the streams and the price book: what is handed on, and to whom."""
+"""Between the streams and the price table: what is handed on, and to whom."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from services.aggregator import prices
 from services.aggregator.frames import MAX_AHEAD_MS
 from services.aggregator.intake import Intake
-from services.aggregator.prices import PriceBook
+from services.aggregator.prices import LatestPrices
 from services.market.events import MiniTicker
 from tests.aggregator.socket_peer import START_MS, ticker, ticker_frame, trade
 
@@ -20,7 +20,7 @@ def refused(stream: str, reason: str) -> float:
 
 def test_every_accepted_mini_ticker_reaches_the_sinks_with_its_texts_and_the_time_of_arrival() -> None:
     taken: list[tuple[Sequence[MiniTicker], str, int]] = []
-    intake = Intake(PriceBook(), [lambda *given: taken.append(given)], clock_ms=lambda: START_MS + 7)
+    intake = Intake(LatestPrices(), [lambda *given: taken.append(given)], clock_ms=lambda: START_MS + 7)
     source = intake.open_source("binance")
     frame = ticker_frame(ticker("btcusdt", "1.50000000"), {"s": "X"}, ticker("ethusdt", "2"))
     intake.mini_tickers(source, [frame, frame])
@@ -30,36 +30,36 @@ def test_every_accepted_mini_ticker_reaches_the_sinks_with_its_texts_and_the_tim
 
 
 def test_frames_of_a_replaced_source_are_refused() -> None:
-    book = PriceBook()
-    intake = Intake(book)
+    latest = LatestPrices()
+    intake = Intake(latest)
     old = intake.open_source("binance")
     intake.trades(old, [trade("btcusdt", 1, "1")])
     new = intake.open_source("simulator")
     before = refused("agg_trades", "source"), refused("mini_tickers", "source")
     intake.trades(old, [trade("btcusdt", 2, "2")] * 3)
     intake.mini_tickers(old, [ticker_frame(ticker("btcusdt", "3"))])
-    assert book.newest() == []
+    assert latest.newest() == []
     assert (refused("agg_trades", "source"), refused("mini_tickers", "source")) == (before[0] + 3, before[1] + 1)
     intake.trades(new, [trade("btcusdt", 4, "4")])
-    assert [quote.tick.price for quote in book.newest()] == ["4"]
+    assert [quote.tick.price for quote in latest.newest()] == ["4"]
 
 
 def test_only_a_change_of_source_is_a_change() -> None:
     changes: list[str] = []
-    intake = Intake(PriceBook(), on_other_source=lambda: changes.append("!"))
+    intake = Intake(LatestPrices(), on_other_source=lambda: changes.append("!"))
     for source in ("binance", "binance", "simulator", "simulator"):
         intake.open_source(source)
     assert changes == ["!"]
 
 
 def test_a_long_name_of_a_source_is_cut() -> None:
-    intake = Intake(PriceBook())
+    intake = Intake(LatestPrices())
     assert intake.open_source("x" * 5_000) == "x" * 32
 
 
 def test_symbols_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prices, "MAX_SYMBOLS", 1)
-    intake = Intake(PriceBook())
+    intake = Intake(LatestPrices())
     source = intake.open_source("binance")
     before = refused("mini_tickers", "capacity")
     intake.mini_tickers(source, [ticker_frame(ticker("btcusdt", "1"), ticker("ethusdt", "2"))])
@@ -67,7 +67,7 @@ def test_symbols_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_that_nothing_is_accepted_is_told_once_and_so_is_its_end() -> None:
-    intake = Intake(PriceBook(), clock_ms=lambda: START_MS)
+    intake = Intake(LatestPrices(), clock_ms=lambda: START_MS)
     source = intake.open_source("binance")
     good, empty = ticker_frame(ticker("btcusdt", "1")), ticker_frame()
     ahead = ticker_frame(ticker("btcusdt", "2", START_MS + MAX_AHEAD_MS + 1))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregator import prices
-from services.aggregator.prices import PriceBook, Quote, Tick
+from services.aggregator.prices import LatestPrices, Quote, Tick
 from services.market.events import AggTrade, MiniTicker
 from tests.aggregator.socket_peer import START_MS
 
@@ -24,31 +24,31 @@ def tick_of(event: Event) -> Tick:
     return Tick(START_MS + event[0], event[1], price_of(event))
 
 
-def apply(book: PriceBook, event: Event, symbol: str = "BTCUSDT") -> None:
+def apply(latest: LatestPrices, event: Event, symbol: str = "BTCUSDT") -> None:
     at_ms, number, price = tick_of(event)
     if number < 0:
-        book.apply_mini_tickers([MiniTicker(at_ms, symbol, price, "1", "2", "0.5", "3", "4")])
+        latest.apply_mini_tickers([MiniTicker(at_ms, symbol, price, "1", "2", "0.5", "3", "4")])
     else:
-        book.apply_trades([AggTrade(at_ms, symbol, number, price)])
+        latest.apply_trades([AggTrade(at_ms, symbol, number, price)])
 
 
-def book_of(*in_order: Event) -> PriceBook:
-    book = PriceBook("binance")
+def prices_of(*in_order: Event) -> LatestPrices:
+    latest = LatestPrices("binance")
     for event in in_order:
-        apply(book, event)
-    return book
+        apply(latest, event)
+    return latest
 
 
-def told_at_tick(book: PriceBook) -> list[tuple[str, int, str]]:
-    quotes = book.due()
-    book.confirm("binance", quotes)
+def told_at_tick(latest: LatestPrices) -> list[tuple[str, int, str]]:
+    quotes = latest.due()
+    latest.confirm("binance", quotes)
     return [(quote.symbol, quote.tick.event_ms - START_MS, quote.tick.price) for quote in quotes]
 
 
 @given(event_lists, st.data())
 def test_reordering_and_duplicates_change_nothing(happened: list[Event], data: st.DataObject) -> None:
     arrived = data.draw(st.permutations(happened + data.draw(st.lists(st.sampled_from(happened), max_size=10))))
-    (newest,) = book_of(*arrived).newest()
+    (newest,) = prices_of(*arrived).newest()
     assert newest.tick == max(map(tick_of, happened))
 
 
@@ -56,80 +56,80 @@ def test_reordering_and_duplicates_change_nothing(happened: list[Event], data: s
 def test_time_never_goes_back_and_the_newest_price_is_told_in_the_end(
     ticks: list[tuple[list[Event], bool]],
 ) -> None:
-    book, told = book_of((0, 0)), list[Tick]()
+    latest, told = prices_of((0, 0)), list[Tick]()
     for arrived, redis_answers in [*ticks, ([], True)]:
         for event in arrived:
-            apply(book, event)
-        due = book.due()
+            apply(latest, event)
+        due = latest.due()
         assert len(due) <= 1, "one symbol, one message a tick"
         if redis_answers:
-            book.confirm("binance", due)
+            latest.confirm("binance", due)
             told += [quote.tick for quote in due]
     assert told == sorted(set(told)), "newer each time"
-    assert told[-1] == book.newest()[0].tick
+    assert told[-1] == latest.newest()[0].tick
 
 
 def test_a_symbol_is_told_its_newest_price_once_and_again_when_it_changes() -> None:
-    book = book_of((100, 1), (900, 2))
-    assert told_at_tick(book) == [("btcusdt", 900, price_of((900, 2)))]
-    assert told_at_tick(book) == []
-    apply(book, (950, 3))
-    apply(book, (960, 1), "ETHUSDT")
-    assert told_at_tick(book) == [
+    latest = prices_of((100, 1), (900, 2))
+    assert told_at_tick(latest) == [("btcusdt", 900, price_of((900, 2)))]
+    assert told_at_tick(latest) == []
+    apply(latest, (950, 3))
+    apply(latest, (960, 1), "ETHUSDT")
+    assert told_at_tick(latest) == [
         ("btcusdt", 950, price_of((950, 3))),
         ("ethusdt", 960, price_of((960, 1))),
     ]
 
 
 def test_a_late_event_is_not_told() -> None:
-    book = book_of((900, 2))
-    told_at_tick(book)
-    apply(book, (800, 1))
-    assert told_at_tick(book) == []
+    latest = prices_of((900, 2))
+    told_at_tick(latest)
+    apply(latest, (800, 1))
+    assert told_at_tick(latest) == []
 
 
 def test_a_trade_goes_before_a_mini_ticker_of_the_same_millisecond() -> None:
     for order in ([(5, -1), (5, 0)], [(5, 0), (5, -1)]):
-        assert book_of(*order).newest()[0].tick.price == price_of((5, 0))
+        assert prices_of(*order).newest()[0].tick.price == price_of((5, 0))
 
 
 def test_the_newest_day_figures_are_kept() -> None:
-    book = PriceBook("binance")
+    latest = LatestPrices("binance")
     for at_ms, high in ((2, "20"), (1, "10")):
-        book.apply_mini_tickers([MiniTicker(START_MS + at_ms, "BTCUSDT", "1", "1", high, "1", "1", "1")])
-    day = book.newest()[0].day
+        latest.apply_mini_tickers([MiniTicker(START_MS + at_ms, "BTCUSDT", "1", "1", high, "1", "1", "1")])
+    day = latest.newest()[0].day
     assert day is not None
     assert day.high == "20"
 
 
 def test_prices_of_two_sources_never_mix() -> None:
-    book = book_of((3_900, 1))
-    due = book.due()
-    book.switch_source("simulator")
-    assert (book.newest(), len(book.symbols)) == ([], 0)
-    apply(book, (100, 1))
-    book.confirm("binance", due)
-    assert [quote.tick for quote in book.due()] == [tick_of((100, 1))], "the old source's news hold nothing back"
+    latest = prices_of((3_900, 1))
+    due = latest.due()
+    latest.switch_source("simulator")
+    assert (latest.newest(), len(latest.symbols)) == ([], 0)
+    apply(latest, (100, 1))
+    latest.confirm("binance", due)
+    assert [quote.tick for quote in latest.due()] == [tick_of((100, 1))], "the old source's news hold nothing back"
 
 
 def test_a_restored_price_is_not_told_again_and_holds_back_older_ones() -> None:
-    book = PriceBook("binance")
-    book.restore("binance", [Quote("btcusdt", tick_of((900, -1)), None)])
-    apply(book, (800, 5))
-    assert book.due() == []
-    apply(book, (901, 6))
-    assert [quote.tick for quote in book.due()] == [tick_of((901, 6))]
+    latest = LatestPrices("binance")
+    latest.restore("binance", [Quote("btcusdt", tick_of((900, -1)), None)])
+    apply(latest, (800, 5))
+    assert latest.due() == []
+    apply(latest, (901, 6))
+    assert [quote.tick for quote in latest.due()] == [tick_of((901, 6))]
 
 
 def test_restoring_under_a_newer_price_changes_only_what_counts_as_told() -> None:
-    book = book_of((950, 3))
-    book.restore("binance", [Quote("btcusdt", tick_of((900, -1)), None)])
-    assert [quote.tick for quote in book.due()] == [tick_of((950, 3))]
+    latest = prices_of((950, 3))
+    latest.restore("binance", [Quote("btcusdt", tick_of((900, -1)), None)])
+    assert [quote.tick for quote in latest.due()] == [tick_of((950, 3))]
 
 
 def test_symbols_beyond_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prices, "MAX_SYMBOLS", 2)
-    book = PriceBook("binance")
+    latest = LatestPrices("binance")
     trades = [AggTrade(START_MS, symbol, 1, "1") for symbol in ("A", "B", "C", "A")]
-    assert book.apply_trades(trades) == 1
-    assert list(book.symbols) == ["a", "b"]
+    assert latest.apply_trades(trades) == 1
+    assert list(latest.symbols) == ["a", "b"]

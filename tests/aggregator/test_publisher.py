@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from services.aggregator.prices import PriceBook
+from services.aggregator.prices import LatestPrices
 from services.aggregator.publisher import EARLY_S, Publisher, until_next_tick_s
 from services.aggregator.redis import MarketStore
 from services.aggregator.symbols import Directory
@@ -22,12 +22,12 @@ def test_a_tick_that_fires_early_does_not_fire_again_at_once(second: int, early_
 
 
 async def test_a_source_that_changes_during_the_first_tick_gets_no_price_of_the_one_before(redis_url: str) -> None:
-    book = PriceBook("binance")
+    latest = LatestPrices("binance")
 
     class SwitchingStore(MarketStore):
         async def last_prices(self) -> list[bytes]:
             values = await super().last_prices()
-            book.switch_source("simulator")
+            latest.switch_source("simulator")
             return values
 
     async def lost_data() -> None:
@@ -36,8 +36,8 @@ async def test_a_source_that_changes_during_the_first_tick_gets_no_price_of_the_
     async with Redis.from_url(redis_url, protocol=2) as redis:
         await redis.set("market:source", "binance")
         await redis.hset("market:last", "btcusdt", b'{"s":"btcusdt","p":1,"t":1767225600000,"src":"binance"}')
-        publisher = Publisher(book, Directory(book.symbols), SwitchingStore(redis), lost_data)
+        publisher = Publisher(latest, Directory(latest.symbols), SwitchingStore(redis), lost_data)
         await publisher.tick()
-        assert book.newest() == []
+        assert latest.newest() == []
         await publisher.tick()
         assert (await redis.get("market:source"), await redis.hgetall("market:last")) == (b"simulator", {})

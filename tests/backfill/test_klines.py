@@ -7,7 +7,7 @@ import pytest
 
 from services.backfill import klines as klines_module
 from services.backfill import retries as backfill_patience
-from services.backfill.errors import AwayError, ExchangeError, RateLimitedError, UsageError
+from services.backfill.errors import ExchangeError, RateLimitedError, TemporarilyUnavailableError, UsageError
 from services.backfill.klines import Kline, KlineSource, open_http_client
 from services.backfill.plan import INTERVALS
 from tests.backfill.exchange import Answer, row, scripted_exchange
@@ -104,7 +104,7 @@ async def test_server_errors_are_tried_again() -> None:
 
 async def test_an_exchange_that_is_away_is_given_up_when_patience_is_over() -> None:
     async with source(f"http://127.0.0.1:{free_port()}", patience_s=0.3) as (klines, said):
-        with pytest.raises(AwayError, match="no answer from http://127"):
+        with pytest.raises(TemporarilyUnavailableError, match="no answer from http://127"):
             await klines.now_ms()
     assert said
 
@@ -113,7 +113,7 @@ async def test_an_exchange_that_never_ends_its_answer_is_given_up(monkeypatch: p
     monkeypatch.setattr(klines_module, "_DEADLINE_S", 0.2)
     async with running() as simulator, source(url_of(simulator), patience_s=0.0) as (klines, _):
         await simulator.control("rest", delay_s=1)
-        with pytest.raises(AwayError, match="TimeoutError"):
+        with pytest.raises(TemporarilyUnavailableError, match="TimeoutError"):
             await klines.now_ms()
 
 

@@ -6,7 +6,7 @@ import gzip
 import pytest
 
 from services.dashboard.answers import GZIP_IN_THREAD_FROM_BYTES, Document, accepts_gzip
-from services.dashboard.shared import OVERHEAD_BYTES, SharedAnswers
+from services.dashboard.single_flight import OVERHEAD_BYTES, SingleFlightCache
 
 
 @pytest.mark.parametrize("offer", ["gzip", "GZIP", "br, gzip", "gzip;q=1.0", "gzip; q=0.10", "gzip;q=0.001, br"])
@@ -29,7 +29,7 @@ async def test_a_large_document_is_compressed_once_however_many_ask_for_it_toget
 async def test_empty_pages_cannot_outgrow_the_memory_either() -> None:
     """Each costs its key, its headers and its place, far more than its few bytes."""
     computed = []
-    shared = SharedAnswers(capacity_bytes=10 * OVERHEAD_BYTES)
+    shared = SingleFlightCache(capacity_bytes=10 * OVERHEAD_BYTES)
 
     async def ask(number: int) -> None:
         async def compute() -> tuple[Document, float]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dashboard.errors import InvalidRequestError
-from services.dashboard.history import MAX_TIME_S, STEP_S, Page, Request, page_in, parse_time_s, sure_page
+from services.dashboard.history import MAX_TIME_S, STEP_S, Page, Request, page_in, page_without_lookup, parse_time_s
 from services.dashboard.schemas import Interval
 
 NOON_S = 1_769_860_800  # 2026-01-31T12:00:00Z
@@ -49,7 +49,7 @@ def request(interval: Interval, start_s: int | None, end_s: int, limit: int) -> 
 
 def find_page(asked: Request, times: list[int]) -> Page:
     """As the engine would answer, from a plain list of the candles' times."""
-    page = sure_page(asked)
+    page = page_without_lookup(asked)
     for window in asked.windows():
         inside = sorted(time for time in times if window.start_s <= time < window.end_s)
         kept = inside[: asked.limit + 1] if asked.forward else inside[-asked.limit - 1 :]
@@ -83,9 +83,9 @@ def test_pages_hold_every_candle_once(drawn: tuple[Interval, set[int], int, bool
 
 
 def test_a_range_that_cannot_hold_more_needs_no_search() -> None:
-    assert sure_page(request("1m", 0, 600, 10)) == Page(0, 600)
-    assert sure_page(request("1m", 0, 601, 10)) is None
-    assert sure_page(request("1m", None, 600, 10)) is None
+    assert page_without_lookup(request("1m", 0, 600, 10)) == Page(0, 600)
+    assert page_without_lookup(request("1m", 0, 601, 10)) is None
+    assert page_without_lookup(request("1m", None, 600, 10)) is None
 
 
 def test_windows_grow_until_they_hold_all() -> None:

@@ -9,7 +9,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from services.kafka_clickhouse.clickhouse import answered, connect, translated
-from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError, StorageDownError
+from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError, StorageUnavailableError
 from services.kafka_clickhouse.messages import decode
 from services.kafka_clickhouse.native import COLUMNS, encode
 from services.kafka_clickhouse.storage import TABLE, TickerStore
@@ -24,17 +24,17 @@ from tests.processes import free_port, until
     [
         (DatabaseError("", code=6, name="CANNOT_PARSE_TEXT"), RefusedError),
         (DatabaseError("", code=407, name="DECIMAL_OVERFLOW"), RefusedError),
-        (DatabaseError("", code=60, name="UNKNOWN_TABLE"), StorageDownError),
-        (DatabaseError("", code=241, name="MEMORY_LIMIT_EXCEEDED"), StorageDownError),
-        (DatabaseError("", code=243, name="NOT_ENOUGH_SPACE"), StorageDownError),
-        (DatabaseError("", code=252, name="TOO_MANY_PARTS"), StorageDownError),
-        (DatabaseError("", code=159, name="TIMEOUT_EXCEEDED"), StorageDownError),
-        (DatabaseError("", code=516, name="AUTHENTICATION_FAILED"), StorageDownError),
-        (DatabaseError("", code=99_999, name="SOMETHING_NEW"), StorageDownError),
-        (DatabaseError("HTTP driver received HTTP status 502"), StorageDownError),
-        (OperationalError("Network Error"), StorageDownError),
-        (TimeoutError(), StorageDownError),
-        (ConnectionResetError(), StorageDownError),
+        (DatabaseError("", code=60, name="UNKNOWN_TABLE"), StorageUnavailableError),
+        (DatabaseError("", code=241, name="MEMORY_LIMIT_EXCEEDED"), StorageUnavailableError),
+        (DatabaseError("", code=243, name="NOT_ENOUGH_SPACE"), StorageUnavailableError),
+        (DatabaseError("", code=252, name="TOO_MANY_PARTS"), StorageUnavailableError),
+        (DatabaseError("", code=159, name="TIMEOUT_EXCEEDED"), StorageUnavailableError),
+        (DatabaseError("", code=516, name="AUTHENTICATION_FAILED"), StorageUnavailableError),
+        (DatabaseError("", code=99_999, name="SOMETHING_NEW"), StorageUnavailableError),
+        (DatabaseError("HTTP driver received HTTP status 502"), StorageUnavailableError),
+        (OperationalError("Network Error"), StorageUnavailableError),
+        (TimeoutError(), StorageUnavailableError),
+        (ConnectionResetError(), StorageUnavailableError),
     ],
 )
 def test_only_what_is_wrong_with_the_values_is_not_waited_for(
@@ -50,7 +50,7 @@ async def url(clickhouse_server: RunningClickHouse) -> AsyncIterator[str]:
 
 
 async def test_a_server_that_is_not_there_is_down() -> None:
-    with pytest.raises(StorageDownError):
+    with pytest.raises(StorageUnavailableError):
         await connect(f"http://crypto:x@127.0.0.1:{free_port()}/crypto")
 
 
@@ -71,7 +71,7 @@ async def test_a_cancellation_is_heard_also_while_a_connection_that_failed_is_cl
 
 
 async def test_a_wrong_password_is_waited_for_until_somebody_puts_it_right(url: str) -> None:
-    with pytest.raises(StorageDownError, match="516"):
+    with pytest.raises(StorageUnavailableError, match="516"):
         await connect(url.replace("crypto:", "crypto:not", 1))
 
 
@@ -110,7 +110,7 @@ async def test_readiness_asks_again_when_nobody_tries_to_insert_any_more(url: st
 async def fails(store: TickerStore) -> bool:
     try:
         await store.check()
-    except StorageDownError:
+    except StorageUnavailableError:
         return True
     return False
 

@@ -20,9 +20,9 @@ from services.profile.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from services.profile.upstream.authorization_client import Authorization, Client, UnsupportedError
+from services.profile.upstream.authorization_client import Authorization, ClientInfo, UnsupportedError
 
-NOBODY = Client(None, None)
+NOBODY = ClientInfo(None, None)
 SECRET_TEXT = "Traceback: SELECT hash FROM accounts"
 
 
@@ -148,7 +148,7 @@ async def test_the_new_user_id_is_read_where_it_is_sent(
 
 
 async def test_the_client_is_described_in_what_metadata_can_carry(authorization: Authorization, script: Script) -> None:
-    await authorization.register("name", "password", Client("203.0.113.7", "café\r\nx-user-id: 1" + "x" * 500))
+    await authorization.register("name", "password", ClientInfo("203.0.113.7", "café\r\nx-user-id: 1" + "x" * 500))
     seen = dict(script.seen)
     assert seen["x-client-address"] == "203.0.113.7"
     assert seen["x-user-agent"].startswith("cafx-user-id: 1xxx")

@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import HTTPConnection
 
-from services.profile.access.browser import cookie_is_secure, require_own_page
+from services.profile.access.browser import cookie_is_secure, require_same_origin
 from services.profile.errors import ForbiddenError
 
 OURS = frozenset({"https://coins.example"})
@@ -26,7 +26,7 @@ def connection(scheme: str = "http", host: str = "localhost:8080", **headers: st
     ],
 )
 def test_own_pages_and_no_pages(headers: dict[str, str]) -> None:
-    require_own_page(connection(**headers), OURS)
+    require_same_origin(connection(**headers), OURS)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_own_pages_and_no_pages(headers: dict[str, str]) -> None:
 )
 def test_foreign_pages(headers: dict[str, str]) -> None:
     with pytest.raises(ForbiddenError):
-        require_own_page(connection(**headers), OURS)
+        require_same_origin(connection(**headers), OURS)
 
 
 @pytest.mark.parametrize(

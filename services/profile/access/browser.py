@@ -15,7 +15,7 @@ _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _OWN_FETCH_SITES = frozenset({"same-origin", "none"})
 
 
-def require_own_page(connection: HTTPConnection, origins: Collection[str]) -> None:
+def require_same_origin(connection: HTTPConnection, origins: Collection[str]) -> None:
     """Raises ForbiddenError when a page of another origin sent the request.
 
     `Origin` decides where there is one; else `Sec-Fetch-Site` (Fetch Metadata), where there is one. A request with

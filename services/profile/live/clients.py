@@ -11,12 +11,12 @@ from services.profile.live.push import CloseCode, PushProtocol
 class Client:
     """One websocket, from its arrival to its end."""
 
-    __slots__ = ("attached", "bearer", "ended_with", "ends_s", "socket", "viewing")
+    __slots__ = ("attached", "audience", "bearer", "ended_with", "ends_s", "socket")
 
-    def __init__(self, socket: PushProtocol, bearer: Bearer, viewing: "Viewing", ends_s: float) -> None:
+    def __init__(self, socket: PushProtocol, bearer: Bearer, audience: "Audience", ends_s: float) -> None:
         self.socket = socket
         self.bearer = bearer
-        self.viewing = viewing
+        self.audience = audience
         self.ends_s = ends_s
         """When it is old enough to be closed (loop time)."""
         self.attached = False
@@ -31,7 +31,7 @@ class Client:
                 self.socket.close(code, code.name.lower())
 
 
-class Viewing(Viewer):
+class Audience(Viewer):
     """A viewer with what its admission needs: all its clients, attached or not, and whether its portfolio is there."""
 
     __slots__ = ("clients", "loaded")

@@ -14,7 +14,7 @@ import structlog
 
 from services.profile.live import metrics
 from services.profile.live.document import PortfolioDocument
-from services.profile.live.prices import Price, PriceBoard
+from services.profile.live.prices import LatestPrices, Price
 from services.profile.live.push import text_frame
 from services.profile.portfolio.rules import Portfolio
 
@@ -58,7 +58,7 @@ class Fanout:
     def __init__(self, *, stuck_after_s: float, gather_s: float) -> None:
         self._stuck_after_s = stuck_after_s
         self._gather_s = gather_s
-        self._board = PriceBoard()
+        self._prices = LatestPrices()
         self._holders: dict[str, set[Viewer]] = {}
         self._stalled: dict[Sink, float] = {}  # since when (loop time), oldest first
         self._wake = asyncio.Event()
@@ -70,17 +70,17 @@ class Fanout:
 
     def unpriced(self, symbols: Iterable[str]) -> list[str]:
         """Those of `symbols` without a known price."""
-        return [symbol for symbol in symbols if symbol not in self._board.latest]
+        return [symbol for symbol in symbols if symbol not in self._prices.latest]
 
     def apply(self, symbol: str, price: Price) -> None:
         """Take in a price; whom it concerns is told by the loop. Prices that nobody looks at are dropped."""
         if symbol not in self._holders:
             return
-        former = self._board.source
-        if self._board.apply(symbol, price):
+        former = self._prices.source
+        if self._prices.apply(symbol, price):
             self._wake.set()
         if price.source != former:
-            _tell_source(former, price.source)
+            _report_source(former, price.source)
 
     def show(self, viewer: Viewer, portfolio: Portfolio) -> tuple[frozenset[str], frozenset[str]]:
         """Give `viewer` a (new) portfolio and send its document at once.
@@ -126,8 +126,8 @@ class Fanout:
         """Serve price changes until cancelled."""
         while True:
             await self._wake.wait()
-            await self._burst_over()
-            await self._serve(self._board.take_changes())
+            await self._coalesce()
+            await self._serve(self._prices.take_changes())
 
     async def cut_stuck(self) -> None:
         """Cut, until cancelled, clients that have taken nothing for too long."""
@@ -140,7 +140,7 @@ class Fanout:
                 metrics.CUT.inc()
             metrics.STALLED.set(len(self._stalled))
 
-    async def _burst_over(self) -> None:
+    async def _coalesce(self) -> None:
         """Let the rest of a burst arrive: one document a tick, not one for each piece the network made of it."""
         for _ in range(MAX_GATHERINGS):
             self._wake.clear()
@@ -152,7 +152,7 @@ class Fanout:
     async def _serve(self, changed: set[str]) -> None:
         started_s = time.perf_counter()
         affected = set[Viewer]().union(*(self._holders.get(symbol, ()) for symbol in changed))
-        prices = [self._board.latest[symbol] for symbol in changed if symbol in self._board.latest]
+        prices = [self._prices.latest[symbol] for symbol in changed if symbol in self._prices.latest]
         waiting = iter(affected)
         while turn := list(islice(waiting, VIEWERS_PER_TURN)):
             self._send(turn)
@@ -181,7 +181,7 @@ class Fanout:
         return frame
 
     def _frame(self, document: PortfolioDocument) -> bytes:
-        return text_frame(document.render(self._board.latest))
+        return text_frame(document.render(self._prices.latest))
 
     def _push(self, frames: Iterable[tuple[Sink, bytes]]) -> None:
         count = 0
@@ -210,12 +210,12 @@ class Fanout:
         dropped = frozenset(symbol for symbol in symbols if not self._holders[symbol])
         for symbol in dropped:
             del self._holders[symbol]
-            self._board.forget(symbol)
+            self._prices.forget(symbol)
         metrics.SYMBOLS.set(len(self._holders))
         return dropped
 
 
-def _tell_source(former: str | None, source: str) -> None:
+def _report_source(former: str | None, source: str) -> None:
     log.info("live.source", source=source, former=former)
     if former is not None:
         metrics.SOURCE.labels(former).set(0)

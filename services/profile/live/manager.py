@@ -18,7 +18,7 @@ from services.market.second_stat import MalformedPriceError
 from services.profile.access.revocations import Bearer, decode_revocation, read_revoked
 from services.profile.errors import ApiError, NotFoundError, TooManyError, UnauthenticatedError, UnavailableError
 from services.profile.live import metrics
-from services.profile.live.clients import Client, Viewing
+from services.profile.live.clients import Audience, Client
 from services.profile.live.fanout import Fanout
 from services.profile.live.feed import Feed
 from services.profile.live.prices import decode_price, read_prices
@@ -87,7 +87,7 @@ class ConnectionManager:
             "revocations", self._read_revocations, timeout_s=5.0, workers=1, batch=200
         )
         self._announcements: Refresher[int] = Refresher("changes", self._announce, timeout_s=5.0, workers=1, batch=500)
-        self._viewings: dict[int, Viewing] = {}
+        self._audiences: dict[int, Audience] = {}
         self._clients: set[Client] = set()
         self._admissions = asyncio.Semaphore(CONCURRENT_ADMISSIONS)
         self._draining = False
@@ -186,14 +186,14 @@ class ConnectionManager:
             raise UnavailableError("restarting", "The service is restarting: connect again.")
         if len(self._clients) >= self._limits.max_clients:
             raise UnavailableError("too_many_websockets", "This server holds as many websockets as it can: try again.")
-        viewing = self._viewings.get(bearer.user_id)
-        if viewing is None:
-            viewing = self._viewings[bearer.user_id] = Viewing(bearer.user_id)
+        audience = self._audiences.get(bearer.user_id)
+        if audience is None:
+            audience = self._audiences[bearer.user_id] = Audience(bearer.user_id)
             self._portfolios.request([bearer.user_id])
-        elif len(viewing.clients) >= self._limits.max_clients_per_user:
+        elif len(audience.clients) >= self._limits.max_clients_per_user:
             raise TooManyError("too_many_websockets", "Too many open websockets: close one first.", 10)
-        client = Client(socket, bearer, viewing, self._draw_end_s())
-        viewing.clients.add(client)
+        client = Client(socket, bearer, audience, self._draw_end_s())
+        audience.clients.add(client)
         self._clients.add(client)
         return client
 
@@ -214,8 +214,8 @@ class ConnectionManager:
         if await read_revoked(self._redis, [client.bearer]):
             client.end(CloseCode.REVOKED)
             return
-        await client.viewing.loaded.wait()
-        if missing := self._fanout.unpriced(client.viewing.symbols):
+        await client.audience.loaded.wait()
+        if missing := self._fanout.unpriced(client.audience.symbols):
             await self._read_prices(missing)
 
     def _attach(self, client: Client) -> None:
@@ -223,25 +223,25 @@ class ConnectionManager:
             client.socket.close(client.ended_with, client.ended_with.name.lower())
             return
         client.attached = True
-        client.socket.drained = lambda: self._fanout.drained(client.viewing, client.socket)
-        self._fanout.attach(client.viewing, client.socket)
+        client.socket.drained = lambda: self._fanout.drained(client.audience, client.socket)
+        self._fanout.attach(client.audience, client.socket)
         metrics.CLIENTS.inc()
 
     def _leave(self, client: Client) -> None:
-        viewing = client.viewing
+        audience = client.audience
         if client.attached:
             client.socket.drained = None
-            self._fanout.detach(viewing, client.socket)
+            self._fanout.detach(audience, client.socket)
             metrics.CLIENTS.dec()
         self._clients.discard(client)
-        viewing.clients.discard(client)
-        if not viewing.clients:
-            self._close_viewing(viewing)
+        audience.clients.discard(client)
+        if not audience.clients:
+            self._close_audience(audience)
 
-    def _close_viewing(self, viewing: Viewing) -> None:
-        if self._viewings.get(viewing.user_id) is viewing:
-            del self._viewings[viewing.user_id]
-        self._feed.unfollow(self._fanout.forget(viewing))
+    def _close_audience(self, audience: Audience) -> None:
+        if self._audiences.get(audience.user_id) is audience:
+            del self._audiences[audience.user_id]
+        self._feed.unfollow(self._fanout.forget(audience))
 
     def _draw_end_s(self) -> float:
         age_s = self._limits.max_age_s * random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD)  # noqa: S311 - jitter, not a secret
@@ -285,47 +285,47 @@ class ConnectionManager:
         except msgspec.DecodeError:
             metrics.MALFORMED.labels("revocation").inc()
             return
-        viewing = self._viewings.get(revocation.user_id)
-        if viewing is None:
+        audience = self._audiences.get(revocation.user_id)
+        if audience is None:
             return
         if revocation.session_id is None:
             self._revocations.request([revocation.user_id])  # the key says up to when
             return
-        for client in viewing.clients:
+        for client in audience.clients:
             if client.bearer.session_id == revocation.session_id:
                 client.end(CloseCode.REVOKED)
 
     def _on_subscribed(self, channel: str) -> None:
         match channel:
             case names.REVOCATIONS:
-                self._revocations.request(self._viewings)
+                self._revocations.request(self._audiences)
             case names.PROFILE_CHANGES:
-                self._portfolios.request(self._viewings)
+                self._portfolios.request(self._audiences)
             case symbol:
                 self._prices.request([symbol])
 
     # What is read again
 
     def _request_portfolios(self, user_ids: Sequence[int]) -> None:
-        self._portfolios.request(user_id for user_id in user_ids if user_id in self._viewings)
+        self._portfolios.request(user_id for user_id in user_ids if user_id in self._audiences)
 
     async def _read_portfolio(self, user_ids: Sequence[int]) -> None:
         for user_id in user_ids:
-            viewing = self._viewings.get(user_id)
-            if viewing is None:
+            audience = self._audiences.get(user_id)
+            if audience is None:
                 continue
             portfolio = await self._load_portfolio(user_id)
-            if self._viewings.get(user_id) is viewing:
-                self._show(viewing, portfolio)
+            if self._audiences.get(user_id) is audience:
+                self._show(audience, portfolio)
 
-    def _show(self, viewing: Viewing, portfolio: Portfolio | None) -> None:
-        viewing.loaded.set()
+    def _show(self, audience: Audience, portfolio: Portfolio | None) -> None:
+        audience.loaded.set()
         if portfolio is None:
-            for client in viewing.clients:
+            for client in audience.clients:
                 client.end(CloseCode.GONE)
-            self._close_viewing(viewing)
+            self._close_audience(audience)
             return
-        added, dropped = self._fanout.show(viewing, portfolio)
+        added, dropped = self._fanout.show(audience, portfolio)
         self._feed.unfollow(dropped)
         self._feed.follow(added)
         self._prices.request(added)
@@ -335,8 +335,8 @@ class ConnectionManager:
             self._fanout.apply(symbol, price)
 
     async def _read_revocations(self, user_ids: Sequence[int]) -> None:
-        viewings = [viewing for user_id in user_ids if (viewing := self._viewings.get(user_id)) is not None]
-        clients = [client for viewing in viewings for client in viewing.clients]
+        audiences = [audience for user_id in user_ids if (audience := self._audiences.get(user_id)) is not None]
+        clients = [client for audience in audiences for client in audience.clients]
         revoked = set(await read_revoked(self._redis, [client.bearer for client in clients]))
         for client in clients:
             if client.bearer in revoked:

@@ -52,7 +52,7 @@ def _readable(rows: Iterable[tuple[str, bytes | str | None]]) -> Iterable[tuple[
             continue
 
 
-class PriceBoard:
+class LatestPrices:
     """The newest price of each symbol in view, and which of them changed since the last look.
 
     A symbol's price never goes back in event time. All prices are of one source: the first price of another source

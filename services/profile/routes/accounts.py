@@ -14,9 +14,9 @@ from services.profile.routes.answers import documented
 from services.profile.routes.dependencies import (
     BearerDep,
     CallerDep,
-    ClientDep,
-    OwnPage,
+    ClientInfoDep,
     RefreshTokenDep,
+    SameOrigin,
     Services,
     ServicesDep,
 )
@@ -40,7 +40,7 @@ _BODY_ERRORS = (400, 408, 413, 415, 422)
 
 
 @router.post("/register", status_code=201, responses=documented(*_BODY_ERRORS, 409, 429, 503))
-async def register(body: Credentials, services: ServicesDep, client: ClientDep) -> Message:
+async def register(body: Credentials, services: ServicesDep, client: ClientInfoDep) -> Message:
     """Make an account."""
     user_id = await services.authorization.register(body.name, body.password, client)
     if user_id is not None:
@@ -48,9 +48,9 @@ async def register(body: Credentials, services: ServicesDep, client: ClientDep) 
     return Message(message="user successful created 🎊🤩")
 
 
-@router.post("/login", responses=documented(*_BODY_ERRORS, 401, 403, 429, 503), dependencies=[OwnPage])
+@router.post("/login", responses=documented(*_BODY_ERRORS, 401, 403, 429, 503), dependencies=[SameOrigin])
 async def login(
-    body: Credentials, services: ServicesDep, client: ClientDep, request: Request, response: Response
+    body: Credentials, services: ServicesDep, client: ClientInfoDep, request: Request, response: Response
 ) -> LoginAnswer:
     """Open a session: an access token for the `Authorization` header, a refresh token in a cookie."""
     tokens = await services.authorization.login(body.name, body.password, client)
@@ -64,12 +64,12 @@ async def login(
     )
 
 
-@router.post("/refresh", responses=documented(401, 403, 429, 503), dependencies=[OwnPage])
+@router.post("/refresh", responses=documented(401, 403, 429, 503), dependencies=[SameOrigin])
 async def refresh(
     refresh_token: RefreshTokenDep,
     bearer: BearerDep,
     services: ServicesDep,
-    client: ClientDep,
+    client: ClientInfoDep,
     request: Request,
     response: Response,
 ) -> RefreshAnswer:
@@ -85,7 +85,7 @@ async def refresh(
     )
 
 
-@router.post("/auth/logout", responses=documented(401, 403, 503), dependencies=[OwnPage])
+@router.post("/auth/logout", responses=documented(401, 403, 503), dependencies=[SameOrigin])
 async def logout(
     caller: CallerDep, refresh_token: RefreshTokenDep, services: ServicesDep, request: Request, response: Response
 ) -> Message:

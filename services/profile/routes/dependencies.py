@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from redis.asyncio import Redis
 
-from services.profile.access.browser import COOKIE, require_own_page
+from services.profile.access.browser import COOKIE, require_same_origin
 from services.profile.access.callers import Access, Caller
 from services.profile.access.tickets import Tickets
 from services.profile.accounts import Accounts
@@ -16,7 +16,7 @@ from services.profile.live.manager import ConnectionManager
 from services.profile.portfolio.rules import Portfolio
 from services.profile.portfolio.store import PortfolioStore
 from services.profile.settings import Settings
-from services.profile.upstream.authorization_client import Authorization, Client
+from services.profile.upstream.authorization_client import Authorization, ClientInfo
 from services.profile.upstream.dashboard_client import Market
 from services.profile.upstream.leases import Leases
 
@@ -74,19 +74,19 @@ async def portfolio_of(services: ServicesDep, caller: CallerDep) -> Portfolio:
 PortfolioDep = Annotated[Portfolio, Depends(portfolio_of)]
 
 
-def client_of(request: Request) -> Client:
+def client_of(request: Request) -> ClientInfo:
     """The peer, or whom a trusted proxy names (`proxy_headers` in app.py)."""
-    return Client(request.client.host if request.client else None, request.headers.get("user-agent"))
+    return ClientInfo(request.client.host if request.client else None, request.headers.get("user-agent"))
 
 
-ClientDep = Annotated[Client, Depends(client_of)]
+ClientInfoDep = Annotated[ClientInfo, Depends(client_of)]
 
 
-def own_page(request: Request, services: ServicesDep) -> None:
-    require_own_page(request, services.settings.public_origins)
+def same_origin(request: Request, services: ServicesDep) -> None:
+    require_same_origin(request, services.settings.public_origins)
 
 
-OwnPage = Depends(own_page)
+SameOrigin = Depends(same_origin)
 
 
 def refresh_token(value: Annotated[str | None, Depends(_cookie)]) -> str:

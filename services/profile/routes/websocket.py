@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.common.tokens import AccessClaims
 from services.profile import metrics
-from services.profile.access.browser import require_own_page
+from services.profile.access.browser import require_same_origin
 from services.profile.access.tickets import offered_ticket, selected_protocol
 from services.profile.errors import ApiError
 from services.profile.routes.answers import error_response
@@ -39,7 +39,7 @@ class LiveProfile:
         )
 
     async def _admit(self, connection: HTTPConnection, subprotocols: list[str]) -> AccessClaims:
-        require_own_page(connection, self._services.settings.public_origins)
+        require_same_origin(connection, self._services.settings.public_origins)
         ticket = offered_ticket(subprotocols)
         if "authorization" in connection.headers or ticket is None:
             return await self._admit_bearer(connection.headers.get("authorization", ""))

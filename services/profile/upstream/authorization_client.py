@@ -57,7 +57,7 @@ _PROOFS = ("Login", "Refresh", "Logout")
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientInfo:
     """Who asks, for rate limits and the session list."""
 
     address: str | None
@@ -97,7 +97,7 @@ class Authorization:
         self._stub = auth_pb2_grpc.AuthStub(channel)
         self._timeout_s = timeout_s
 
-    async def register(self, name: str, password: str, client: Client) -> int | None:
+    async def register(self, name: str, password: str, client: ClientInfo) -> int | None:
         """Make an account; its user id (None if the peer does not say). InvalidError, ConflictError, TooManyError."""
         request = auth_pb2.AuthRequest(name=name, password=password)
         call = self._stub.Register(request, metadata=_client_metadata(client), timeout=self._timeout_s)
@@ -107,13 +107,13 @@ class Authorization:
                 return int(value)
         return None
 
-    async def login(self, name: str, password: str, client: Client) -> Tokens:
+    async def login(self, name: str, password: str, client: ClientInfo) -> Tokens:
         """Open a session. InvalidError, UnauthenticatedError, TooManyError."""
         request = auth_pb2.AuthRequest(name=name, password=password)
         call = self._stub.Login(request, metadata=_client_metadata(client), timeout=self._timeout_s)
         return _tokens(await _answer("Login", call))
 
-    async def refresh(self, refresh_token: str, user_id: int | None, client: Client) -> Tokens:
+    async def refresh(self, refresh_token: str, user_id: int | None, client: ClientInfo) -> Tokens:
         """Rotate the session's tokens. UnauthenticatedError; also when `user_id` is given and is not the owner."""
         # The Go original does not survive a request without the id, so one that nobody has says that there is none.
         owner = (("x-user-id", str(user_id or NO_USER_ID)),)
@@ -181,7 +181,7 @@ def _translated(rpc: str, error: aio.AioRpcError) -> ApiError:
         case grpc.StatusCode.UNAUTHENTICATED:
             return UnauthenticatedError(*chosen("wrong_credentials" if rpc == "Login" else "invalid_refresh_token"))
         case grpc.StatusCode.PERMISSION_DENIED:
-            return ForbiddenError("forbidden", "This is not yours to do.")
+            return ForbiddenError("forbidden", "You don't have permission to do that.")
         case grpc.StatusCode.NOT_FOUND:
             return NotFoundError(*chosen("session_not_found"))
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -204,7 +204,7 @@ def _retry_after_s(text: Any) -> int:
     return min(max(seconds, 1), MAX_RETRY_AFTER_S)
 
 
-def _client_metadata(client: Client) -> Metadata:
+def _client_metadata(client: ClientInfo) -> Metadata:
     pairs = (("x-client-address", client.address), ("x-user-agent", client.user_agent))
     cleaned = ((key, _metadata_text(value)) for key, value in pairs if value)
     return tuple((key, value) for key, value in cleaned if value)

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar, cast
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
+class TtlValue(Generic[T]):
     """What `read` told within the last `period_s`. `read` has its own deadline and does not raise."""
 
     def __init__(self, period_s: float, read: Callable[[], Awaitable[T]]) -> None:

@@ -22,7 +22,7 @@ class _Kept(NamedTuple):
     size_bytes: int
 
 
-class SharedAnswers:
+class SingleFlightCache:
     """Documents by what was asked for. A failure is shared with those who wait for it, and not kept."""
 
     def __init__(self, capacity_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
