@@ -70,6 +70,20 @@ def reachable_copy(root: Path, names: Sequence[str], account: Account | None) ->
     """`root`, or where `account` could not read it, a directory outside the checkout with its entries `names`."""
     if account is None or _reachable_by_others(root):
         return root
+    return _copied_outside(root, names)
+
+
+def reachable_program(path: Path, account: Account | None) -> Path:
+    """`path`, or a copy by the same name outside the checkout where `account` could not reach it.
+
+    A link is never resolved: one binary may be several programs, and know which by its name.
+    """
+    if account is None or all(map(_reachable_by_others, (path.parent, path.resolve().parent))):
+        return path
+    return _copied_outside(path.parent, [path.name]) / path.name
+
+
+def _copied_outside(root: Path, names: Sequence[str]) -> Path:
     first = root / names[0]
     # The time of change stands for the version: a newer wheel gets a copy of its own.
     _make_outside_dir()

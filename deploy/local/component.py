@@ -8,9 +8,18 @@ from pathlib import Path
 import httpx
 
 from deploy.local.account import REPOSITORY, Account
+from deploy.local.pulse import Pulse
 
 Check = Callable[[], Awaitable[None]]
 """Raises until the component can do its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Another command for a component whose own has never come up. `description` completes "using … instead"."""
+
+    command: tuple[str, ...]
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,9 @@ class Component:
     ready: Check | None
     """None for a command that runs to its end: ready is then a good end."""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pulse: Pulse | None = None
+    """How to see that it hangs. It is then ended by force, and starts again."""
+    fallback: Fallback | None = None
     needs: tuple[str, ...] = ()
     """It starts only once these are ready."""
     uses: tuple[str, ...] = ()

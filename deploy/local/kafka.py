@@ -69,9 +69,11 @@ def prepare(
 
     `properties` are lines that change the configuration. Raises RuntimeError with a sentence for a person.
     """
-    lacking, java = missing(), kafka_jars.java()
-    if lacking or java is None:
+    if lacking := missing():
         raise RuntimeError(lacking)
+    java = kafka_jars.java(account)
+    if java is None:
+        raise RuntimeError(kafka_jars.OUT_OF_REACH)
     jars = kafka_jars.system_jars() or kafka_jars.fetched_jars()
     jars = reachable_copy(jars.parent, [jars.name], account) / jars.name
     data_dir = private_dir(reachable_state_dir(data_dir, account), account)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from deploy.local.account import Account, as_account
 from deploy.local.leash import leashed
 
 POM = Path(__file__).with_name("pom.xml")
@@ -24,16 +25,19 @@ JAVA_NEEDED = 17
 INSTALL_JAVA = "Java 17 or newer (Debian, Ubuntu: apt install default-jre-headless)"
 INSTALL_MAVEN = "Maven, which fetches Kafka (Debian, Ubuntu: apt install maven)"
 INSTALL_BOTH = f"Java {JAVA_NEEDED} or newer, and Maven (Debian, Ubuntu: apt install default-jre-headless maven)"
+OUT_OF_REACH = "the account that runs Kafka cannot reach this Java: install one for the whole system."
 FETCH_LIMIT_S = 600
+ANSWER_LIMIT_S = 30
 
 
-def java() -> Path | None:
-    """A Java that can run Kafka: that of JAVA_HOME, else that on PATH; None if it is too old or not there."""
+def java(account: Account | None = None) -> Path | None:
+    """A Java that can run Kafka as `account`: that of JAVA_HOME, else that on PATH; None if too old or not there."""
     home = os.environ.get("JAVA_HOME")
     candidates = [str(Path(home) / "bin" / "java")] if home else []
     for found in filter(None, map(shutil.which, [*candidates, "java"])):
-        if _java_version(found) >= JAVA_NEEDED:
-            return Path(found).resolve()
+        binary, version = _java_itself(found)
+        if version >= JAVA_NEEDED and (account is None or _java_itself(str(binary), account)[1]):
+            return binary
     return None
 
 
@@ -50,7 +54,7 @@ def system_jars() -> Path | None:
     homes = [Path(home)] if (home := os.environ.get("KAFKA_HOME")) else []
     for name in ("kafka-server-start", "kafka-server-start.sh"):
         if found := shutil.which(name):
-            above = Path(found).resolve().parents[1]
+            above = Path(found).resolve().parent.parent
             homes += [above, above / "libexec"]
     return next((home / "libs" for home in homes if _is_recent(home / "libs")), None)
 
@@ -108,13 +112,29 @@ def fetched_dir() -> Path:
     return FETCHED / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
 
 
-def _java_version(binary: str) -> int:
+def _java_itself(binary: str, account: Account | None = None) -> tuple[Path, int]:
+    """Its place and version, by its own word: what stands on PATH may be a shim that goes by its name (jenv, mise).
+
+    Version 0 if `account` cannot run it.
+    """
+    path = Path(binary).absolute()
+    command = [str(path), "-XshowSettings:properties", "-version"]
     try:
-        answer = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False)
-    except OSError:  # made for another machine
-        return 0
-    found = re.search(r'version "(\d+)', answer.stderr)
-    return int(found[1]) if found else 0
+        answer = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ANSWER_LIMIT_S,
+            cwd="/" if account else None,
+            **as_account(account),
+        ).stderr
+    except (OSError, subprocess.SubprocessError):  # made for another machine, or out of the account's reach
+        return path, 0
+    home = re.search(r"^ *java\.home = (.+)$", answer, re.MULTILINE)
+    itself = Path(home[1].strip()) / "bin" / "java" if home else path
+    found = re.search(r'version "(\d+)', answer)
+    return itself if itself.exists() else path, int(found[1]) if found else 0
 
 
 def _is_recent(libs: Path) -> bool:

@@ -229,4 +229,6 @@ async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports, c
         raise LaunchError(str(error)) from error
     console.say(f"PostgreSQL: {server.bin_dir}, files in {server.data_dir}")
     console.say(f"Redis: {cache.binary}, files in {cache.data_dir}")
+    for note in filter(None, (server.note, cache.note)):
+        console.say(note, "yellow")
     return Table(settings, fixed, credentials, server, cache, private["kafka"])

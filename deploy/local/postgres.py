@@ -6,12 +6,13 @@ It listens on 127.0.0.1 alone, with password authentication, and runs unprivileg
 import asyncio
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
-import psutil
 
+from deploy.local import postgres_lock
 from deploy.local.account import (
     Account,
     as_account,
@@ -20,7 +21,7 @@ from deploy.local.account import (
     reachable_state_dir,
     unprivileged_account,
 )
-from deploy.local.postgres_binaries import bundled_bin_dirs, find_bin_dir, installation, system_bin_dirs
+from deploy.local.postgres_binaries import bundled_bin_dirs, find_bin_dirs, installation, system_bin_dirs
 
 SUPERUSER = "postgres"
 
@@ -35,12 +36,24 @@ class PostgresServer:
     password: str
     account: Account | None
     extra_args: tuple[str, ...] = ()
+    spare_bin_dir: Path | None = None
+    """Of the bundled server, where `bin_dir` is the system's and both can serve the cluster."""
+    note: str = ""
+    """A sentence for the person at the terminal, if preparing took a detour."""
 
     @property
     def command(self) -> list[str]:
         """The foreground server. Stop it with SIGINT (fast shutdown)."""
+        return self._command(self.bin_dir)
+
+    @property
+    def spare_command(self) -> list[str] | None:
+        """The same by the spare server."""
+        return self._command(self.spare_bin_dir) if self.spare_bin_dir else None
+
+    def _command(self, bin_dir: Path) -> list[str]:
         return [
-            str(self.bin_dir / "postgres"),
+            str(bin_dir / "postgres"),
             *("-D", str(self.data_dir), "-p", str(self.port), "-h", "127.0.0.1", "-k", ""),
             *self.extra_args,
         ]
@@ -64,15 +77,35 @@ def prepare(
     """
     account = unprivileged_account()
     data_dir = reachable_state_dir(data_dir, account)
-    bin_dir = find_bin_dir(data_dir, system_bin_dirs() + bundled_bin_dirs() if bin_dirs is None else bin_dirs)
-    root, names = installation(bin_dir)
-    reachable_bin_dir = reachable_copy(root, names, account) / bin_dir.relative_to(root)
-    server = PostgresServer(reachable_bin_dir, data_dir, port, password, account, extra_args)
+    wanted = system_bin_dirs() + bundled_bin_dirs() if bin_dirs is None else bin_dirs
+    first, *others = find_bin_dirs(data_dir, wanted)
+    server = PostgresServer(_reachable(first, account), data_dir, port, password, account, extra_args)
     if not data_dir.exists():
+        server = _initialised(server, others)
+    if _is_running(data_dir):
+        postgres_lock.end_server(data_dir)
+    (data_dir / "postmaster.pid").unlink(missing_ok=True)
+    spares = [path for path in find_bin_dirs(data_dir, wanted)[1:] if path in bundled_bin_dirs()]
+    if spares:
+        return replace(server, spare_bin_dir=_reachable(spares[0], account))
+    return server
+
+
+def _reachable(bin_dir: Path, account: Account | None) -> Path:
+    root, names = installation(bin_dir)
+    return reachable_copy(root, names, account) / bin_dir.relative_to(root)
+
+
+def _initialised(server: PostgresServer, others: Sequence[Path]) -> PostgresServer:
+    """`server` once its cluster is made, or the same by one of `others` if its own programs cannot."""
+    try:
         _initdb(server)
-    if not _is_running(data_dir):
-        # Left by a crash. Its process id may belong to another process by now, and PostgreSQL would wait for that one.
-        (data_dir / "postmaster.pid").unlink(missing_ok=True)
+    except RuntimeError as error:
+        if not others:
+            raise
+        other = replace(server, bin_dir=_reachable(others[0], server.account))
+        made = _initialised(other, others[1:])
+        return replace(made, note=f"{error}. Using {made.bin_dir} instead of {server.bin_dir}.")
     return server
 
 
@@ -103,17 +136,15 @@ def _initdb(server: PostgresServer) -> None:
     except subprocess.CalledProcessError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise RuntimeError(f"PostgreSQL could not make its files (initdb): {error.stderr.strip()}") from error
+    except OSError as error:  # made for another machine, or lacking what runs it
+        raise RuntimeError(f"PostgreSQL could not make its files (initdb): {error}") from error
     finally:
         password_file.unlink()
     partial.rename(server.data_dir)
 
 
 def _is_running(data_dir: Path) -> bool:
-    try:
-        pid = int((data_dir / "postmaster.pid").read_text().split()[0])
-        return "postgres" in psutil.Process(pid).name()
-    except (OSError, ValueError, IndexError, psutil.Error):
-        return False
+    return postgres_lock.running_server(data_dir) is not None
 
 
 async def wait_until_ready(server: PostgresServer, timeout_s: float = 30.0) -> None:

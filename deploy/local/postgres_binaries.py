@@ -7,12 +7,38 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+ANSWER_LIMIT_S = 20
+
 
 def system_bin_dirs() -> list[Path]:
-    """Where this system may keep `postgres` and `initdb`, the best first."""
+    """Where this system keeps `postgres` and `initdb`, the best first."""
     on_path = [Path(found).resolve().parent for name in ("postgres", "pg_ctl") if (found := shutil.which(name))]
-    debian = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
-    return on_path + sorted(debian, key=lambda path: float(path.parent.name), reverse=True)
+    debian = sorted(
+        Path("/usr/lib/postgresql").glob("[0-9]*/bin"), key=lambda path: float(path.parent.name), reverse=True
+    )
+    # Before pg_config's, which may be that of another version that has but a client.
+    return [path for path in dict.fromkeys((*on_path, *debian, *_configured_bin_dirs())) if _has_server(path)]
+
+
+def _configured_bin_dirs() -> list[Path]:
+    """What `pg_config` on PATH answers: it also knows the way where the programs on PATH are shims."""
+    try:
+        answer = subprocess.run(
+            ["pg_config", "--bindir"], stdout=subprocess.PIPE, text=True, check=True, timeout=ANSWER_LIMIT_S
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [Path(answer.stdout.strip()).resolve()]
+
+
+def _has_server(bin_dir: Path) -> bool:
+    """Whether `postgres` there is the server itself: a shim (mise, asdf) is a script, or a link to another program."""
+    server = bin_dir / "postgres"
+    try:
+        with server.open("rb") as file:
+            return "postgres" in server.resolve().name and file.read(2) != b"#!"
+    except OSError:
+        return False
 
 
 def bundled_bin_dirs() -> list[Path]:
@@ -21,8 +47,8 @@ def bundled_bin_dirs() -> list[Path]:
     return [Path(spec.origin or "").parent / "pginstall" / "bin"] if spec else []
 
 
-def find_bin_dir(data_dir: Path, candidates: Sequence[Path]) -> Path:
-    """The first of `candidates` that can serve `data_dir`. Raises RuntimeError with what to do when there is none.
+def find_bin_dirs(data_dir: Path, candidates: Sequence[Path]) -> list[Path]:
+    """Those of `candidates` that can serve `data_dir`. Raises RuntimeError with what to do when there is none.
 
     A cluster can only be served by the major version that made it.
     """
@@ -30,16 +56,18 @@ def find_bin_dir(data_dir: Path, candidates: Sequence[Path]) -> Path:
     if not usable:
         raise RuntimeError("no PostgreSQL found: install the `postgresql` package, or make .venv anew (`make setup`)")
     try:
-        wanted = (data_dir / "PG_VERSION").read_text().strip()
+        wanted = (data_dir / "PG_VERSION").read_text(errors="replace").strip()
     except FileNotFoundError:
-        return usable[0]
-    for path in usable:
-        if _major_version(path) == wanted:
-            return path
-    raise RuntimeError(
-        f"the databases in {data_dir} were made by PostgreSQL {wanted}, which is no longer here: "
-        "install it again, or begin anew with `make clean`"
-    )
+        return usable
+    if fitting := [path for path in usable if _major_version(path) == wanted]:
+        return fitting
+    made = f"the databases in {data_dir} were made by PostgreSQL {wanted}"
+    if any(_major_version(path) == wanted for path in system_bin_dirs()):
+        raise RuntimeError(
+            f"{made}, which this system has, while BUNDLED_SERVERS asks for the bundled {_major_version(usable[0])}: "
+            "start without BUNDLED_SERVERS, or begin anew with `make clean`"
+        )
+    raise RuntimeError(f"{made}, which is no longer here: install it again, or begin anew with `make clean`")
 
 
 def installation(bin_dir: Path) -> tuple[Path, list[str]]:

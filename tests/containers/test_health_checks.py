@@ -79,8 +79,13 @@ async def test_redis_starts_with_its_password_and_is_healthy_until_it_stops(
     await until(lambda: compose_redis.health(services) == 0, what="health", timeout_s=60)
     password = (compose_redis.secrets / "redis_password").read_text()
     async with Redis(port=compose_redis.port, password=password, protocol=2) as client:
-        assert (await client.config_get("appendonly"))["appendonly"] == "yes"
-        assert (await client.config_get("maxmemory-policy"))["maxmemory-policy"] == "noeviction"
+        for name, value in (
+            ("appendonly", "no"),
+            ("save", "60 1"),
+            ("stop-writes-on-bgsave-error", "no"),
+            ("maxmemory-policy", "noeviction"),
+        ):
+            assert await client.config_get(name) == {name: value}
         limits = await client.config_get("client-output-buffer-limit")
         assert f"pubsub {64 << 20} {16 << 20} 30" in str(limits["client-output-buffer-limit"])
     compose_redis.process.stop()

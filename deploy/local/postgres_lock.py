@@ -1,0 +1,44 @@
+"""PostgreSQL's `postmaster.pid`: whose it is, and the way past one that is left.
+
+PostgreSQL refuses to start if the process id in it lives and belongs to its account, whatever that process is by now:
+after a loss of power or `kill -9`, often another cluster's server.
+"""
+
+import signal
+from pathlib import Path
+
+import psutil
+
+from deploy.local.errors import LaunchError
+
+END_LIMIT_S = 30.0
+
+
+def running_server(data_dir: Path) -> psutil.Process | None:
+    """The process that `postmaster.pid` names, if it is this cluster's server."""
+    try:
+        process = psutil.Process(int((data_dir / "postmaster.pid").read_text(errors="replace").split()[0]))
+        # The server works in the directory of its cluster. One of another account, which hides that, is not ours.
+        return process if "postgres" in process.name() and Path(process.cwd()).samefile(data_dir) else None
+    except (OSError, ValueError, IndexError, OverflowError, psutil.Error):
+        return None
+
+
+def end_server(data_dir: Path) -> None:
+    """End what a killed launcher left, in order: only for the launcher that has the state directory's lock.
+
+    Raises LaunchError.
+    """
+    server = running_server(data_dir)
+    if server is None:
+        return
+    try:
+        server.send_signal(signal.SIGINT)
+        server.wait(END_LIMIT_S)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.Error as error:
+        raise LaunchError(
+            f"a PostgreSQL server (process {server.pid}) still runs on {data_dir} and does not end: "
+            f"end it with `kill {server.pid}`, then start again"
+        ) from error
