@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from deploy.local import clickhouse, kafka
+from deploy.local import clickhouse, kafka, pulse
 from deploy.local.analytics import Plan
 from deploy.local.component import Component, answers_ready
 from deploy.local.exchange import Exchange
 from deploy.local.kafka import KafkaServer
+from deploy.local.pulse import Pulse
 from deploy.local.table import Table, python
 
 
@@ -29,6 +30,7 @@ class AnalyticTable:
             "dashboard",
             python("services.dashboard"),
             ready=answers_ready(fixed.dashboard_ops),
+            pulse=Pulse(fixed.dashboard_ops),
             env={
                 **self.table.common_env(fixed.dashboard_ops),
                 "HTTP_HOST": "127.0.0.1",
@@ -59,6 +61,7 @@ class AnalyticTable:
             "clickhouse",
             tuple(server.command),
             ready=partial(clickhouse.check, server),
+            pulse=Pulse(self.table.ports.clickhouse),
             env={**self.table.common_env(0), **server.env},
             ports=(self.table.ports.clickhouse,),
         )
@@ -82,6 +85,7 @@ class AnalyticTable:
             "kafka_clickhouse",
             python("services.kafka_clickhouse"),
             ready=answers_ready(ops_port),
+            pulse=Pulse(ops_port),
             env={
                 **self.table.common_env(ops_port),
                 **self.consumer_env(exchange),
@@ -108,6 +112,7 @@ def _kafka(broker: KafkaServer) -> Component:
         "kafka",
         tuple(broker.command),
         ready=partial(kafka.check, broker),
+        pulse=Pulse(broker.port, pulse.KAFKA, first_answer_s=None),
         env=broker.env,
         ports=(broker.port,),
         account=broker.account,

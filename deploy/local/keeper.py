@@ -1,6 +1,6 @@
-"""Keeping one component alive: start, readiness, output, restart after a crash, polite end.
+"""Keeping one component alive: start, readiness, output, restart after a crash or a hang, polite end.
 
-A component that keeps ending soon after its start is tried again ever more slowly, never given up.
+It is never given up; restarts.py has the delays, pulse.py the signs of life.
 """
 
 import asyncio
@@ -17,16 +17,17 @@ from typing import cast
 from deploy.local.component import Component
 from deploy.local.console import Console
 from deploy.local.leash import leashed
-from services.common.backoff import Backoff
+from deploy.local.pulse import until_silent
+from deploy.local.restarts import Restarts
 
 USES_PATIENCE_S = 10.0
 """How long a component waits for what it uses but copes without: an exchange that is down stops nobody."""
 READY_POLL_S = 0.1
 READY_PATIENCE_S = 30.0
 """After so long without readiness, and every so long again, the launcher says what is missing."""
-RESTART_BASE_S = 1.0
-STEADY_S = 10.0
-"""An end before it was ready for so long counts as a failed start."""
+RESTART_CAP_S = 5.0
+COMMAND_RESTART_CAP_S = 30.0
+"""Of a command that runs to its end: what it lacks (a network, a disk) is not back within seconds."""
 FAILURES_TOLD = 5
 """After so many failed starts in a row, and every so many again, the last lines are shown."""
 LAST_LINES = 12
@@ -46,9 +47,14 @@ class Keeper:
     """Set at the first readiness, and never cleared: whoever waited for it copes with a restart."""
     missing: str = "not started"
     process: Process | None = None
+    _restarts: Restarts = field(init=False)
+    _fell_back: bool = False
     _ready_since: float | None = None
     """When this life of the process became ready."""
     _last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+
+    def __post_init__(self) -> None:
+        self._restarts = Restarts(COMMAND_RESTART_CAP_S if self.component.ready is None else RESTART_CAP_S)
 
     async def keep(self, needs: Sequence["Keeper"], uses: Sequence["Keeper"]) -> None:
         """Start after the others, and again after each crash. Returns only after a good end of a command."""
@@ -59,27 +65,42 @@ class Keeper:
             async with asyncio.timeout(USES_PATIENCE_S):
                 for other in uses:
                     await other.ready.wait()
-        backoff = Backoff(base_s=RESTART_BASE_S)
         while True:
             started = time.monotonic()
             code = await self._run()
             if code == 0 and self.component.ready is None:
                 self._become_ready(started)
                 return
-            if self._ready_since is not None and time.monotonic() - self._ready_since > STEADY_S:
-                backoff.reset()
-            await self._wait_before_restart(code, backoff)
+            if not self._falls_back(code):
+                await self._wait_before_restart(code)
 
-    async def _wait_before_restart(self, code: int, backoff: Backoff) -> None:
-        delay_s = backoff.next_delay_s()
+    def _falls_back(self, code: int) -> bool:
+        """Whether the next start is the first one by the fallback."""
+        fallback = self.component.fallback
+        if fallback is None or self._fell_back or self.ready.is_set():
+            return False
+        self._fell_back = True
+        reason = self._last_lines[-1].strip() if self._last_lines else "it printed nothing"
+        self.console.say(
+            f"{self.component.name} did not start ({_ending(code)}: {reason}); using {fallback.description} instead",
+            "yellow",
+        )
+        return True
+
+    async def _wait_before_restart(self, code: int) -> None:
+        if self._ready_since is None:
+            delay_s = self._restarts.delay_after_failed_start_s()
+        else:
+            delay_s = self._restarts.delay_after_ready_s(self._ready_since, time.monotonic())
         when = f"starting it again in {delay_s:.1f} s" if delay_s >= 0.1 else "starting it again"
         self.missing = f"ended ({_ending(code)})"
         self.console.say(f"{self.component.name} ended ({_ending(code)}); {when}", "red")
-        if backoff.attempt % FAILURES_TOLD == 0:
+        failures = self._restarts.ends_in_a_row
+        if failures % FAILURES_TOLD == 0:
             said = "\n".join(f"    {line}" for line in self._last_lines) or "    (nothing)"
             self.console.say(
-                f"{self.component.name} has now failed {backoff.attempt} times in a row. I keep trying, at most "
-                f"{backoff.cap_s:g} s apart. What it said last:\n{said}",
+                f"{self.component.name} has now failed {failures} times in a row. I keep trying, at most "
+                f"{self._restarts.cap_s:g} s apart. What it said last:\n{said}",
                 "bold red",
             )
         await asyncio.sleep(delay_s)
@@ -87,17 +108,23 @@ class Keeper:
     async def _run(self) -> int:
         """One life of the process; its exit code, negative for a signal. Cancelling ends it politely."""
         self.missing, self._ready_since = "starting", None
-        self.process = process = await _spawn(self.component)
+        self.process = process = await _spawn(self.component, self._command)
         reading = asyncio.create_task(self._read_output(process))
-        watching = asyncio.create_task(self._watch_readiness())
+        watching = [asyncio.create_task(watch) for watch in (self._watch_readiness(), self._watch_pulse(process))]
         try:
             return await process.wait()
         finally:
-            watching.cancel()
+            for watch in watching:
+                watch.cancel()
             await self._end(process)
             # Grandchildren may hold the pipe a little longer than their parent lives.
             await asyncio.wait([reading], timeout=1.0)
             reading.cancel()
+
+    @property
+    def _command(self) -> Sequence[str]:
+        fallback = self.component.fallback
+        return fallback.command if fallback and self._fell_back else self.component.command
 
     async def _end(self, process: Process) -> None:
         if process.returncode is None:
@@ -130,6 +157,14 @@ class Keeper:
                 self.console.say(f"{self.component.name} is still not ready: {self.missing}", "yellow")
             await asyncio.sleep(READY_POLL_S)
 
+    async def _watch_pulse(self, process: Process) -> None:
+        if self.component.pulse is None:
+            return
+        await until_silent(self.component.pulse)
+        self.console.say(f"{self.component.name} hangs: it no longer answers. Ending it by force", "red")
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
     def _become_ready(self, started: float) -> None:
         self.missing, self._ready_since = "", time.monotonic()
         self.ready.set()
@@ -142,12 +177,12 @@ class Keeper:
             self.console.line(self.component.name, line)
 
 
-async def _spawn(component: Component) -> Process:
-    """Start the command in a session of its own, so that Ctrl-C reaches it only through us, and on a leash."""
+async def _spawn(component: Component, command: Sequence[str]) -> Process:
+    """Start `command` in a session of its own, so that Ctrl-C reaches it only through us, and on a leash."""
     account = component.account
     uid, gid = (account.uid, account.gid) if account else (-1, -1)
     return await asyncio.create_subprocess_exec(
-        *leashed(component.command, component.stop_signal, uid, gid),
+        *leashed(command, component.stop_signal, uid, gid),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from deploy.local import postgres, redis, web
-from deploy.local.component import Component, answers_ready
+from deploy.local import postgres, pulse, redis, web
+from deploy.local.component import Component, Fallback, answers_ready
 from deploy.local.credentials import Credentials
 from deploy.local.exchange import Exchange
+from deploy.local.pulse import Pulse
 from deploy.local.settings import LauncherSettings
 
 DRAIN_S = 10
@@ -67,6 +68,8 @@ class Table:
                 "postgres",
                 tuple(self.postgres.command),
                 ready=self._databases_ready,
+                pulse=Pulse(self.postgres.port, pulse.POSTGRES),
+                fallback=_bundled("PostgreSQL", self.postgres.spare_command),
                 stop_signal=signal.SIGINT,
                 account=self.postgres.account,
                 directory=Path("/"),
@@ -75,6 +78,8 @@ class Table:
                 "redis",
                 tuple(self.redis.command),
                 ready=partial(redis.check, self.redis),
+                pulse=Pulse(self.redis.port, pulse.REDIS),
+                fallback=_bundled("Redis", self.redis.spare_command),
                 account=self.redis.account,
                 directory=Path("/"),
             ),
@@ -96,6 +101,7 @@ class Table:
                 "authorization",
                 python("services.authorization"),
                 ready=answers_ready(self.ports.authorization_ops),
+                pulse=Pulse(self.ports.authorization_ops),
                 env=self._authorization_env(),
                 needs=("auth-db", "redis"),
                 ports=(self.ports.authorization, self.ports.authorization_ops),
@@ -109,6 +115,7 @@ class Table:
                 "simulator",
                 python("simulator"),
                 ready=answers_ready(self.ports.simulator_ops),
+                pulse=Pulse(self.ports.simulator_ops),
                 env={
                     **self.common_env(self.ports.simulator_ops),
                     "HOST": "127.0.0.1",
@@ -124,6 +131,7 @@ class Table:
                 "socket",
                 python("services.socket"),
                 ready=answers_ready(self.ports.socket_ops),
+                pulse=Pulse(self.ports.socket_ops),
                 env={
                     **self.common_env(self.ports.socket_ops),
                     "GRPC_ADDRESS": f"127.0.0.1:{self.ports.socket}",
@@ -139,6 +147,7 @@ class Table:
                 "aggregator",
                 python("services.aggregator"),
                 ready=answers_ready(self.ports.aggregator_ops),
+                pulse=Pulse(self.ports.aggregator_ops),
                 env={
                     **self.common_env(self.ports.aggregator_ops),
                     "HTTP_HOST": "127.0.0.1",
@@ -155,6 +164,7 @@ class Table:
                 "profile",
                 python("services.profile"),
                 ready=answers_ready(self.ports.profile_ops),
+                pulse=Pulse(self.ports.profile_ops),
                 env=self._profile_env(),
                 needs=("profile-db", "redis"),
                 uses=("authorization", "aggregator"),
@@ -207,6 +217,10 @@ class Table:
         await postgres.check(self.postgres)
         for name in ("authorization", "profile"):
             await postgres.ensure_database(self.postgres, name, self.credentials.passwords[name])
+
+
+def _bundled(name: str, command: list[str] | None) -> Fallback | None:
+    return Fallback(tuple(command), f"the bundled {name} ({command[0]})") if command else None
 
 
 def python(*arguments: str) -> tuple[str, ...]:

@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local import keeper
-from deploy.local.component import Component
+from deploy.local import keeper, pulse, restarts
+from deploy.local.component import Check, Component, Fallback
 from deploy.local.console import Console
+from deploy.local.pulse import Pulse
 from deploy.local.supervisor import Supervisor, layers, supervise
-from tests.processes import until
+from tests.processes import free_port, until
 
 SERVER = """
 import pathlib, signal, sys
@@ -65,6 +66,10 @@ def server(name: str, marks: Path, **fields: object) -> Component:
 
 async def ready_at_once() -> None:
     pass
+
+
+async def never_ready() -> None:
+    raise ConnectionError("never")
 
 
 def pid_of(supervisor: Supervisor, name: str) -> int:
@@ -143,15 +148,62 @@ async def test_a_killed_component_comes_back_and_that_is_said(
     assert "web ended (SIGKILL); starting it again" in stream.getvalue()
 
 
+@pytest.mark.parametrize("ready", [ready_at_once, never_ready])
 async def test_a_component_that_keeps_failing_is_told_with_its_last_words_and_tried_on(
-    supervisor: Supervisor, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, ready: Check
 ) -> None:
-    monkeypatch.setattr(keeper, "RESTART_BASE_S", 0.01)
-    supervisor.start([python("web", CRASHING)])
+    monkeypatch.setattr(restarts, "BASE_S", 0.01)
+    supervisor.start([python("web", CRASHING, ready=ready)])
 
     await until(lambda: "failed 10 times in a row" in stream.getvalue(), 60, "the tenth failure")
     after_five = stream.getvalue().partition("failed 5 times in a row")[2]
     assert "I cannot go on" in after_five.partition("web ended")[0]
+
+
+async def test_a_component_that_never_comes_up_is_replaced_by_its_fallback_once(
+    supervisor: Supervisor, tmp_path: Path, stream: io.StringIO
+) -> None:
+    fallback = Fallback((sys.executable, "-c", SERVER, "spare", str(tmp_path)), "the spare one")
+
+    async def ready() -> None:
+        (tmp_path / "spare").stat()
+
+    supervisor.start([python("web", CRASHING, ready=ready, fallback=fallback)])
+
+    assert await supervisor.until_ready(30) == {}
+    assert "web did not start (exit code 1: I cannot go on); using the spare one instead" in stream.getvalue()
+
+
+HANGING = """
+import signal, socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    print("answering", flush=True)
+    while True:
+        connection, _ = server.accept()
+        connection.sendall(b"yes")
+        connection.close()
+"""
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_component_that_hangs_is_ended_and_started_again(
+    supervisor: Supervisor, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, answered: bool
+) -> None:
+    """Frozen (SIGSTOP), it still has its connections accepted by the kernel; a first answer may never come either."""
+    for name in ("INTERVAL_S", "INTERVAL_IN_DOUBT_S", "ANSWER_LIMIT_S"):
+        monkeypatch.setattr(pulse, name, 0.2)
+    port = free_port()
+    command = python("web", HANGING if answered else DEAF, str(port), pulse=Pulse(port, first_answer_s=0.5))
+    supervisor.start([command])
+    heard = "answering" if answered else "I hear nothing"
+    await until(lambda: heard in stream.getvalue(), what="the start")
+    if answered:
+        assert await pulse.answers(Pulse(port))
+        os.kill(pid_of(supervisor, "web"), signal.SIGSTOP)
+
+    await until(lambda: stream.getvalue().count(heard) >= 2, what="the second start")
+    assert "web hangs: it no longer answers. Ending it by force" in stream.getvalue()
+    assert "web ended (SIGKILL); starting it again" in stream.getvalue()
 
 
 async def test_a_component_that_does_not_end_is_ended_by_force(
