@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from services.aggregator.frames import MAX_AHEAD_MS
 from services.aggregator.prices import Quote, Tick
+from services.exchanges.clock import MAX_OFFSET_MS
 from services.market.decimals import is_plain_decimal, plain
 from services.market.events import MiniTicker
 from services.market.second_stat import (
@@ -43,7 +43,7 @@ def _read(value: bytes, source: str, now_ms: int) -> Quote | None:
     price = plain(last.price)
     if last.source != source or not is_plain_decimal(price) or normal_symbol(last.symbol) != last.symbol:
         return None
-    if last.event_ms > now_ms + MAX_AHEAD_MS:
+    if not 0 <= last.event_ms <= now_ms + MAX_OFFSET_MS:
         return None
     return Quote(last.symbol, Tick(last.event_ms, _RESTORED_ID, price), _day(last, price))
 

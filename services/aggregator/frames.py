@@ -11,86 +11,118 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from services.exchanges.clock import EARLIEST_MS, is_time
 from services.market.decimals import PLAIN_DECIMAL, is_plain_decimal
 from services.market.events import AggTrade, MiniTicker
 from services.market.symbols import normal_symbol
 
-MAX_AHEAD_MS = 60_000
-"""An event this far ahead of our clock is refused: it would shadow every true price until then."""
+_EXAMPLE_LENGTH = 60
 
 _FIVE_DECIMALS = re.compile(" ".join([PLAIN_DECIMAL] * 5))
 
-Entry = TypeVar("Entry")
+Entry = TypeVar("Entry", AggTrade, MiniTicker)
 
 
 class Decoded(NamedTuple, Generic[Entry]):
     """What was accepted, in the order of arrival, and how many entries were refused, by reason.
 
     Reasons: `malformed` (not the JSON we know, not a symbol, not plain decimal text), `price` (not above zero),
-    `future` (more than `MAX_AHEAD_MS` ahead of our clock).
+    `time` (an event time that is none in ms), `future` (an event time later than can be).
     """
 
     accepted: list[Entry]
     refused: Counter[str]
+    examples: dict[str, str]
+    """By reason, the first entry that was refused for it: its symbol, or the beginning of what cannot be read."""
+    typical_ms: int | None
+    """The median event time of all that have one, accepted or in the future."""
 
 
-def decode_trades(frames: Iterable[bytes], now_ms: int) -> Decoded[AggTrade]:
-    """aggTrade frames, one object each. A bad frame costs only itself."""
-    refused: Counter[str] = Counter()
-    accepted: list[AggTrade] = []
-    horizon_ms = now_ms + MAX_AHEAD_MS
+def decode_trades(frames: Iterable[bytes], latest_ms: int) -> Decoded[AggTrade]:
+    """aggTrade frames, one object each, none later than `latest_ms`. A bad frame costs only itself."""
+    judge = _Judge[AggTrade](latest_ms)
     for frame in frames:
         try:
             trade = _trade_decoder.decode(frame)
         except (ValueError, RecursionError):
-            refused["malformed"] += 1
+            judge.refuse("malformed", _excerpt(frame))
             continue
-        if reason := _problem(trade.symbol, trade.price, trade.event_ms, horizon_ms):
-            refused[reason] += 1
-        else:
-            accepted.append(trade)
-    return Decoded(accepted, refused)
+        judge.take(trade, trade.price)
+    return judge.decoded()
 
 
-def decode_mini_tickers(frames: Iterable[bytes], now_ms: int) -> Decoded[MiniTicker]:
-    """miniTicker frames, an array each. A bad entry costs only itself; what is no array counts as one."""
-    refused: Counter[str] = Counter()
-    accepted: list[MiniTicker] = []
-    horizon_ms = now_ms + MAX_AHEAD_MS
+def decode_mini_tickers(frames: Iterable[bytes], latest_ms: int) -> Decoded[MiniTicker]:
+    """miniTicker frames, an array each, none later than `latest_ms`. A bad entry costs only itself; what is no array
+    counts as one."""
+    judge = _Judge[MiniTicker](latest_ms)
     for frame in frames:
-        for ticker in _entries(frame, refused):
-            if reason := _problem(ticker.symbol, ticker.close, ticker.event_ms, horizon_ms) or _figures_problem(ticker):
-                refused[reason] += 1
-            else:
-                accepted.append(ticker)
-    return Decoded(accepted, refused)
+        for ticker in _entries(frame, judge):
+            judge.take(ticker, ticker.close, _figures_problem(ticker))
+    return judge.decoded()
 
 
-def _entries(frame: bytes, refused: Counter[str]) -> list[MiniTicker]:
+class _Judge(Generic[Entry]):
+    """Sorts decoded entries into those that can be true and the others."""
+
+    def __init__(self, latest_ms: int) -> None:
+        self._latest_ms = latest_ms
+        self._accepted: list[Entry] = []
+        self._times_ms: list[int] = []
+        self._refused: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+
+    def take(self, entry: Entry, price: str, other_problem: str | None = None) -> None:
+        event_ms = entry.event_ms
+        reason = _problem(entry.symbol, price, event_ms, self._latest_ms) or other_problem
+        if reason is None:
+            self._accepted.append(entry)
+            self._times_ms.append(event_ms)
+            return
+        self.refuse(reason, _excerpt(entry.symbol.encode(errors="replace")))
+        if reason == "future":
+            self._times_ms.append(event_ms)
+
+    def refuse(self, reason: str, example: str) -> None:
+        self._refused[reason] += 1
+        self._examples.setdefault(reason, example)
+
+    def decoded(self) -> Decoded[Entry]:
+        times_ms = sorted(self._times_ms)
+        typical_ms = times_ms[len(times_ms) // 2] if times_ms else None
+        return Decoded(self._accepted, self._refused, self._examples, typical_ms)
+
+
+def _excerpt(data: bytes) -> str:
+    return data[:_EXAMPLE_LENGTH].decode(errors="replace")
+
+
+def _entries(frame: bytes, judge: _Judge[MiniTicker]) -> list[MiniTicker]:
     try:
         return _tickers_decoder.decode(frame)
     except (ValueError, RecursionError):
-        return _entries_one_by_one(frame, refused)
+        return _entries_one_by_one(frame, judge)
 
 
-def _entries_one_by_one(frame: bytes, refused: Counter[str]) -> list[MiniTicker]:
+def _entries_one_by_one(frame: bytes, judge: _Judge[MiniTicker]) -> list[MiniTicker]:
     entries: list[MiniTicker] = []
     try:
         raws = _raws_decoder.decode(frame)
     except (ValueError, RecursionError):
-        refused["malformed"] += 1
+        judge.refuse("malformed", _excerpt(frame))
         return entries
     for raw in raws:
         try:
             entries.append(_ticker_decoder.decode(raw))
         except (ValueError, RecursionError):
-            refused["malformed"] += 1
+            judge.refuse("malformed", _excerpt(bytes(raw)))
     return entries
 
 
-def _problem(symbol: str, price: str, event_ms: int, horizon_ms: int) -> str | None:
-    if event_ms > horizon_ms:
-        return "future"
+def _problem(symbol: str, price: str, event_ms: int, latest_ms: int) -> str | None:
+    if event_ms > latest_ms:
+        return "future" if is_time(event_ms) else "time"
+    if event_ms < EARLIEST_MS:
+        return "time"
     if not is_plain_decimal(price.removeprefix("-")) or normal_symbol(symbol) is None:
         return "malformed"
     if price[0] == "-" or not price.strip("0."):

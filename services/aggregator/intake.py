@@ -1,14 +1,16 @@
 """Where frames become prices: each batch is decoded, counted and handed on, in one synchronous step."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 
 from services.aggregator import metrics
-from services.aggregator.frames import decode_mini_tickers, decode_trades
+from services.aggregator.frames import Decoded, decode_mini_tickers, decode_trades
 from services.aggregator.prices import LatestPrices
+from services.common.throttle import Throttle
+from services.exchanges.clock import ExchangeClock
 from services.market.events import MiniTicker
 
 log = structlog.get_logger()
@@ -17,10 +19,14 @@ MAX_SOURCE_LENGTH = 32
 
 _CAUSES = {
     "future": "event times are ahead of this machine's clock",
+    "time": "event times are not in milliseconds",
     "malformed": "this is not the format that we know",
     "price": "no price is above zero",
 }
 """What it means when mini-tickers are refused for a reason of `frames.Decoded`."""
+
+NOTABLE_OFFSET_MS = 60_000
+"""A difference between the exchange's clock and ours that is worth a line in the log."""
 
 TickerSink = Callable[[Sequence[MiniTicker], str, int], None]
 """Takes the accepted mini-tickers of a batch, their source, and our clock at their arrival, in ms.
@@ -42,12 +48,18 @@ class Intake:
         sinks: Sequence[TickerSink] = (),
         on_other_source: Callable[[], None] = lambda: None,
         clock_ms: Callable[[], int] = wall_clock_ms,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._latest = latest
         self._on_other_source = on_other_source
         self._sinks = tuple(sinks)
         self._clock_ms = clock_ms
-        self._refuses_all = False
+        self._clock_s = clock_s
+        self._exchange_clock = ExchangeClock(clock_ms(), clock_s())
+        self._is_offset = False
+        self._throttle = Throttle()
+        self.refusal: str | None = None
+        """Why nothing of the last mini-tickers was accepted, in one line; None while some are."""
 
     def open_source(self, source: str) -> str:
         """A stream has been opened whose frames come from `source`; its name as we keep it."""
@@ -68,38 +80,62 @@ class Intake:
         if source != self._latest.source:
             _count_refused("agg_trades", {"source": len(frames)})
             return
-        accepted, refused = decode_trades(frames, self._clock_ms())
-        refused["capacity"] += self._latest.apply_trades(accepted)
-        metrics.TRADES.inc(len(accepted))
-        _count_refused("agg_trades", refused)
+        latest_ms = self._exchange_clock.latest_ms(self._clock_s())
+        decoded = decode_trades(frames, latest_ms)
+        decoded.refused["capacity"] += self._latest.apply_trades(decoded.accepted, latest_ms)
+        metrics.TRADES.inc(len(decoded.accepted))
+        self._report("agg_trades", decoded)
 
     def mini_tickers(self, source: str, frames: Sequence[bytes]) -> bool:
-        """miniTicker frames of a stream of `source`. False while nothing that such frames tell is accepted."""
+        """miniTicker frames of a stream of `source`. Whether any of what they contain was accepted."""
         metrics.TICKER_FRAMES.inc(len(frames))
         if source != self._latest.source:
             _count_refused("mini_tickers", {"source": len(frames)})
             return False
-        receive_ms = self._clock_ms()
-        accepted, refused = decode_mini_tickers(frames, receive_ms)
-        self._log_rejections(len(accepted), refused)
-        self._hand_on(accepted, source, receive_ms, refused)
-        metrics.MINI_TICKERS.inc(len(accepted))
-        _count_refused("mini_tickers", refused)
-        return not self._refuses_all
+        receive_ms, now_s = self._clock_ms(), self._clock_s()
+        latest_ms = self._exchange_clock.latest_ms(now_s)
+        decoded = decode_mini_tickers(frames, latest_ms)
+        if decoded.typical_ms is not None:
+            self._exchange_clock.observe(decoded.typical_ms, receive_ms, now_s)
+            self._note_offset(receive_ms, now_s)
+        self._note_refusal(decoded)
+        decoded.refused["capacity"] += self._latest.apply_mini_tickers(decoded.accepted, latest_ms)
+        self._hand_on(decoded.accepted, source, receive_ms)
+        metrics.MINI_TICKERS.inc(len(decoded.accepted))
+        self._report("mini_tickers", decoded)
+        return bool(decoded.accepted)
 
-    def _log_rejections(self, accepted: int, refused: Counter[str]) -> None:
-        """Log when a whole batch is refused, once, and when that is over. Empty frames say nothing about either."""
-        if accepted and self._refuses_all:
-            self._refuses_all = False
+    def _note_refusal(self, decoded: Decoded[MiniTicker]) -> None:
+        """Log when a whole batch is refused, once, and when that is over. Empty frames count for neither."""
+        if decoded.accepted and self.refusal is not None:
+            self.refusal = None
             log.info("mini_tickers.accepted_again")
-        elif refused and not accepted and not self._refuses_all:
-            self._refuses_all = True
-            [(reason, _)] = refused.most_common(1)
-            log.warning("mini_tickers.refused", reason=reason, cause=_CAUSES[reason], entries=refused.total())
+        elif decoded.refused and not decoded.accepted:
+            [(reason, _)] = decoded.refused.most_common(1)
+            if self.refusal is None:
+                log.warning(
+                    "mini_tickers.refused", reason=reason, cause=_CAUSES[reason], entries=decoded.refused.total()
+                )
+            self.refusal = _CAUSES[reason]
 
-    def _hand_on(self, tickers: Sequence[MiniTicker], source: str, receive_ms: int, refused: Counter[str]) -> None:
+    def _note_offset(self, wall_ms: int, now_s: float) -> None:
+        """Publish how far the exchange's clock is ahead of ours, and log when that begins or ceases to be notable."""
+        ahead_ms = self._exchange_clock.ahead_ms(wall_ms, now_s)
+        metrics.EXCHANGE_CLOCK_AHEAD.set(ahead_ms / 1000)
+        is_offset = abs(ahead_ms) > NOTABLE_OFFSET_MS
+        if is_offset != self._is_offset:
+            self._is_offset = is_offset
+            log.warning("clock.differs" if is_offset else "clock.agrees", exchange_ahead_s=round(ahead_ms / 1000))
+
+    def _report(self, stream: str, decoded: Decoded[Any]) -> None:
+        """Count what was refused, and name one entry a minute for each reason."""
+        _count_refused(stream, decoded.refused)
+        for reason, example in decoded.examples.items():
+            if self._throttle.permits(f"{stream} {reason}"):
+                log.warning("entries.refused", stream=stream, reason=reason, example=example)
+
+    def _hand_on(self, tickers: Sequence[MiniTicker], source: str, receive_ms: int) -> None:
         """Every accepted mini-ticker passes here, with the exchange's own decimal texts."""
-        refused["capacity"] += self._latest.apply_mini_tickers(tickers)
         for sink in self._sinks:
             sink(tickers, source, receive_ms)
 

@@ -12,6 +12,7 @@ from services.aggregator.streams import is_unimplemented
 from services.aggregator.symbols import Directory
 from services.common.backoff import Backoff
 from services.common.grpc import CALL_TIMEOUT_S
+from services.exchanges.listing_guard import ListingGuard
 from services.market.symbols import Listing, normal_symbol
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class SymbolListing:
         self._stub = stub
         self._directory = directory
         self._reopened = reopened
+        self._guard = ListingGuard()
 
     async def run(self) -> None:
         backoff = Backoff(base_s=0.2, cap_s=5.0)
@@ -46,7 +48,11 @@ class SymbolListing:
             if is_unimplemented(error):
                 self._take([])
             return is_unimplemented(error)
-        self._take(_listings(answer))
+        listings = _listings(answer)
+        if self._guard.believes(self._directory.listed, len(listings)):
+            self._take(listings)
+        else:
+            log.warning("symbols.listing_doubted", symbols=len(listings), known=self._directory.listed)
         return True
 
     def _take(self, listings: list[Listing]) -> None:

@@ -11,7 +11,8 @@ TRADES: Final = Counter("aggregator_trades", "Aggregate trades accepted.")
 MINI_TICKERS: Final = Counter("aggregator_mini_tickers", "Mini-tickers accepted.")
 REFUSED: Final = Counter(
     "aggregator_refused",
-    "Entries refused: malformed, price (not above zero), future (event time), source (of a replaced peer), capacity.",
+    "Entries refused: malformed, price (not above zero), time (an event time that is none in ms), future (one that "
+    "cannot be yet), source (of a replaced peer), capacity.",
     ["stream", "reason"],
 )
 
@@ -24,6 +25,9 @@ STREAM_RECONNECTS: Final = Counter(
 SOURCE: Final = Gauge("aggregator_source_info", "1 for the exchange that prices come from now.", ["source"])
 NEWEST_EVENT_AGE: Final = Gauge(
     "aggregator_newest_event_age_seconds", "Our clock minus the newest event time, at the last tick."
+)
+EXCHANGE_CLOCK_AHEAD: Final = Gauge(
+    "aggregator_exchange_clock_ahead_seconds", "The exchange's clock, as its events show it, minus this machine's."
 )
 
 PUBLISHES: Final = Counter("aggregator_publishes", "SecondStats published.")

@@ -3,14 +3,17 @@
 Order: events of a symbol are ordered by (event time, trade id); a mini-ticker's close counts like a trade at its event
 time, before the trades of the same millisecond. Only the newest counts, so duplicates and re-ordering change nothing.
 
+An event later than `latest_ms` of the batch that follows it cannot have been true: it gives way to whatever comes.
+
 At a tick, the newest event of a symbol is due if it is newer than what was last published of it. So a symbol is
-published at most once a tick, its price is as fresh as can be, and `t` never goes back.
+published at most once a tick, its price is as fresh as can be, and `t` never goes back but from a time that was wrong.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from services.exchanges.clock import LATEST_MS
 from services.market.events import AggTrade, MiniTicker
 from services.market.symbols import normal_symbol
 
@@ -42,6 +45,12 @@ class _Line:
     last_published: Tick | None = None
     day: MiniTicker | None = None
 
+    def take(self, tick: Tick, latest_ms: int) -> None:
+        if self.newest.event_ms > latest_ms:
+            self.newest, self.last_published = tick, None
+        elif tick > self.newest:
+            self.newest = tick
+
     @property
     def is_due(self) -> bool:
         return self.last_published is None or self.newest > self.last_published
@@ -67,18 +76,18 @@ class LatestPrices:
             self.newest_event_ms = 0
             self._lines.clear()
 
-    def apply_trades(self, trades: Iterable[AggTrade]) -> int:
-        """Take trades in; the number refused for want of room."""
-        return sum(not self._add(t.symbol, Tick(t.event_ms, t.trade_id, t.price)) for t in trades)
+    def apply_trades(self, trades: Iterable[AggTrade], latest_ms: int = LATEST_MS) -> int:
+        """Take trades in, none of them later than `latest_ms`; the number refused for want of room."""
+        return sum(not self._add(t.symbol, Tick(t.event_ms, t.trade_id, t.price), latest_ms) for t in trades)
 
-    def apply_mini_tickers(self, tickers: Iterable[MiniTicker]) -> int:
-        """Take mini-tickers in; the number refused for want of room."""
+    def apply_mini_tickers(self, tickers: Iterable[MiniTicker], latest_ms: int = LATEST_MS) -> int:
+        """Take mini-tickers in, none of them later than `latest_ms`; the number refused for want of room."""
         refused = 0
         for ticker in tickers:
-            line = self._add(ticker.symbol, Tick(ticker.event_ms, _TICKER_ID, ticker.close))
+            line = self._add(ticker.symbol, Tick(ticker.event_ms, _TICKER_ID, ticker.close), latest_ms)
             if line is None:
                 refused += 1
-            elif line.day is None or ticker.event_ms > line.day.event_ms:
+            elif line.day is None or not ticker.event_ms <= line.day.event_ms <= latest_ms:
                 line.day = ticker
         return refused
 
@@ -87,7 +96,7 @@ class LatestPrices:
         if source != self.source:
             return
         for quote in quotes:
-            line = self._add(quote.symbol, quote.tick)
+            line = self._add(quote.symbol, quote.tick, LATEST_MS)
             if line is not None:
                 line.last_published = max(line.last_published or quote.tick, quote.tick)
                 line.day = line.day or quote.day
@@ -113,15 +122,15 @@ class LatestPrices:
         """The newest price of every symbol, published or not, by symbol."""
         return [Quote(symbol, line.newest, line.day) for symbol, line in sorted(self._lines.items())]
 
-    def _add(self, exchange_symbol: str, tick: Tick) -> _Line | None:
+    def _add(self, exchange_symbol: str, tick: Tick, latest_ms: int) -> _Line | None:
         symbol = normal_symbol(exchange_symbol)
         line = self._lines.get(symbol) if symbol else None
         if line is not None:
-            line.newest = max(line.newest, tick)
+            line.take(tick, latest_ms)
         elif symbol is None or len(self._lines) >= MAX_SYMBOLS:
             return None
         else:
             line = self._lines[symbol] = _Line(tick)
-        if tick.event_ms > self.newest_event_ms:
+        if not tick.event_ms <= self.newest_event_ms <= latest_ms:
             self.newest_event_ms = tick.event_ms
         return line

@@ -25,6 +25,11 @@ class Directory:
         return bool(self._listed) or (self._listed is not None and bool(self.priced))
 
     @property
+    def listed(self) -> int:
+        """How many symbols the exchange lists; 0 where it lists none, or is not known to."""
+        return len(self._listed or ())
+
+    @property
     def revision(self) -> tuple[int, int]:
         """Changes with each listing, and, where the exchange lists nothing, with each symbol that gets a price."""
         return self._listings, 0 if self._listed else len(self.priced)

@@ -11,6 +11,7 @@ from grpc.aio import AioRpcError
 from proto.socket_pb2 import RawMiniTickerRequest
 from services.aggregator.intake import Intake
 from services.aggregator.streams import StreamState, is_unimplemented, keep_open, pump
+from services.common.health import NotReadyError
 
 if TYPE_CHECKING:
     from proto.socket_pb2_grpc import SocketServiceAsyncStub  # exists for type checkers alone
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
 SILENCE_S = 30.0
 """The exchange sends mini-tickers every second; after so long without one the stream is opened again."""
 FRESH_S = 10.0
-"""Without a frame that we accept for longer than this we are not ready."""
-
-
-class StaleFeedError(ConnectionError):
-    """The mini-tickers do not arrive, or cannot be believed."""
+"""Without a mini-ticker that we accept for longer than this we are not ready."""
 
 
 class TickerFeed:
@@ -40,9 +37,14 @@ class TickerFeed:
         await keep_open(self._session, self.state.closed)
 
     async def check(self) -> None:
-        """A readiness check. Raises StaleFeedError unless the stream is open and fresh."""
-        if not self.state.up or monotonic() - self._accepted_s > FRESH_S:
-            raise StaleFeedError
+        """A readiness check. Raises NotReadyError unless the stream is open and mini-tickers are accepted."""
+        if not self.state.up:
+            raise NotReadyError("the stream from socket is not open")
+        age_s = monotonic() - self._accepted_s
+        if age_s > FRESH_S:
+            age = f"for {age_s:.0f} s" if math.isfinite(age_s) else "yet"
+            cause = f": {self._intake.refusal}" if self._intake.refusal else ""
+            raise NotReadyError(f"no mini-ticker accepted {age}{cause}")
 
     async def _session(self) -> None:
         try:

@@ -13,6 +13,10 @@ Check = Callable[[], Awaitable[None]]
 CHECK_TIMEOUT_S = 2.0
 
 
+class NotReadyError(Exception):
+    """Why a check fails, in one line that `/readyz` shows as it is: no address, no secret, no text from outside."""
+
+
 @dataclass(slots=True)
 class Health:
     """Named readiness checks, and the two phases (starting, draining) in which no check can make us ready."""
@@ -41,6 +45,8 @@ class Health:
                 await check()
         except TimeoutError:
             return f"no answer within {CHECK_TIMEOUT_S:g} s"
+        except NotReadyError as problem:
+            return str(problem)
         except Exception as error:  # noqa: BLE001 - whatever a dependency's client raises means: not ready
             return type(error).__name__
         return None

@@ -16,6 +16,11 @@ class FrameError(ExchangeError):
 class MalformedFrameError(FrameError):
     """Not JSON, or not of the shape its event promises."""
 
+    def __init__(self, message: str, kind: str = "frame", reason: str = "malformed") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.reason = reason
+
 
 class UnknownFrameError(FrameError):
     """Well-formed, of a kind we did not ask for."""

@@ -22,11 +22,26 @@ class TradeFrame(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """What cannot be used of a frame: of which kind it is (`trade`, `ticker`, `frame`), how many entries, and why."""
+
+    kind: str
+    reason: str
+    """A stable word: `malformed`, `time` (an event time that cannot be one in ms)."""
+    example: str
+    """One of them, for a person: the symbol where it can be read, and what is wrong."""
+    count: int = 1
+
+
 class TickerFrame(msgspec.Struct, frozen=True, gc=False):
-    """One frame of the all-market mini-ticker: each symbol's event time, and the exchange's JSON array."""
+    """One frame of the all-market mini-ticker: each symbol's event time, and the exchange's JSON array.
+
+    `data` is byte for byte the exchange's, or, where entries were rejected, an array of all others, each as it came.
+    """
 
     times_ms: dict[str, int]
     data: bytes
+    rejected: Rejected | None = None
 
 
 class Ack(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +87,8 @@ class Limits:
     """Largest control message."""
     connects: int
     connects_period_s: float
+    connects_at_once: int
+    """How many of `connects` may be made one right after the other."""
     weight: int
     weight_period_s: float
     trades_per_page: int

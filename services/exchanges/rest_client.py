@@ -52,8 +52,8 @@ class RestClient:
     async def _fetch(self, request: RestRequest) -> bytes:
         try:
             async with self.client.stream("GET", request.path, params=request.params) as response:
-                if response.status_code in (_TOO_MANY_REQUESTS, _BANNED):
-                    raise RateLimitedError(_retry_after_s(response))
+                if is_ban(response.status_code):
+                    raise RateLimitedError(retry_after_s(response.headers.get("Retry-After", "")))
                 if response.status_code != httpx.codes.OK:
                     raise RestError(f"{request.path} answered {response.status_code}")
                 return await _bounded_body(response)
@@ -77,6 +77,12 @@ async def _bounded_body(response: httpx.Response) -> bytes:
     return b"".join(chunks)
 
 
-def _retry_after_s(response: httpx.Response) -> float:
-    text = response.headers.get("Retry-After", "")
-    return min(float(text), _MAX_RETRY_AFTER_S) if text.isdecimal() else _DEFAULT_RETRY_AFTER_S
+def is_ban(status: int) -> bool:
+    """Whether the exchange asks us to stay away for a while."""
+    return status in (_TOO_MANY_REQUESTS, _BANNED)
+
+
+def retry_after_s(header: str) -> float:
+    """What a Retry-After header asks for, within reason."""
+    is_number = header.isascii() and header.isdecimal()
+    return min(float(header), _MAX_RETRY_AFTER_S) if is_number else _DEFAULT_RETRY_AFTER_S

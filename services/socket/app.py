@@ -30,7 +30,9 @@ async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
     feed = Feed(settings, exchange, hub, backfill, catalog)
     servicer = SocketServicer(exchange, hub, catalog, settings.exchange_source)
     metrics.SOURCE.labels(settings.exchange_source).set(1)
-    life.health.add_check("exchange", feed.check)
+    life.health.add_check("exchange", feed.check_connections)
+    life.health.add_check("mini_tickers", feed.check_tickers)
+    life.health.add_check("trades", feed.check_trades)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(rest.client)
         await stack.enter_async_context(life.background(catalog.run(), "symbols"))

@@ -16,15 +16,18 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from services.exchanges.errors import ControlError, MalformedFrameError, UnknownFrameError
-from services.exchanges.exchange import Ack, Event, Exchange, ServerShutdown, TickerFrame, TradeFrame
+from services.exchanges.exchange import Ack, Event, Exchange, Rejected, ServerShutdown, TickerFrame, TradeFrame
 from services.socket import metrics
+from services.socket.refusals import Refusals
 
 log = structlog.get_logger()
 
-OnFrame = Callable[[TradeFrame | TickerFrame], None]
-"""Takes a frame at once: it must not block."""
+OnFrame = Callable[[TradeFrame | TickerFrame | Rejected], None]
+"""Takes a frame, or what cannot be used of one, at once: it must not block."""
 
 _WATCH_TICKS = 4
+_POLICY_VIOLATION = 1008
+"""The close code with which the exchange refuses a message and its connection."""
 
 _trades = metrics.FRAMES.labels("trade")
 _tickers = metrics.FRAMES.labels("ticker")
@@ -60,22 +63,30 @@ class Link:
         exchange: Exchange,
         times: LinkTimes,
         wanted: Set[str],
+        refusals: Refusals,
         on_frame: OnFrame,
     ) -> None:
         self.over: asyncio.Future[Reason] = asyncio.get_running_loop().create_future()
         """Set once, when this link should be replaced."""
         self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Set once everything wanted has been acknowledged."""
+        """Set once everything wanted has been acknowledged, but for what the exchange refuses."""
         self.wanted_changed = asyncio.Event()
         self.wanted_changed.set()
         self.opened_s = time.monotonic()
         self.last_frame_s = -math.inf
+        self.asked: set[str] = set()
+        """The symbols whose subscription has been acknowledged."""
+        self.is_complete = False
+        """Whether `asked` was all that there was to ask for, when that was last compared."""
+        self.was_useful = False
+        """Whether a frame could be used."""
         self._connection = connection
         self._exchange = exchange
         self._times = times
         self._wanted = wanted
+        self._refusals = refusals
         self._on_frame = on_frame
-        self._asked: set[str] = set()
+        self._subscribing: frozenset[str] = frozenset()
         self._ack: tuple[int, asyncio.Future[str | None]] | None = None
         self._message_id = 0
         self._next_message_s = 0.0
@@ -117,13 +128,23 @@ class Link:
                 self._take(frame)
         except ConnectionClosed as closed:
             log.info("link.closed", close_code=connection.close_code, error=str(closed.__cause__ or closed))
+            self._note_closed(connection.close_code, connection.close_reason or "")
+
+    def _note_closed(self, code: int | None, reason: str) -> None:
+        """A close in answer to a subscription refuses it; a loss in the middle of one may have been a refusal."""
+        if not self._subscribing:
+            return
+        if code == _POLICY_VIOLATION:
+            self._refusals.refused(self._subscribing, f"closed with {code} {reason[:100]}".strip(), time.monotonic())
+        else:
+            self._refusals.unanswered(self._subscribing, time.monotonic())
 
     def _take(self, frame: bytes) -> None:
         try:
             event = self._exchange.parse(frame)
         except MalformedFrameError as error:
             _malformed.inc()
-            log.debug("link.malformed_frame", error=str(error))
+            self._on_frame(Rejected(error.kind, error.reason, str(error)))
         except UnknownFrameError as error:
             _unknown.inc()
             log.debug("link.unknown_frame", error=str(error))
@@ -133,9 +154,11 @@ class Link:
     def _dispatch(self, event: Event) -> None:
         if isinstance(event, TradeFrame):
             _trades.inc()
+            self.was_useful = True
             self._on_frame(event)
         elif isinstance(event, TickerFrame):
             _tickers.inc()
+            self.was_useful |= bool(event.times_ms)
             self._on_frame(event)
         elif isinstance(event, Ack):
             _acks.inc()
@@ -155,18 +178,33 @@ class Link:
         """Bring what the exchange sends to what is wanted, one acknowledged message at a time."""
         try:
             while True:
-                await self.wanted_changed.wait()
                 self.wanted_changed.clear()
-                while self._wanted != self._asked:
+                while self._differs:
+                    self.is_complete = False
                     await self._pace()
                     await self._send_next_change()
+                self.is_complete = True
                 if not self.subscribed.done():
                     self.subscribed.set_result(None)
+                await self._until_changed()
         except ControlError as error:
             log.warning("link.control_failed", error=str(error))
             self._end(Reason.CONTROL)
         except ConnectionClosed:
-            pass  # the reader sees it too, and tells
+            pass  # the reader sees it too, and reports it
+
+    @property
+    def _differs(self) -> bool:
+        return self._refusals.askable(self._wanted, time.monotonic()) | (self._wanted & self.asked) != self.asked
+
+    async def _until_changed(self) -> None:
+        """Wait for another wanted set, or for the time to ask again for what was refused."""
+        due_s = self._refusals.next_attempt_s(self._wanted)
+        try:
+            async with asyncio.timeout(None if due_s is None else max(due_s - time.monotonic(), 0.0)):
+                await self.wanted_changed.wait()
+        except TimeoutError:
+            pass
 
     async def _pace(self) -> None:
         # Changes that arrive during the pause leave together in the next message.
@@ -175,15 +213,31 @@ class Link:
 
     async def _send_next_change(self) -> None:
         # Unsubscribing comes first: never more streams on the connection than the exchange allows.
-        unwanted = self._asked - self._wanted
-        if unwanted:
+        if unwanted := self.asked - self._wanted:
             symbols = self._fitting(unwanted)
-            await self._send("unsubscribe", self._exchange.unsubscribe, symbols)
-            self._asked.difference_update(symbols)
-        elif missing := self._wanted - self._asked:
-            symbols = self._fitting(missing)
-            await self._send("subscribe", self._exchange.subscribe, symbols)
-            self._asked.update(symbols)
+            if error := await self._send("unsubscribe", self._exchange.unsubscribe, symbols):
+                raise ControlError(f"unsubscribe was refused: {error}")
+            self.asked.difference_update(symbols)
+            return
+        missing = self._refusals.askable(self._wanted, time.monotonic()) - self.asked
+        if group := self._refusals.next_group(missing):
+            await self._subscribe(frozenset(self._fitting(group)))
+
+    async def _subscribe(self, symbols: frozenset[str]) -> None:
+        self._subscribing = symbols
+        try:
+            error = await self._send("subscribe", self._exchange.subscribe, sorted(symbols))
+        except ControlError:
+            self._refusals.unanswered(symbols, time.monotonic())
+            raise
+        finally:
+            self._subscribing = frozenset()
+        if error is None:
+            self.asked.update(symbols)
+            self._refusals.accepted(symbols)
+        else:
+            log.info("link.subscription_refused", symbols=len(symbols), error=error[:200])
+            self._refusals.refused(symbols, error, time.monotonic())
 
     def _fitting(self, symbols: Set[str]) -> list[str]:
         room_bytes = self._exchange.limits.control_max_bytes - len(self._exchange.subscribe(self._message_id + 1, []))
@@ -195,7 +249,8 @@ class Link:
             fitting.append(symbol)
         return fitting
 
-    async def _send(self, method: str, message: Callable[[int, list[str]], bytes], symbols: list[str]) -> None:
+    async def _send(self, method: str, message: Callable[[int, list[str]], bytes], symbols: list[str]) -> str | None:
+        """Send a control message; what the exchange has against it, if anything. Raises `ControlError` for silence."""
         self._message_id += 1
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._ack = (self._message_id, answer)
@@ -208,10 +263,8 @@ class Link:
             raise ControlError(f"{method} was not acknowledged in {self._times.ack_timeout_s:g} s") from late
         finally:
             self._ack = None
-        if error is not None:
-            metrics.CONTROL_MESSAGES.labels(method, "error").inc()
-            raise ControlError(f"{method} was refused: {error}")
-        metrics.CONTROL_MESSAGES.labels(method, "ok").inc()
+        metrics.CONTROL_MESSAGES.labels(method, "ok" if error is None else "error").inc()
+        return error
 
     async def _watch(self) -> None:
         """End the link by age, or after several looks at silence (several: a process that slept saw nothing itself)."""

@@ -16,9 +16,20 @@ CONTROL_MESSAGES = Counter("socket_control_messages_total", "Control messages, b
 STREAMS = Gauge("socket_upstream_symbols", "Symbols whose trades are asked of the exchange.")
 REFUSED = Gauge("socket_symbols_refused", "Wanted symbols for which no connection has room.")
 
+SET_ASIDE = Gauge("socket_symbols_set_aside", "Wanted symbols whose subscription the exchange refuses at present.")
+
 FRAMES = Counter("socket_frames_total", "Frames read from the exchange, by kind.", ["kind"])
 FRAME_AGE = Gauge(
     "socket_last_frame_age_seconds", "Time since the last frame from the exchange, of the stalest connection."
+)
+ACCEPTED_AGE = Gauge(
+    "socket_last_accepted_age_seconds", "Time since the last event that could be used, by kind.", ["kind"]
+)
+REJECTED = Counter(
+    "socket_rejected_total",
+    "Entries of frames that cannot be used, by kind (ticker, trade, frame) and reason: malformed, time (an event time "
+    "that cannot be one in ms), sequence (a lone trade id far ahead).",
+    ["kind", "reason"],
 )
 
 GAPS = Counter("socket_gaps_total", "Gaps in the trade ids of a symbol.")

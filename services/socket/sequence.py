@@ -1,14 +1,28 @@
-"""What has been seen: trades of one symbol in the order of their ids, and which tickers are news.
+"""Ordering and de-duplication: trades by contiguous id, tickers by event time.
 
 Rules without I/O. Trade ids are contiguous per symbol, so a missing id is a lost trade and a repeated one is the
-overlap of two connections.
+overlap of two connections. Repetitions come within seconds: whatever an exchange has made of its ids and times, a few
+seconds later what it sends counts again.
 """
 
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.exchanges.clock import LATEST_MS
 from services.exchanges.exchange import TradeFrame
 from services.socket import metrics
+
+REPEATED_WITHIN_S = 5.0
+"""A trade that comes twice does so within this time, from two connections or a back-fill."""
+TICKER_REPEATED_WITHIN_S = 3.0
+MAX_JUMP = 1_000_000
+"""A trade further ahead of the newest must be followed by another one near it before it counts."""
+MAX_STEP = 1_000
+MAX_RECENT_IDS = 128
+MAX_SYMBOLS = 50_000
+"""Watermarks kept; more symbols than any exchange has start them anew."""
 
 _duplicates = metrics.DUPLICATES.labels("trade")
 
@@ -30,7 +44,8 @@ class TradeSequence:
     """Trades of one symbol go in as they come and come out in ascending order, each once.
 
     Trades behind a gap are held until the gap is filled (by `accept`, wherever the missing trades come from) or given
-    up (by `release`). The first trade ever seen starts the sequence.
+    up (by `release`). The first trade ever seen starts the sequence. An id far ahead or behind starts it anew, once it
+    cannot be an error or a repetition.
     """
 
     max_held: int
@@ -40,14 +55,27 @@ class TradeSequence:
     last_time_ms: int = 0
     _newest_id: int = 0
     _held: dict[int, TradeFrame] = field(default_factory=dict)
+    _advanced_s: float = 0.0
+    _far_ahead: TradeFrame | None = None
+    _recent_ids: deque[int] = field(default_factory=lambda: deque(maxlen=MAX_RECENT_IDS))
 
-    def accept(self, frame: TradeFrame) -> Sequence[TradeFrame]:
-        """Take one trade; return those that may go out now, in order."""
+    def accept(self, frame: TradeFrame, now_s: float | None = None) -> Sequence[TradeFrame]:
+        """Take one trade at `now_s` (monotonic; by default now); return those that may go out now, in order."""
+        now_s = time.monotonic() if now_s is None else now_s
+        frames = self._order(frame, now_s)
+        if frames:
+            self._advanced_s = now_s
+            self._recent_ids.extend([frame.trade_id for frame in frames])
+        return frames
+
+    def _order(self, frame: TradeFrame, now_s: float) -> Sequence[TradeFrame]:
         if self.last_id is None or frame.trade_id == self.last_id + 1:
             self._advance(frame)
             return self._with_contiguous(frame) if self._held else (frame,)
         if frame.trade_id <= self.last_id:
-            return self._behind(frame)
+            return self._behind(frame, now_s)
+        if frame.trade_id - self.last_id > MAX_JUMP:
+            return self._jump(frame)
         if frame.trade_id in self._held:
             _duplicates.inc()
             return ()
@@ -88,31 +116,56 @@ class TradeSequence:
         self._advance(frames[-1])
         return frames
 
-    def _behind(self, frame: TradeFrame) -> Sequence[TradeFrame]:
-        # A true repetition is no younger than the newest trade. A lower id with a later time means that the
-        # exchange counts anew; without this rule the symbol would be silent until the ids had caught up.
-        if frame.time_ms <= self.last_time_ms:
+    def _behind(self, frame: TradeFrame, now_s: float) -> Sequence[TradeFrame]:
+        # A true repetition is no younger than the newest trade, and comes within seconds of it. A lower id with a later
+        # time, or long after the newest, means that the exchange counts anew, or that the newest was an error: without
+        # this rule the symbol would be silent until the ids had caught up.
+        is_late = now_s - self._advanced_s > REPEATED_WITHIN_S and frame.trade_id not in self._recent_ids
+        if frame.time_ms <= self.last_time_ms and not is_late:
             _duplicates.inc()
             return ()
-        frames = [*self.release(), frame]
+        return self._restart(frame)
+
+    def _jump(self, frame: TradeFrame) -> Sequence[TradeFrame]:
+        """A lone id far ahead is dropped: it would void all true ones. Two near each other are a new count."""
+        first, self._far_ahead = self._far_ahead, frame
+        if first is None or not 0 < frame.trade_id - first.trade_id <= MAX_STEP:
+            metrics.REJECTED.labels("trade", "sequence").inc()
+            return ()
+        return self._restart(first, frame)
+
+    def _restart(self, *new: TradeFrame) -> Sequence[TradeFrame]:
+        frames = [*self.release(), *new]
         metrics.RESTARTS.inc()
-        self._advance(frame)
+        self._advance(new[-1])
         return frames
 
     def _advance(self, frame: TradeFrame) -> None:
         self.last_id, self.last_time_ms = frame.trade_id, frame.time_ms
         self._newest_id = self._newest_id if self._held else frame.trade_id
+        self._far_ahead = None
 
 
 @dataclass(slots=True)
 class TickerWatermarks:
-    """The newest event time of each symbol, to tell a new ticker frame from one that another connection brought."""
+    """The newest event time of each symbol, and when it came: tells a new ticker frame from a repeated one.
 
-    _newest_ms: dict[str, int] = field(default_factory=dict)
+    A watermark counts for as long as a repetition may come, so no event time can silence a symbol for longer.
+    """
 
-    def advance(self, times_ms: Mapping[str, int]) -> bool:
-        """Note a frame; False if nothing in it is news. An empty frame is never news."""
-        newest = self._newest_ms
-        news = [(symbol, time_ms) for symbol, time_ms in times_ms.items() if time_ms > newest.get(symbol, -1)]
-        newest.update(news)
-        return bool(news)
+    _newest: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def advance(self, times_ms: Mapping[str, int], now_s: float | None = None) -> bool:
+        """Note a frame at `now_s` (monotonic; by default now); False if nothing in it is news, as in an empty one."""
+        now_s = time.monotonic() if now_s is None else now_s
+        expired_s = now_s - TICKER_REPEATED_WITHIN_S
+        newest, none = self._newest, (-1, now_s)
+        is_news = False
+        if len(newest) > MAX_SYMBOLS:
+            newest.clear()
+        for symbol, time_ms in times_ms.items():
+            newest_ms, since_s = newest.get(symbol, none)
+            if time_ms < LATEST_MS and (time_ms > newest_ms or (since_s < expired_s and time_ms != newest_ms)):
+                newest[symbol] = time_ms, now_s
+                is_news = True
+        return is_news

@@ -26,7 +26,7 @@ class SocketSettings(ServiceSettings):
     """A connection is replaced at 95 to 100 % of this age; the exchange ends it at 24 h."""
     overlap_s: float = Field(default=2.0, ge=0)
     """How long a replaced connection is still read beside its successor."""
-    ack_timeout_s: float = Field(default=5.0, gt=0)
+    ack_timeout_s: float = Field(default=2.0, gt=0)
     streams_per_connection: int = Field(default=1_000, ge=1, le=1_024)
     max_connections: int = Field(default=10, ge=1)
     linger_s: float = Field(default=5.0, ge=0)

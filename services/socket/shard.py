@@ -12,21 +12,21 @@ from urllib.parse import urlsplit
 
 import structlog
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from services.common.backoff import Backoff
 from services.exchanges.exchange import Exchange
-from services.exchanges.pacing import Budget
+from services.exchanges.pacing import Allowance
+from services.exchanges.rest_client import is_ban, retry_after_s
 from services.socket import metrics
 from services.socket.link import Link, LinkTimes, OnFrame
+from services.socket.refusals import Refusals
 from services.socket.settings import SocketSettings
 
 log = structlog.get_logger()
 
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
-_STABLE_S = 30.0
-"""A connection that lasted so long has earned an immediate next attempt."""
 _QUEUED_FRAMES = 1_024
 
 
@@ -37,8 +37,9 @@ class Shard:
         self,
         settings: SocketSettings,
         exchange: Exchange,
-        connects: Budget,
+        connects: Allowance,
         wanted: Set[str],
+        refusals: Refusals,
         on_frame: OnFrame,
         last_frame_s: float,
     ) -> None:
@@ -46,15 +47,29 @@ class Shard:
         self._exchange = exchange
         self._connects = connects
         self._wanted = wanted
+        self._refusals = refusals
         self._on_frame = on_frame
         self._links: set[Link] = set()
-        self._backoff = Backoff()
+        self._backoff = Backoff(base_s=0.25, cap_s=2.0)
         self._last_frame_s = last_frame_s
+        self._complete_s = time.monotonic()
 
     def wanted_changed(self) -> None:
-        """Say that `wanted` has other members now."""
+        """Act on a change of `wanted`."""
+        self._note_complete(*self._links)
         for link in self._links:
             link.wanted_changed.set()
+
+    def missing(self, longer_than_s: float) -> Set[str]:
+        """The wanted symbols that no link has carried for so long, but for those that the exchange refuses."""
+        if time.monotonic() - self._complete_s <= longer_than_s:
+            return frozenset()
+        carried = set[str]().union(*(link.asked for link in self._links))
+        return self._wanted - carried - self._refusals.set_aside
+
+    def _note_complete(self, *links: Link) -> None:
+        if any(link.is_complete for link in links):
+            self._complete_s = time.monotonic()
 
     @property
     def frame_age_s(self) -> float:
@@ -77,11 +92,12 @@ class Shard:
                     tasks.create_task(self._retire(current))
                 current = successor
                 await self._note_end(current)
-                if time.monotonic() - current.opened_s >= _STABLE_S:
-                    self._backoff.reset()
 
     async def _note_end(self, link: Link) -> None:
+        """Wait for the end of a link. One that was of use has earned an immediate next attempt."""
         reason = await link.over
+        if link.was_useful:
+            self._backoff.reset()
         metrics.REPLACEMENTS.labels(reason.value).inc()
         log.warning("shard.replacing_connection", reason=reason.value, symbols=len(self._wanted))
 
@@ -95,9 +111,10 @@ class Shard:
             except (OSError, WebSocketException) as error:
                 metrics.CONNECTS.labels("failed").inc()
                 log.warning("shard.connect_failed", attempt=self._backoff.attempt, error=str(error) or repr(error))
+                await asyncio.sleep(_ban_s(error))
                 continue
             metrics.CONNECTS.labels("opened").inc()
-            log.info("shard.connected", symbols=len(self._wanted))
+            log.info("shard.connected", symbols=len(self._wanted), attempt=self._backoff.attempt)
             self._links.add(link)
             tasks.create_task(self._serve(link))
             return link
@@ -116,13 +133,14 @@ class Shard:
         )
         life_s = self._settings.connection_life_s * random.uniform(0.95, 1.0)  # noqa: S311 - jitter, not a secret
         times = LinkTimes(self._settings.silence_s, self._settings.ack_timeout_s, life_s)
-        return Link(connection, self._exchange, times, self._wanted, self._on_frame)
+        return Link(connection, self._exchange, times, self._wanted, self._refusals, self._on_frame)
 
     async def _serve(self, link: Link) -> None:
         try:
             await link.serve()
         finally:
             self._links.discard(link)
+            self._note_complete(link)
             self._last_frame_s = max(self._last_frame_s, link.last_frame_s)
 
     async def _retire(self, link: Link) -> None:
@@ -134,6 +152,13 @@ async def _subscribed(link: Link) -> bool:
     """Wait until the link carries everything wanted (True), or should be replaced before that (False)."""
     await asyncio.wait((link.subscribed, link.over), return_when=asyncio.FIRST_COMPLETED)
     return not link.over.done()
+
+
+def _ban_s(error: Exception) -> float:
+    """How long the exchange asks us to stay away; more attempts would make it longer."""
+    if isinstance(error, InvalidStatus) and is_ban(error.response.status_code):
+        return retry_after_s(error.response.headers.get("Retry-After", ""))
+    return 0.0
 
 
 def is_loopback(url: str) -> bool:

@@ -8,6 +8,7 @@ import structlog
 from services.common.backoff import Backoff
 from services.exchanges.errors import RestError
 from services.exchanges.exchange import Exchange, SymbolInfo
+from services.exchanges.listing_guard import ListingGuard
 from services.exchanges.rest_client import RestClient
 from services.socket import metrics
 
@@ -22,6 +23,7 @@ class SymbolCatalog:
         self._rest = rest
         self._refresh_s = refresh_s
         self._on_told = on_told
+        self._guard = ListingGuard()
         self.symbols: Mapping[str, SymbolInfo] | None = None
         """By lower-case symbol; None until first told."""
 
@@ -31,7 +33,7 @@ class SymbolCatalog:
 
     async def run(self) -> None:
         """Keep the catalog fresh until cancelled."""
-        backoff = Backoff()
+        backoff = Backoff(base_s=0.2, cap_s=5.0)
         while True:
             try:
                 body = await self._rest.get(self._exchange.symbols_request())
@@ -40,8 +42,15 @@ class SymbolCatalog:
                 log.warning("symbols.refresh_failed", error=str(error), known=self.symbols is not None)
                 await asyncio.sleep(backoff.next_delay_s())
                 continue
-            self.symbols = {info.symbol: info for info in symbols}
-            metrics.SYMBOLS.set(len(self.symbols))
-            self._on_told()
             backoff.reset()
+            self._take({info.symbol: info for info in symbols})
             await asyncio.sleep(self._refresh_s)
+
+    def _take(self, symbols: Mapping[str, SymbolInfo]) -> None:
+        known = len(self.symbols or ())
+        if not self._guard.believes(known, len(symbols)):
+            log.warning("symbols.listing_doubted", symbols=len(symbols), known=known)
+            return
+        self.symbols = symbols
+        metrics.SYMBOLS.set(len(symbols))
+        self._on_told()

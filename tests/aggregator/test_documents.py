@@ -66,7 +66,8 @@ def test_what_is_not_ours_in_the_cache_is_left_out() -> None:
         b'{"s":"btcusdt","p":"\xff","t":5,"src":"binance"}',
         b'{"s":"BTCUSDT","p":1,"t":5,"src":"binance"}',
         b'{"s":"btcusdt","p":1,"t":5,"src":"simulator"}',
-        b'{"s":"btcusdt","p":1,"t":60006,"src":"binance"}',
+        b'{"s":"btcusdt","p":1,"t":86400006,"src":"binance"}',
+        b'{"s":"btcusdt","p":1,"t":-1,"src":"binance"}',
     ]
     assert read_last_prices(values, "binance", now_ms=5) == []
     without_source = read_last_prices([b'{"s":"btcusdt","p":1,"t":5}'], "binance", now_ms=5)

@@ -1,15 +1,16 @@
 """Between the streams and the price table: what is handed on, and to whom."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.aggregator import prices
-from services.aggregator.frames import MAX_AHEAD_MS
 from services.aggregator.intake import Intake
-from services.aggregator.prices import LatestPrices
+from services.aggregator.prices import LatestPrices, Quote, Tick
+from services.exchanges.clock import CONFIRM_S, MAX_OFFSET_MS, TOLERANCE_MS
 from services.market.events import MiniTicker
 from tests.aggregator.socket_peer import START_MS, ticker, ticker_frame, trade
 
@@ -66,19 +67,122 @@ def test_symbols_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -
     assert refused("mini_tickers", "capacity") == before + 1
 
 
-def test_that_nothing_is_accepted_is_told_once_and_so_is_its_end() -> None:
-    intake = Intake(LatestPrices(), clock_ms=lambda: START_MS)
+@dataclass(slots=True)
+class Clocks:
+    """Ours, which a test may set; seconds pass for both."""
+
+    wall_ms: int = START_MS
+    now_s: float = 100.0
+
+    def pass_s(self, seconds: float) -> None:
+        self.wall_ms += int(seconds * 1_000)
+        self.now_s += seconds
+
+    def intake(self, book: LatestPrices) -> Intake:
+        intake = Intake(book, clock_ms=lambda: self.wall_ms, clock_s=lambda: self.now_s)
+        intake.open_source("binance")
+        return intake
+
+    def seconds_until_accepted(self, intake: Intake, offset_ms: int) -> int:
+        """Frames of an exchange whose clock differs by `offset_ms` from ours, one a second, until one is accepted."""
+        for second in range(60):
+            self.pass_s(1)
+            if intake.mini_tickers("binance", [ticker_frame(ticker("btcusdt", "2", self.wall_ms + offset_ms))]):
+                return second
+        raise AssertionError("nothing was accepted within a minute")
+
+
+def test_that_nothing_is_accepted_is_logged_once_and_so_is_its_end() -> None:
+    intake = Intake(LatestPrices(), clock_ms=lambda: START_MS, clock_s=lambda: 100.0)
     source = intake.open_source("binance")
     good, empty = ticker_frame(ticker("btcusdt", "1")), ticker_frame()
-    ahead = ticker_frame(ticker("btcusdt", "2", START_MS + MAX_AHEAD_MS + 1))
+    ahead = ticker_frame(ticker("btcusdt", "2", START_MS + TOLERANCE_MS + 1))
     with capture_logs() as logged:
         frames = (empty, b"{", good, ahead, ahead, empty, ahead, good, good)
         accepts = [intake.mini_tickers(source, [frame]) for frame in frames]
-    assert accepts == [True, False, True, False, False, False, False, True, True]
-    assert [(entry["event"], entry.get("reason")) for entry in logged] == [
+    assert accepts == [False, False, True, False, False, False, False, True, True]
+    whole = [entry for entry in logged if entry["event"].startswith("mini_tickers.")]
+    assert [(entry["event"], entry.get("reason")) for entry in whole] == [
         ("mini_tickers.refused", "malformed"),
         ("mini_tickers.accepted_again", None),
         ("mini_tickers.refused", "future"),
         ("mini_tickers.accepted_again", None),
     ]
-    assert logged[2]["cause"] == "event times are ahead of this machine's clock"
+    assert whole[2]["cause"] == "event times are ahead of this machine's clock"
+    named = [(entry["reason"], entry["example"]) for entry in logged if entry["event"] == "entries.refused"]
+    assert named == [("malformed", "{"), ("future", "BTCUSDT")], "one of each reason a minute"
+
+
+@pytest.mark.parametrize("offset_ms", [75_000, -75_000, 3_600_000, -3_600_000])
+def test_a_clock_of_ours_that_is_wrong_stops_prices_for_seconds_only(offset_ms: int) -> None:
+    clocks, book = Clocks(), LatestPrices()
+    intake = clocks.intake(book)
+    with capture_logs() as logged:
+        assert clocks.seconds_until_accepted(intake, offset_ms) <= CONFIRM_S + 1
+        for _ in range(5):
+            clocks.seconds_until_accepted(intake, offset_ms)
+    differs = [entry for entry in logged if entry["event"] == "clock.differs"]
+    assert [entry["exchange_ahead_s"] for entry in differs] == [offset_ms // 1_000]
+
+
+def test_event_times_that_ran_ahead_and_were_set_back_stop_prices_for_seconds_only() -> None:
+    clocks, book = Clocks(), LatestPrices()
+    intake = clocks.intake(book)
+    hour_ms = 3_600_000
+    clocks.seconds_until_accepted(intake, 0)
+    for _ in range(20):
+        clocks.seconds_until_accepted(intake, hour_ms)
+    book.confirm("binance", book.due())
+    back_s = clocks.now_s
+    while not (due := book.due()):
+        clocks.pass_s(1)
+        intake.mini_tickers("binance", [ticker_frame(ticker("btcusdt", "3", clocks.wall_ms))])
+    assert clocks.now_s - back_s <= 2 * CONFIRM_S
+    assert (due[0].tick.price, due[0].tick.event_ms) == ("3", clocks.wall_ms)
+    assert due[0].day is not None
+    assert due[0].day.event_ms == clocks.wall_ms
+    assert book.newest_event_ms == clocks.wall_ms
+
+
+@pytest.mark.parametrize("factor", [1_000, 0.001])
+def test_event_times_in_another_unit_are_never_accepted_and_leave_nothing_behind(factor: float) -> None:
+    clocks, book = Clocks(), LatestPrices()
+    intake = clocks.intake(book)
+    for _ in range(15):
+        clocks.pass_s(1)
+        odd = ticker_frame(ticker("btcusdt", "2", int(clocks.wall_ms * factor)))
+        assert not intake.mini_tickers("binance", [odd])
+    assert intake.refusal == "event times are not in milliseconds"
+    assert clocks.seconds_until_accepted(intake, 0) == 0
+    assert intake.refusal is None
+
+
+def test_one_event_far_ahead_costs_only_itself() -> None:
+    clocks, book = Clocks(), LatestPrices()
+    intake = clocks.intake(book)
+    for second in range(30):
+        clocks.pass_s(1)
+        ahead_ms = clocks.wall_ms + 3_600_000
+        frame = ticker_frame(
+            *(ticker(symbol, str(second + 1), clocks.wall_ms) for symbol in ("a", "b", "c")),
+            ticker("odd", "9", ahead_ms),
+        )
+        intake.mini_tickers("binance", [frame])
+        assert [quote.tick.price for quote in book.newest()] == [str(second + 1)] * 3
+
+
+def test_an_hour_ahead_in_the_cache_gives_way_to_what_comes() -> None:
+    clocks, book = Clocks(), LatestPrices()
+    intake = clocks.intake(book)
+    book.restore("binance", [Quote("btcusdt", Tick(START_MS + 3_600_000, -1, "9"), None)])
+    clocks.seconds_until_accepted(intake, 0)
+    assert [quote.tick.price for quote in book.due()] == ["2"]
+
+
+def test_a_clock_more_than_a_day_away_is_never_followed() -> None:
+    clocks, book = Clocks(), LatestPrices()
+    intake = clocks.intake(book)
+    for _ in range(20):
+        clocks.pass_s(1)
+        frame = ticker_frame(ticker("btcusdt", "2", clocks.wall_ms + MAX_OFFSET_MS + 60_000))
+        assert not intake.mini_tickers("binance", [frame])

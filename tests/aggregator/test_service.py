@@ -5,7 +5,6 @@ import json
 import pytest
 
 from services.aggregator import followers
-from services.aggregator.frames import MAX_AHEAD_MS
 from services.aggregator.intake import wall_clock_ms
 from tests.aggregator.conftest import Running, Subscriber, metric, running
 from tests.aggregator.socket_peer import START_MS, SocketPeer, ticker, ticker_frame, trade
@@ -76,19 +75,23 @@ async def test_a_lease_that_is_not_renewed_ends_the_stream(
 
 
 async def test_readiness_follows_the_mini_tickers(aggregator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await aggregator.life.health.problems() == {"socket": "StaleFeedError"}, "open, but nothing has come"
-    aggregator.peer.emit_tickers(ticker_frame())
+    assert await aggregator.life.health.problems() == {"socket": "no mini-ticker accepted yet"}, (
+        "open, but nothing has come"
+    )
+    aggregator.peer.emit_tickers(ticker_frame(ticker("btcusdt", "1")))
     await until_no_problems(aggregator)
     monkeypatch.setattr("services.aggregator.ticker_feed.FRESH_S", 0.0)
-    assert await aggregator.life.health.problems() == {"socket": "StaleFeedError"}, "open, but silent for too long"
+    problems = await aggregator.life.health.problems()
+    assert problems == {"socket": "no mini-ticker accepted for 0 s"}, "open, but silent for too long"
 
 
 async def test_frames_of_which_nothing_is_accepted_make_no_readiness(aggregator: Running) -> None:
     refused = metric("aggregator_refused_total", stream="mini_tickers", reason="future")
-    ahead_ms = wall_clock_ms() + 10 * MAX_AHEAD_MS
+    ahead_ms = wall_clock_ms() + 600_000
     aggregator.peer.emit_tickers(ticker_frame(ticker("btcusdt", "1", ahead_ms)))
     await until(lambda: metric("aggregator_refused_total", stream="mini_tickers", reason="future") > refused)
-    assert await aggregator.life.health.problems() == {"socket": "StaleFeedError"}
+    cause = "no mini-ticker accepted yet: event times are ahead of this machine's clock"
+    assert await aggregator.life.health.problems() == {"socket": cause}
     streams = (await aggregator.http.get("/coins")).json()["streams"]
     assert streams["mini_tickers"]["silence_s"] is not None, "what is refused was heard all the same"
     aggregator.peer.emit_tickers(ticker_frame(ticker("btcusdt", "1")))

@@ -3,17 +3,21 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.exchanges.binance.exchange import Binance
 from services.exchanges.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
-from services.exchanges.exchange import Ack, ServerShutdown, TickerFrame, TradeFrame
+from services.exchanges.exchange import Ack, Rejected, ServerShutdown, TickerFrame, TradeFrame
+from tests.mutations import mutations
 
 binance = Binance()
 
+MS = 1_672_515_782_135
 TRADE = (
     b'{"e":"aggTrade","E":1672515782136,"s":"BNBBTC","a":12345,"p":"0.00100000","q":"100.0","f":100,"l":105,'
     b'"T":1672515782135,"m":true,"M":true}'
@@ -26,17 +30,19 @@ def test_a_trade_is_unwrapped_byte_for_byte() -> None:
 
 
 @given(
-    st.dictionaries(st.text(max_size=8).filter(lambda key: key not in {"e", "a", "T"}), st.text() | st.integers(0, 9)),
+    st.dictionaries(
+        st.text(max_size=8).filter(lambda key: key not in {"e", "a", "T", "E"}), st.text() | st.integers(0, 9)
+    ),
     st.sampled_from([None, 1]),
     st.booleans(),
 )
 def test_whatever_else_a_payload_holds_it_stays_as_it_was_written(
     extra: dict[str, object], indent: int | None, ascii_only: bool
 ) -> None:
-    trade = {**extra, "e": "aggTrade", "a": 7, "T": 9}
+    trade = {**extra, "e": "aggTrade", "a": 7, "T": MS, "E": MS}
     payload = json.dumps(trade, indent=indent, ensure_ascii=ascii_only).encode(errors="replace")
     event = binance.parse(b'{ "data" : ' + payload + b' , "stream" : "x@aggTrade" }')
-    assert event == TradeFrame("x", 7, 9, payload)
+    assert event == TradeFrame("x", 7, MS, payload)
 
 
 @given(st.binary(max_size=200))
@@ -53,7 +59,9 @@ def test_no_bytes_can_do_more_than_be_refused(frame: bytes) -> None:
         b'{"stream":"btcusdt@aggTrade","data":{"e":"trade","a":1,"T":1}}',
         b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":"1","T":1}}',
         b'{"stream":"!miniTicker@arr","data":{}}',
-        b'{"stream":"!miniTicker@arr","data":[{"e":"24hrMiniTicker","s":"BTCUSDT"}]}',
+        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1,"T":1672515782135,"E":1672515782135000}}',
+        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1,"T":1672515782,"E":1672515782135}}',
+        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1e30,"T":1672515782135,"E":1672515782135}}',
         b'{"stream":1,"data":{}}',
         b'{"stream":"btcusdt@aggTrade","data":' + TRADE,
         b"[" * 100_000,
@@ -71,9 +79,89 @@ def test_events_nobody_asked_for_are_unknown(frame: bytes) -> None:
 
 
 def test_a_ticker_frame_keeps_its_bytes_and_tells_its_times() -> None:
-    array = b'[{"e":"24hrMiniTicker","E":5,"s":"BTCUSDT","c":"1"}, {"e":"24hrMiniTicker","E":6,"s":"\xe5\xb8\x81USDT"}]'
+    array = (
+        b'[{"e":"24hrMiniTicker","E":1672515782135,"s":"BTCUSDT","c":"1"}, '
+        b'{"e":"24hrMiniTicker","E":1672515782136,"s":"\xe5\xb8\x81USDT"}]'
+    )
     event = binance.parse(b'{"stream":"!miniTicker@arr","data":' + array + b"}")
-    assert event == TickerFrame({"BTCUSDT": 5, "币USDT": 6}, array)
+    assert event == TickerFrame({"BTCUSDT": MS, "币USDT": MS + 1}, array)
+
+
+ODD_ENTRIES = [
+    b'{"e":"24hrMiniTicker","E":null,"s":"ODDUSDT"}',
+    b'{"e":"24hrTicker","E":1672515782135,"s":"ODDUSDT"}',
+    b'{"e":"24hrMiniTicker","E":1672515782135,"s":null}',
+    b'{"e":"24hrMiniTicker","E":1672515782135000,"s":"ODDUSDT"}',
+    b'{"e":"24hrMiniTicker","E":1672515782,"s":"ODDUSDT"}',
+    b'{"s":"ODDUSDT"}',
+    b"7",
+    b"null",
+    b"[]",
+]
+
+
+@pytest.mark.parametrize("odd", ODD_ENTRIES)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_an_odd_entry_of_a_ticker_frame_costs_only_itself(odd: bytes, at: int) -> None:
+    others = [
+        b'{"e":"24hrMiniTicker","E":1672515782135,"s":"BTCUSDT","c":"1.50"}',
+        b'{"e":"24hrMiniTicker","E":1672515782135,"s":"ETHUSDT","c":"2.50"}',
+    ]
+    entries = [*others]
+    entries.insert(at, odd)
+    event = binance.parse(b'{"stream":"!miniTicker@arr","data":[' + b", ".join(entries) + b"]}")
+    assert isinstance(event, TickerFrame)
+    assert event.times_ms == {"BTCUSDT": MS, "ETHUSDT": MS}
+    assert event.data == b"[" + b",".join(others) + b"]", "each as it came"
+    assert event.rejected is not None
+    assert (event.rejected.kind, event.rejected.count) == ("ticker", 1)
+
+
+def test_a_ticker_frame_of_which_nothing_can_be_used_tells_why() -> None:
+    entry = b'{"e":"24hrMiniTicker","E":1672515782135000,"s":"BTCUSDT"}'
+    event = binance.parse(b'{"stream":"!miniTicker@arr","data":[' + entry + b"," + entry + b"]}")
+    rejected = Rejected("ticker", "time", "BTCUSDT: an event time of 1672515782135000 ms", 2)
+    assert event == TickerFrame({}, b"[]", rejected)
+
+
+TICKERS = [{"e": "24hrMiniTicker", "E": MS + number, "s": f"S{number}", "c": "1.50"} for number in range(4)]
+PAIRS = [{"symbol": f"S{n}", "status": "TRADING", "baseAsset": "S", "quoteAsset": f"{n}"} for n in range(4)]
+ROWS = [{"a": n, "p": "1.5", "q": "2", "f": n, "l": n, "T": MS, "m": True, "M": True} for n in range(1, 5)]
+
+
+def with_one_mutated(data: st.DataObject, entries: list[dict[str, Any]]) -> tuple[int, bytes]:
+    """The index of the victim, and all entries as a JSON array."""
+    victim = data.draw(st.integers(0, len(entries) - 1))
+    mutated: list[Any] = [*entries]
+    mutated[victim] = data.draw(mutations(entries[victim]))
+    return victim, msgspec.json.encode(mutated)
+
+
+@given(st.data())
+def test_whatever_becomes_of_one_ticker_all_others_come_through_unchanged(data: st.DataObject) -> None:
+    victim, array = with_one_mutated(data, TICKERS)
+    event = binance.parse(b'{"stream":"!miniTicker@arr","data":' + array + b"}")
+    assert isinstance(event, TickerFrame)
+    others = [msgspec.json.encode(one) for index, one in enumerate(TICKERS) if index != victim]
+    sent = [bytes(raw) for raw in msgspec.json.decode(event.data, type=list[msgspec.Raw])]
+    assert [raw for raw in sent if raw in others] == others
+    assert event.times_ms.keys() >= {one["s"] for index, one in enumerate(TICKERS) if index != victim}
+
+
+@given(st.data())
+def test_whatever_becomes_of_one_listed_pair_all_others_stay_listed(data: st.DataObject) -> None:
+    victim, array = with_one_mutated(data, PAIRS)
+    listed = binance.parse_symbols(b'{"symbols":' + array + b"}")
+    others = binance.parse_symbols(msgspec.json.encode({"symbols": [*PAIRS[:victim], *PAIRS[victim + 1 :]]}))
+    assert [info for info in listed if info in others] == others
+
+
+@given(st.data())
+def test_whatever_becomes_of_one_row_of_past_trades_all_others_come_through(data: st.DataObject) -> None:
+    victim, array = with_one_mutated(data, ROWS)
+    trades = binance.parse_trades("btcusdt", array)
+    others = binance.parse_trades("btcusdt", msgspec.json.encode([*ROWS[:victim], *ROWS[victim + 1 :]]))
+    assert [trade for trade in trades if trade in others] == others
 
 
 @pytest.mark.parametrize(
@@ -136,7 +224,7 @@ def test_a_past_trade_becomes_the_frame_its_stream_would_have_sent() -> None:
     assert (frame.symbol, frame.trade_id, frame.time_ms) == ("bnbbtc", 12345, 1672515782136)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'[{"a":"x"}]', b'{"symbols":[]}'])
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"symbols":[]}'])
 def test_rest_answers_of_the_wrong_shape_are_refused(body: bytes) -> None:
     with pytest.raises(RestError):
         binance.parse_trades("btcusdt", body)

@@ -23,6 +23,20 @@ def refuse(message: dict[str, Any]) -> str | None:
     return json.dumps({"error": {"code": 2, "msg": "Invalid request"}, "id": message["id"]})
 
 
+CLOSE = "close the connection with 1008"
+
+
+def refuse_symbol(symbol: str, how: str = "error") -> Answer:
+    """Refuse every subscription that names `symbol`, by an error or by a close, and carry out all others."""
+
+    def answer(message: dict[str, Any]) -> str | None:
+        if message["method"] != "SUBSCRIBE" or f"{symbol}@aggTrade" not in message["params"]:
+            return accept(message)
+        return refuse(message) if how == "error" else CLOSE
+
+    return answer
+
+
 def ignore(message: dict[str, Any]) -> str | None:
     return None
 
@@ -44,21 +58,22 @@ class ScriptedExchange:
     paths: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     open: dict[int, ServerConnection] = field(default_factory=dict)
+    carried_out: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    """By connection, the control messages that were answered with success."""
 
     @property
     def urls(self) -> dict[str, str]:
         return {"exchange_stream_url": f"ws://127.0.0.1:{self.port}", "exchange_rest_url": "http://127.0.0.1:9"}
 
     def streams(self, connection: int) -> list[str]:
-        """What connection number `connection` has asked for and not given back."""
+        """What connection number `connection` has asked for with success and not given back."""
         asked: dict[str, None] = {}
-        for received in self.received:
-            if received.connection == connection:
-                for name in received.message["params"]:
-                    if received.message["method"] == "SUBSCRIBE":
-                        asked[name] = None
-                    else:
-                        del asked[name]
+        for message in self.carried_out.get(connection, ()):
+            for name in message["params"]:
+                if message["method"] == "SUBSCRIBE":
+                    asked[name] = None
+                else:
+                    del asked[name]
         return list(asked)
 
     async def send(self, text: str) -> None:
@@ -80,8 +95,13 @@ class ScriptedExchange:
                 message = json.loads(text)
                 size_bytes = len(text.encode() if isinstance(text, str) else text)
                 self.received.append(Received(number, time.monotonic(), size_bytes, message))
-                if (answer := self.answer(message)) is not None:
+                answer = self.answer(message)
+                if answer == CLOSE:
+                    await connection.close(1008, "Invalid request")
+                elif answer is not None:
                     await connection.send(answer)
+                    if '"result"' in answer:
+                        self.carried_out[number] = [*self.carried_out.get(number, []), message]
         finally:
             del self.open[number]
             ticking.cancel()

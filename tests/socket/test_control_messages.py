@@ -1,9 +1,12 @@
 """What we say to the exchange, seen from the exchange."""
 
+import pytest
+from structlog.testing import capture_logs
+
 from proto import socket_pb2 as pb
 from tests.processes import until
 from tests.socket.harness import metric, running_proxy, subscribed
-from tests.socket.scripted import accept, ignore, refuse, scripted_exchange
+from tests.socket.scripted import accept, ignore, refuse_symbol, scripted_exchange
 
 
 async def test_the_tickers_are_asked_for_by_the_connection_itself() -> None:
@@ -40,18 +43,47 @@ async def test_messages_stay_below_what_the_exchange_reads_and_within_its_rate()
     assert all(later - earlier > 1.0 for earlier, later in zip(times_s, times_s[4:], strict=False))
 
 
-async def test_a_refused_subscription_replaces_the_connection() -> None:
-    before = metric("socket_upstream_replacements_total", reason="control")
+@pytest.mark.parametrize("how", ["error", "close"])
+async def test_a_refused_symbol_goes_without_trades_alone(how: str) -> None:
+    symbols = {f"coin{number}usdt" for number in range(20)}
+    good = {f"{symbol}@aggTrade" for symbol in symbols - {"coin7usdt"}}
     async with (
-        scripted_exchange(refuse) as exchange,
+        scripted_exchange(refuse_symbol("coin7usdt", how)) as exchange,
         running_proxy(exchange.urls) as proxy,
-        subscribed(proxy, "btcusdt"),
+        subscribed(proxy, *symbols),
     ):
-        await until(lambda: len(exchange.paths) >= 2)
+        await until(lambda: metric("socket_symbols_set_aside") == 1)
+        await until(lambda: any(set(exchange.streams(number)) == good for number in exchange.open))
+        await proxy.ready()
+        await exchange.drop()
+        paths = len(exchange.paths)
+        await until(lambda: any(set(exchange.streams(number)) == good for number in exchange.open))
+        assert len(exchange.paths) <= paths + 1, "what is set aside is not asked for on the next connection"
+    assert metric("socket_control_messages_total", method="subscribe", outcome="error") > 0 or how == "close"
+
+
+async def test_a_refused_symbol_is_asked_for_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.socket.refusals.RETRY_S", 0.5)
+    async with (
+        scripted_exchange(refuse_symbol("ethusdt")) as exchange,
+        running_proxy(exchange.urls) as proxy,
+        subscribed(proxy, "btcusdt", "ethusdt"),
+    ):
+        await until(lambda: metric("socket_symbols_set_aside") == 1)
         exchange.answer = accept
-        await until(lambda: len(exchange.open) == 1 and exchange.streams(len(exchange.paths) - 1))
-    assert metric("socket_upstream_replacements_total", reason="control") > before
-    assert metric("socket_control_messages_total", method="subscribe", outcome="error") > 0
+        await until(lambda: set(exchange.streams(0)) == {"btcusdt@aggTrade", "ethusdt@aggTrade"})
+        await until(lambda: metric("socket_symbols_set_aside") == 0)
+    assert len(exchange.paths) == 1
+
+
+async def test_a_connection_that_was_of_use_is_replaced_at_once_every_time() -> None:
+    with capture_logs() as logged:
+        async with scripted_exchange() as exchange, running_proxy(exchange.urls) as proxy, subscribed(proxy, "btcusdt"):
+            for number in range(6):
+                await until(lambda number=number: exchange.streams(number))
+                await exchange.drop()
+    attempts = [entry["attempt"] for entry in logged if entry["event"] == "shard.connected"]
+    assert attempts[:6] == [1] * 6, "a first attempt is never delayed"
 
 
 async def test_a_connection_is_kept_until_its_successor_has_subscribed() -> None:

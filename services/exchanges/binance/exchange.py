@@ -5,15 +5,19 @@ a control message above 4,096 bytes on the wire is never answered (binance/binan
 `serverShutdown` has been documented both bare and under `event`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Annotated, TypeVar
 
 import msgspec
+import structlog
 
+from services.exchanges.clock import is_time
 from services.exchanges.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
 from services.exchanges.exchange import (
     Ack,
     Event,
     Limits,
+    Rejected,
     RestRequest,
     ServerShutdown,
     SymbolInfo,
@@ -21,6 +25,8 @@ from services.exchanges.exchange import (
     TradeFrame,
 )
 from services.market.symbols import normal_symbol
+
+log = structlog.get_logger()
 
 _TICKERS = "!miniTicker@arr"
 _TRADES_SUFFIX = "@aggTrade"
@@ -49,9 +55,13 @@ class _Envelope(msgspec.Struct, gc=False):
     event: _Announcement | None = None
 
 
+_Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class _AggTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
-    a: int
+    a: _Id
     T: int
+    E: int
 
 
 class _MiniTicker(msgspec.Struct, gc=False, tag_field="e", tag="24hrMiniTicker"):
@@ -62,7 +72,7 @@ class _MiniTicker(msgspec.Struct, gc=False, tag_field="e", tag="24hrMiniTicker")
 class _PastTrade(msgspec.Struct, gc=False):
     """A row of REST `aggTrades`. Decimals stay the text they are."""
 
-    a: int
+    a: _Id
     p: str
     q: str
     f: int
@@ -95,14 +105,20 @@ class _Pair(msgspec.Struct, gc=False, rename="camel"):
 
 
 class _ExchangeInfo(msgspec.Struct, gc=False):
-    symbols: list[_Pair]
+    symbols: list[msgspec.Raw]
 
 
+_Row = TypeVar("_Row")
+
+_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _envelope = msgspec.json.Decoder(_Envelope)
 _agg_trade = msgspec.json.Decoder(_AggTrade)
 _mini_tickers = msgspec.json.Decoder(list[_MiniTicker])
+_mini_ticker = msgspec.json.Decoder(_MiniTicker)
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
 _announcement = msgspec.json.Decoder(_Announcement)
-_past_trades = msgspec.json.Decoder(list[_PastTrade])
+_past_trade = msgspec.json.Decoder(_PastTrade)
+_pair = msgspec.json.Decoder(_Pair)
 _exchange_info = msgspec.json.Decoder(_ExchangeInfo)
 _encoder = msgspec.json.Encoder()
 
@@ -117,6 +133,7 @@ class Binance:
         # 300 per 5 minutes and address.
         connects=240,
         connects_period_s=300.0,
+        connects_at_once=30,
         # 6,000 a minute and address.
         weight=3_000,
         weight_period_s=60.0,
@@ -147,7 +164,7 @@ class Binance:
             if envelope.stream is None:
                 return _answer(envelope)
             return _event(envelope.stream, envelope.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _MALFORMED as error:
             raise MalformedFrameError(str(error)) from error
 
     def symbols_request(self) -> RestRequest:
@@ -155,10 +172,12 @@ class Binance:
         return RestRequest("/api/v3/exchangeInfo", {"showPermissionSets": "false"}, weight=20)
 
     def parse_symbols(self, body: bytes) -> list[SymbolInfo]:
+        """Pairs that cannot be read are left out. Raises `RestError` when there are no others."""
         try:
-            pairs = _exchange_info.decode(body).symbols
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            rows = _exchange_info.decode(body).symbols
+        except _MALFORMED as error:
             raise RestError(f"exchangeInfo is malformed: {error}") from error
+        pairs = [pair for pair in _each(_pair, rows, "exchangeInfo") if normal_symbol(pair.symbol)]
         if not pairs:
             raise RestError("exchangeInfo lists nothing")
         return [SymbolInfo(pair.symbol.lower(), pair.base_asset, pair.quote_asset, pair.status) for pair in pairs]
@@ -168,10 +187,12 @@ class Binance:
         return RestRequest("/api/v3/aggTrades", params, weight=4)
 
     def parse_trades(self, symbol: str, body: bytes) -> list[TradeFrame]:
+        """Rows that cannot be read are left out. Raises `RestError` for what is no array."""
         try:
-            rows = _past_trades.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raws = _raws.decode(body)
+        except _MALFORMED as error:
             raise RestError(f"aggTrades is malformed: {error}") from error
+        rows = [row for row in _each(_past_trade, raws, "aggTrades") if is_time(row.T)]
         rows.sort(key=lambda row: row.a)
         return [TradeFrame(symbol, row.a, row.T, _as_streamed(symbol, row)) for row in rows]
 
@@ -183,14 +204,70 @@ def _control(method: str, message_id: int, symbols: Sequence[str]) -> bytes:
 
 def _event(stream: str, data: msgspec.Raw) -> Event:
     if stream.endswith(_TRADES_SUFFIX):
-        trade = _agg_trade.decode(data)
-        return TradeFrame(stream[: -len(_TRADES_SUFFIX)], trade.a, trade.T, bytes(data))
+        return _trade(stream[: -len(_TRADES_SUFFIX)], data)
     if stream == _TICKERS:
-        times_ms = {ticker.s: ticker.E for ticker in _mini_tickers.decode(data)}
-        return TickerFrame(times_ms, bytes(data))
+        return _tickers(data)
     if _announcement.decode(data).e == "serverShutdown":
         return ServerShutdown()
     raise UnknownFrameError(stream)
+
+
+def _trade(symbol: str, data: msgspec.Raw) -> TradeFrame:
+    try:
+        trade = _agg_trade.decode(data)
+    except _MALFORMED as error:
+        raise MalformedFrameError(f"{symbol[:50]}: {error}", "trade") from error
+    if not (is_time(trade.T) and is_time(trade.E)):
+        raise MalformedFrameError(f"{symbol[:50]}: a time of {trade.E} ms", "trade", "time")
+    return TradeFrame(symbol, trade.a, trade.T, bytes(data))
+
+
+def _tickers(data: msgspec.Raw) -> TickerFrame:
+    """The frame as it came if all of its entries can be used, else an array of those that can."""
+    try:
+        times_ms = {ticker.s: ticker.E for ticker in _mini_tickers.decode(data)}
+    except _MALFORMED:
+        return _tickers_one_by_one(data)
+    if all(map(is_time, times_ms.values())):
+        return TickerFrame(times_ms, bytes(data))
+    return _tickers_one_by_one(data)
+
+
+def _tickers_one_by_one(data: msgspec.Raw) -> TickerFrame:
+    try:
+        entries = _raws.decode(data)
+    except _MALFORMED as error:
+        raise MalformedFrameError(str(error), "ticker") from error
+    times_ms: dict[str, int] = {}
+    usable: list[bytes] = []
+    rejected: list[tuple[str, str]] = []
+    for entry in entries:
+        try:
+            ticker = _mini_ticker.decode(entry)
+        except _MALFORMED as error:
+            rejected.append(("malformed", f"{bytes(entry)[:80].decode(errors='replace')}: {error}"))
+            continue
+        if is_time(ticker.E):
+            times_ms[ticker.s] = ticker.E
+            usable.append(bytes(entry))
+        else:
+            rejected.append(("time", f"{ticker.s[:50]}: an event time of {ticker.E} ms"))
+    if not rejected:
+        return TickerFrame(times_ms, bytes(data))
+    reason, example = rejected[0]
+    return TickerFrame(times_ms, b"[" + b",".join(usable) + b"]", Rejected("ticker", reason, example, len(rejected)))
+
+
+def _each(decoder: "msgspec.json.Decoder[_Row]", rows: list[msgspec.Raw], what: str) -> Iterator[_Row]:
+    """The rows that can be read; how many could not is logged, with one of them."""
+    unreadable: list[str] = []
+    for row in rows:
+        try:
+            yield decoder.decode(row)
+        except _MALFORMED as error:
+            unreadable.append(f"{bytes(row)[:80].decode(errors='replace')}: {error}")
+    if unreadable:
+        log.warning("rest.rows_left_out", answer=what, rows=len(unreadable), example=unreadable[0])
 
 
 def _answer(envelope: _Envelope) -> Event:

@@ -1,0 +1,40 @@
+"""What arrives of each kind of stream, and what of it can be used. A rule without I/O."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Flow:
+    """When events of one kind were last accepted and last rejected, and why."""
+
+    name: str
+    accepted_s: float = -math.inf
+    rejected_s: float = -math.inf
+    cause: str = ""
+
+    def accept(self, now_s: float) -> None:
+        self.accepted_s = now_s
+
+    def reject(self, cause: str, now_s: float) -> None:
+        self.rejected_s, self.cause = now_s, cause
+
+    def age_s(self, now_s: float) -> float:
+        """Time since the last accepted event; infinite before the first."""
+        return now_s - self.accepted_s
+
+    def silence(self, now_s: float, max_age_s: float) -> str | None:
+        """One line on a stream that must never be quiet: no event accepted within `max_age_s`, and the cause."""
+        if self.age_s(now_s) <= max_age_s:
+            return None
+        age = f"for {self.age_s(now_s):.0f} s" if math.isfinite(self.accepted_s) else "yet"
+        return f"no {self.name} accepted {age}" + (f": {self.cause}" if self._rejects(now_s, max_age_s) else "")
+
+    def rejection(self, now_s: float, max_age_s: float) -> str | None:
+        """One line on a stream that may be quiet: all events within `max_age_s` were rejected."""
+        if self._rejects(now_s, max_age_s) and self.age_s(now_s) > max_age_s:
+            return f"every {self.name} is rejected: {self.cause}"
+        return None
+
+    def _rejects(self, now_s: float, max_age_s: float) -> bool:
+        return now_s - self.rejected_s <= max_age_s
