@@ -17,8 +17,10 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 
 from services.common.http import listen, serve_http
+from services.common.revocations import Bearer
 from services.profile.live import metrics
-from services.profile.live.manager import ConnectionManager, LiveLimits
+from services.profile.live.limits import LiveLimits
+from services.profile.live.manager import ConnectionManager
 from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol, text_frame
 from services.profile.portfolio.rules import Portfolio
 
@@ -62,15 +64,8 @@ async def _serve_engine(redis_url: str, pipe: Connection) -> None:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        await manager.serve(
-            scope,
-            receive,
-            send,
-            user_id=int(scope["query_string"]),
-            session_id=None,
-            issued_at_s=None,
-            subprotocol=None,
-        )
+        bearer = Bearer(int(scope["query_string"]), None, None)
+        await manager.serve(scope, receive, send, bearer=bearer, subprotocol=None)
 
     sock = listen("127.0.0.1", 0)
     async with manager.running(), serve_http(app, sock, ws=PushProtocol, **WEBSOCKET_OPTIONS):

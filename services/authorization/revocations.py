@@ -10,13 +10,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from services.authorization.errors import StoreRefusesError, UnavailableError
+from services.common.revocations import CHANNEL, RevocationMessage, encode_revocation, session_key, user_key
 from services.common.tokens import LEEWAY_S
-from services.market.names import REVOCATIONS, revoked_session_key, revoked_user_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +30,14 @@ class Revocation:
     def key(self) -> str:
         """The Redis key whose presence voids the access tokens."""
         if self.session_id is None:
-            return revoked_user_key(self.user_id)
-        return revoked_session_key(str(self.session_id))
+            return user_key(self.user_id)
+        return session_key(str(self.session_id))
 
     @property
     def message(self) -> bytes:
         """What is published."""
         session_id = None if self.session_id is None else str(self.session_id)
-        return msgspec.json.encode({"user_id": self.user_id, "session_id": session_id})
+        return encode_revocation(RevocationMessage(self.user_id, session_id))
 
 
 def ended_now(user_id: int, session_id: uuid.UUID | None = None) -> Revocation:
@@ -65,7 +64,7 @@ class Announcer:
                 for revocation in revocations:
                     pipe.set(revocation.key, revocation.revoked_at_s, ex=self._ttl_s)
                 for revocation in revocations:
-                    pipe.publish(REVOCATIONS, revocation.message)
+                    pipe.publish(CHANNEL, revocation.message)
                 await pipe.execute()
         except ResponseError as error:
             raise StoreRefusesError from error

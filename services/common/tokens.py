@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import jwt
 
+from services.common.revocations import Bearer
+
 ALGORITHM = "HS256"
 ISSUER = "crypto-service"
 AUDIENCE = "crypto-service"
@@ -44,6 +46,11 @@ class AccessClaims:
     expires_at_s: int
     session_id: str | None
     issued_at_s: int | None
+
+    @property
+    def bearer(self) -> Bearer:
+        """The claims that a revocation can name."""
+        return Bearer(self.user_id, self.session_id, self.issued_at_s)
 
 
 @dataclass(frozen=True, slots=True)

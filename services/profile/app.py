@@ -17,7 +17,8 @@ from services.profile.access.callers import Access
 from services.profile.access.tickets import Tickets
 from services.profile.accounts import Accounts
 from services.profile.api import build_api
-from services.profile.live.manager import ConnectionManager, LiveLimits
+from services.profile.live.limits import LiveLimits
+from services.profile.live.manager import ConnectionManager
 from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol
 from services.profile.portfolio.store import PortfolioStore
 from services.profile.routes.dependencies import Services

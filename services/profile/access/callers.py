@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from services.common.tokens import AccessClaims, ExpiredTokenError, InvalidTokenError, TokenVerifier
-from services.market.names import revoked_session_key, revoked_user_key
 from services.profile.access.redis import redis_answers
+from services.profile.access.revocations import read_revoked
 from services.profile.errors import UnauthenticatedError
 
 
@@ -56,17 +56,7 @@ class Access:
 
     async def require_not_revoked(self, claims: AccessClaims) -> None:
         """Raises UnauthenticatedError if the session, or all of the user's, ended; UnavailableError."""
-        keys = [revoked_user_key(claims.user_id)]
-        if claims.session_id is not None:
-            keys.append(revoked_session_key(claims.session_id))
         with redis_answers():
-            revoked_until, *session = await self._redis.mget(keys)
-        if any(session) or _covers(revoked_until, claims.issued_at_s):
+            revoked = await read_revoked(self._redis, [claims.bearer])
+        if revoked:
             raise UnauthenticatedError("session_ended", "This session has ended. Log in again.")
-
-
-def _covers(revoked_until: bytes | str | None, issued_at_s: int | None) -> bool:
-    """Also what says no time of issue, and a revocation that cannot be read."""
-    if revoked_until is None:
-        return False
-    return issued_at_s is None or not revoked_until.isdigit() or issued_at_s <= int(revoked_until)

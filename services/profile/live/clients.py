@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.profile.access.revocations import Bearer
+from services.common.revocations import Bearer
 from services.profile.live import metrics
 from services.profile.live.fanout import Viewer
 from services.profile.live.push import CloseCode, PushProtocol

@@ -32,9 +32,7 @@ class LiveProfile:
             scope,
             receive,
             send,
-            user_id=claims.user_id,
-            session_id=claims.session_id,
-            issued_at_s=claims.issued_at_s,
+            bearer=claims.bearer,
             subprotocol=selected_protocol(scope["subprotocols"]),
         )
 

@@ -8,7 +8,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from services.common.redis import open_redis
-from services.profile.live.manager import LiveLimits
+from services.profile.live.limits import LiveLimits
 from tests.profile.live.replica import Portfolios, Replica, running_replica
 
 

@@ -17,7 +17,9 @@ from websockets.exceptions import ConnectionClosed
 
 from services.common.connections import ConnectionLimits
 from services.common.http import listen, serve_http
-from services.profile.live.manager import ConnectionManager, LiveLimits
+from services.common.revocations import Bearer
+from services.profile.live.limits import LiveLimits
+from services.profile.live.manager import ConnectionManager
 from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol
 from services.profile.portfolio.rules import Portfolio
 from tests.processes import until
@@ -115,15 +117,9 @@ def _serve(manager: ConnectionManager, sock: Any) -> AbstractAsyncContextManager
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         query = {key: values[0] for key, values in parse_qs(scope["query_string"].decode()).items()}
         await receive()
-        await manager.serve(
-            scope,
-            receive,
-            send,
-            user_id=int(query["user"]),
-            session_id=query.get("session"),
-            issued_at_s=int(query["iat"]) if "iat" in query else None,
-            subprotocol=None,
-        )
+        issued_at_s = int(query["iat"]) if "iat" in query else None
+        bearer = Bearer(int(query["user"]), query.get("session"), issued_at_s)
+        await manager.serve(scope, receive, send, bearer=bearer, subprotocol=None)
 
     return serve_http(app, sock, limits=ConnectionLimits(5_000), ws=PushProtocol, **WEBSOCKET_OPTIONS)
 

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from services.profile.live.manager import LiveLimits
+from services.profile.live.limits import LiveLimits
 from tests.processes import until
 from tests.profile.live.conftest import QUICK
 from tests.profile.live.replica import Portfolios, Replica, metric, running_replica, tick

@@ -60,6 +60,6 @@ async def test_an_old_websocket_must_authenticate_again(redis_url: str, portfoli
 
 
 async def test_websockets_that_open_together_do_not_end_together(replica: Replica) -> None:
-    ends_s = [replica.manager._draw_end_s() for _ in range(100)]
+    ends_s = [replica.manager._seats.draw_end_s() for _ in range(100)]
     assert max(ends_s) - min(ends_s) > 0.1 * QUICK.max_age_s
     assert all(0.85 <= (end_s - asyncio.get_running_loop().time()) / QUICK.max_age_s <= 1.15 for end_s in ends_s)
