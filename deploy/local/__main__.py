@@ -6,11 +6,13 @@ import sys
 
 from deploy.local.launch import STOP_SIGNALS, launch
 from deploy.local.settings import LauncherSettings
+from services.common.connections import raise_descriptor_limit
 from services.common.settings import load_settings
 
 
 async def main() -> int:
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # a terminal may not know all our characters
+    raise_descriptor_limit()  # every process that is started inherits it
     code = await launch(load_settings(LauncherSettings))
     # Whoever is still pressing Ctrl-C now has been served: it must not spoil the exit code.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from deploy.local.credentials import write_private
 from deploy.local.errors import LaunchError
 from deploy.local.lock import only_launcher
@@ -43,10 +45,11 @@ def _environment(state_dir: Path) -> dict[str, str]:
     if not _launcher_runs(state_dir):
         sys.exit("`make run` must be running: it keeps ClickHouse up, and knows where prices come from.")
     try:
-        told: dict[str, str] = json.loads((state_dir / ENVIRONMENT).read_text())
+        return msgspec.json.decode((state_dir / ENVIRONMENT).read_bytes(), type=dict[str, str])
     except FileNotFoundError:
         sys.exit("The running `make run` has no ClickHouse: see what it said of it when it started.")
-    return told
+    except msgspec.DecodeError:
+        sys.exit(f"{state_dir / ENVIRONMENT} is damaged: start `make run` again, which writes it.")
 
 
 def _launcher_runs(state_dir: Path) -> bool:

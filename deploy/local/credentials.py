@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from deploy.local.errors import LaunchError
+
 PASSWORDS = ("postgres", "authorization", "profile", "redis", "clickhouse")
 
 
@@ -23,9 +25,22 @@ class Credentials(msgspec.Struct, frozen=True):
         return "Credentials(…)"
 
 
+class _Stored(msgspec.Struct):
+    passwords: dict[str, str]
+    jwt_keys: dict[str, str]
+    jwt_active_kid: str
+
+    def __post_init__(self) -> None:
+        if "postgres" not in self.passwords or self.jwt_active_kid not in self.jwt_keys:
+            raise ValueError("a part is missing")
+
+
 def load_or_make(path: Path) -> Credentials:
-    """What `path` holds, with whatever is missing drawn and written there (0600, whole or not at all)."""
-    stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    """What `path` holds, with what is missing drawn and written there (0600, whole or not at all).
+
+    Raises LaunchError if it is damaged: passwords drawn anew would not open the databases.
+    """
+    stored: dict[str, Any] = _stored(path) if path.exists() else {}
     passwords = {name: secrets.token_urlsafe(24) for name in PASSWORDS} | stored.get("passwords", {})
     today = datetime.now(UTC).date().isoformat()
     jwt_keys = stored.get("jwt_keys") or {today: secrets.token_urlsafe(48)}
@@ -36,8 +51,19 @@ def load_or_make(path: Path) -> Credentials:
     return msgspec.convert(complete, Credentials)
 
 
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        stored = msgspec.json.decode(path.read_bytes(), type=_Stored)
+    except msgspec.DecodeError as error:
+        raise LaunchError(
+            f"{path} is damaged ({error}). It holds the passwords of the databases: put a copy of it back. "
+            "Without a copy, `make clean` deletes all accounts and portfolios and begins anew."
+        ) from error
+    return msgspec.to_builtins(stored)  # type: ignore[no-any-return]
+
+
 def write_private(path: Path, text: str) -> None:
-    """Put `text` into `path`, for its owner's eyes, whole or not at all."""
+    """Put `text` into `path`, for its owner's eyes, whole or not at all, also if power is lost."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -45,3 +71,8 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local import analytics, backfill, banner, exchange, kafka_jars, ports, postgres, postgres_binaries, redis
-from deploy.local.account import private_dir, unprivileged_account
+from deploy.local.account import outside_state_dir, private_dir, unprivileged_account
 from deploy.local.analytic_table import AnalyticTable
 from deploy.local.component import Component
 from deploy.local.console import Console
@@ -58,10 +59,12 @@ def prepare_state_dir(path: Path) -> Path:
     """
     if path.exists() and os.geteuid() == 0 and path.stat().st_uid != 0:
         raise PermissionError(f"{path.owner()} has made it. Run as that account, not as root.")
-    private_dir(path, None)
+    mode = 0o711 if os.geteuid() == 0 else 0o700
+    path.mkdir(mode, parents=True, exist_ok=True)
+    # Never closed meanwhile: it may be that of a running launcher, whose databases pass through.
+    if stat.S_IMODE(path.stat().st_mode) != mode:
+        path.chmod(mode)
     private_dir(path / "logs", None)
-    if os.geteuid() == 0:
-        path.chmod(0o711)
     return path
 
 
@@ -116,7 +119,7 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     planning = asyncio.create_task(analytics.plan(settings, fixed, credentials.passwords["clickhouse"]))
     try:
         table = await _prepare(settings, console, fixed, credentials)
-        await _require_free_ports(table.stores() + table.services(exchange.BINANCE, ""))
+        await _require_free_ports(table.stores() + table.services(exchange.BINANCE, ""), console)
         supervisor.start(table.stores())
         chosen, plan = await choosing, await planning
     finally:
@@ -124,7 +127,7 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
         planning.cancel()
     console.say(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
     services = table.services(chosen, plan.kafka_address)
-    await _require_free_ports(services)
+    await _require_free_ports(services, console)
     supervisor.start(services)
     missing = await supervisor.until_ready(READY_LIMIT_S)
     banner.show(console, settings, fixed, chosen, plan)
@@ -175,7 +178,7 @@ async def _bring_up_kafka(contour: AnalyticTable, chosen: Exchange, console: Con
 async def _start_or_tell(components: Sequence[Component], console: Console, supervisor: Supervisor) -> bool:
     """Whether these were started; if somebody holds their ports they are left out, and that is said."""
     try:
-        await _require_free_ports(components)
+        await _require_free_ports(components, console)
     except LaunchError as error:
         console.say(str(error), "yellow")
         return False
@@ -183,8 +186,8 @@ async def _start_or_tell(components: Sequence[Component], console: Console, supe
     return True
 
 
-async def _require_free_ports(components: Sequence[Component]) -> None:
-    await ports.require_free([(one.name, port) for one in components for port in one.ports])
+async def _require_free_ports(components: Sequence[Component], console: Console) -> None:
+    await ports.require_free([(one.name, port) for one in components for port in one.ports], console.say)
 
 
 async def _choose_exchange(settings: LauncherSettings, console: Console, fixed: Ports) -> Exchange:
@@ -196,6 +199,12 @@ async def _choose_exchange(settings: LauncherSettings, console: Console, fixed: 
 
 def _credentials(settings: LauncherSettings, console: Console) -> Credentials:
     path = settings.state_dir / "secrets.json"
+    databases = settings.state_dir / "postgres"
+    if not path.exists() and (databases.exists() or outside_state_dir(databases).exists()):
+        raise LaunchError(
+            f"{path} is missing, which holds the passwords of the databases: put a copy of it back. "
+            "Without a copy, `make clean` deletes all accounts and portfolios and begins anew."
+        )
     if not path.exists():
         console.say(f"first run: making secrets and databases in {settings.state_dir}")
     try:

@@ -5,18 +5,23 @@ import json
 import random
 import socket
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import psutil
 
 from deploy.local.credentials import write_private
 from deploy.local.errors import LaunchError
 
 PRIVATE_RANGE = range(20_000, 32_000)
-"""Below the ports that the system hands out to outgoing connections (from 32768 on Linux, 49152 elsewhere)."""
+OUTGOING_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 PATIENCE_S = 3.0
-"""How long a port may still be held: by what a killed launcher left, or by an outgoing connection."""
+"""How long a port may still be held by what a killed launcher left."""
+OUTGOING_PATIENCE_S = 60.0
+"""The same for a connection that nobody listens with: an outgoing one, or one that ended less than a minute ago."""
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -32,13 +37,31 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-async def require_free(wanted: Sequence[tuple[str, int]]) -> None:
-    """Wait a little for each (component, port). Raises `LaunchError` that names every port which is still held."""
-    deadline = time.monotonic() + PATIENCE_S
+async def require_free(wanted: Sequence[tuple[str, int]], report: Callable[[str], None] = lambda _: None) -> None:
+    """Wait for each (component, port); `report` gets a sentence if that takes long.
+
+    Raises `LaunchError` that names every port which is still held.
+    """
+    started, reported = time.monotonic(), False
     while taken := [(name, port) for name, port in wanted if not is_free(port)]:
-        if time.monotonic() > deadline:
+        waited_s = time.monotonic() - started
+        if waited_s > OUTGOING_PATIENCE_S or (waited_s > PATIENCE_S and await _any_listens(taken)):
             raise LaunchError(taken_message(taken))
+        if waited_s > PATIENCE_S and not reported:
+            reported = True
+            ports = ", ".join(str(port) for _, port in taken)
+            report(f"waiting for connections that hold port {ports}, {OUTGOING_PATIENCE_S:g} s at most")
         await asyncio.sleep(0.1)
+
+
+async def _any_listens(taken: Iterable[tuple[str, int]]) -> bool:
+    for _, port in taken:
+        with suppress(OSError):
+            async with asyncio.timeout(1):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+    return False
 
 
 def taken_message(taken: Iterable[tuple[str, int]]) -> str:
@@ -66,13 +89,31 @@ def _has(process: psutil.Process, port: int) -> bool:
 
 def private_ports(names: Iterable[str], path: Path, reserved: Collection[int]) -> dict[str, int]:
     """A free port for each of `names`: the one that `path` remembers if still free, else a new one, put there."""
-    known: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    known = _remembered(path)
     chosen: dict[str, int] = {}
     for name in names:
         candidates = [known[name]] if name in known else []
-        candidates += random.sample(PRIVATE_RANGE, 200)
+        candidates += random.sample(_never_outgoing(PRIVATE_RANGE), 200)
         excluded = {*reserved, *chosen.values()}
         chosen[name] = next(port for port in candidates if port not in excluded and is_free(port))
     if chosen != known:
         write_private(path, json.dumps(chosen))
     return chosen
+
+
+def _remembered(path: Path) -> dict[str, int]:
+    """What `path` holds; nothing if it is missing or damaged, for new ports do as well."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Annotated[int, msgspec.Meta(ge=1024, le=65_535)]])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _never_outgoing(ports: Sequence[int]) -> Sequence[int]:
+    """Those that the system does not hand out to outgoing connections; all, if it hands out too many of them."""
+    try:
+        first, last = map(int, OUTGOING_RANGE.read_text().split())
+    except (OSError, ValueError):  # not Linux: from 49152 on
+        return ports
+    kept = [port for port in ports if not first <= port <= last]
+    return kept if len(kept) >= 1000 else ports

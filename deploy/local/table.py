@@ -1,6 +1,6 @@
 """The table of everything `make run` keeps running. A new component is one more entry here.
 
-Ports are those of docs/contracts.md, all shifted by `PORT_OFFSET`; PostgreSQL and Redis listen on private ones.
+Ports are those of docs/contracts.md, shifted by `PORT_OFFSET`, but for gRPC; PostgreSQL and Redis have private ones.
 """
 
 import json
@@ -23,12 +23,16 @@ DRAIN_S = 10
 
 @dataclass(frozen=True)
 class Ports:
-    """Every fixed port."""
+    """Every fixed port.
+
+    None is one of those that Linux hands out to outgoing connections, from 32768 on: a client could hold it when its
+    server starts. So gRPC is not on :50051 and :50052 here.
+    """
 
     profile: int = 8080
     aggregator: int = 8088
-    authorization: int = 50051
-    socket: int = 50052
+    authorization: int = 15051
+    socket: int = 15052
     simulator_stream: int = 9443
     simulator_rest: int = 9444
     profile_ops: int = 9180

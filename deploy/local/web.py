@@ -100,7 +100,7 @@ def _digest(*paths: Path) -> str:
 
 
 def _read(stamp: Path) -> str:
-    return stamp.read_text() if stamp.exists() else ""
+    return stamp.read_text(errors="replace") if stamp.exists() else ""
 
 
 @contextmanager

@@ -77,6 +77,18 @@ def test_without_clickhouse_it_says_so(state_dir: Path, executed: list[Any]) -> 
         backfill.main()
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"CLICKHOUSE_URL": 1}'])
+def test_what_is_damaged_is_named(state_dir: Path, executed: list[Any], content: str) -> None:
+    (state_dir / backfill.ENVIRONMENT).write_text(content)
+
+    with (
+        only_launcher(state_dir),
+        pytest.raises(SystemExit, match=r"backfill\.json is damaged: start `make run` again"),
+    ):
+        backfill.main()
+    assert executed == []
+
+
 def test_without_a_symbol_it_says_how(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SYMBOL")
 

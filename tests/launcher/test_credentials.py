@@ -6,7 +6,10 @@ import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from deploy.local.credentials import PASSWORDS, load_or_make
+from deploy.local.errors import LaunchError
 
 
 def test_secrets_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
@@ -61,3 +64,27 @@ def test_secrets_do_not_show_when_printed(tmp_path: Path) -> None:
     credentials = load_or_make(tmp_path / "secrets.json")
 
     assert not any(secret in repr(credentials) for secret in credentials.passwords.values())
+
+
+DAMAGED = [b"", b"{", b"{}", b"[]", b"\xff\xfe\x00", b'{"passwords": {"postgres": 1}}', b"null"]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_file_is_named_with_the_way_out_and_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_bytes(content)
+
+    with pytest.raises(LaunchError, match=r"secrets\.json is damaged .*put a copy of it back.*`make clean`"):
+        load_or_make(path)
+
+    assert path.read_bytes() == content
+
+
+def test_a_file_cut_anywhere_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    load_or_make(path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(LaunchError):
+            load_or_make(path)

@@ -55,9 +55,53 @@ def test_a_private_port_is_never_one_of_the_fixed_ones(tmp_path: Path) -> None:
 
 
 def test_fixed_ports_are_those_of_the_contract_and_move_together() -> None:
-    assert (Ports().profile, Ports().authorization, Ports().socket, Ports().aggregator) == (8080, 50051, 50052, 8088)
+    assert (Ports().profile, Ports().authorization, Ports().socket, Ports().aggregator) == (8080, 15051, 15052, 8088)
     assert (Ports().kafka, Ports().clickhouse, Ports().dashboard) == (9092, 8123, 8083)
     moved = Ports().shifted(1000)
     assert moved.profile == 9080
     assert {port - 1000 for port in moved.all()} == Ports().all()
     assert len(Ports().all()) == 16
+
+
+def test_no_fixed_port_is_one_of_those_for_outgoing_connections_of_linux() -> None:
+    highest_offset = 15_000
+
+    assert max(Ports().shifted(highest_offset).all()) < 32_768
+
+
+def test_private_ports_avoid_those_for_outgoing_connections_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "range").write_text("22000\t65535\n")
+    monkeypatch.setattr(ports, "OUTGOING_RANGE", tmp_path / "range")
+
+    chosen = ports.private_ports(("postgres", "redis", "kafka"), tmp_path / "ports.json", ())
+
+    assert max(chosen.values()) < 22_000
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"postgres": 2', b"\xff\xfe", b"[1]", b'{"postgres": "5432"}', b'{"postgres": -1}', b"null"]
+)
+def test_damaged_private_ports_are_drawn_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ports.json").write_bytes(content)
+
+    chosen = ports.private_ports(("postgres",), tmp_path / "ports.json", ())
+
+    assert ports.private_ports(("postgres",), tmp_path / "ports.json", ()) == chosen
+
+
+async def test_an_outgoing_connection_that_holds_a_port_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "PATIENCE_S", 0)
+    reported: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        port = client.getsockname()[1]
+
+        def report(sentence: str) -> None:
+            reported.append(sentence)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # free at once
+            client.close()
+
+        await ports.require_free([("socket", port)], report)
+
+    assert reported == [f"waiting for connections that hold port {port}, 60 s at most"]

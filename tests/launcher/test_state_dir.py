@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.launch import launch
+from deploy.local.launch import launch, prepare_state_dir
 from deploy.local.settings import LauncherSettings
 
 
@@ -32,6 +32,30 @@ async def test_secrets_that_cannot_be_kept_are_told(tmp_path: Path, capsys: pyte
     assert await launch(LauncherSettings(state_dir=tmp_path)) == 1
 
     assert "secrets cannot be kept in" in capsys.readouterr().out
+
+
+async def test_lost_secrets_of_databases_that_are_there_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "postgres").mkdir()
+
+    assert await launch(LauncherSettings(state_dir=tmp_path)) == 1
+
+    assert "secrets.json is missing, which holds the passwords of the databases" in capsys.readouterr().out
+    assert not (tmp_path / "secrets.json").exists()
+
+
+def test_a_second_launcher_does_not_close_the_way_to_the_first_ones_databases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing it for a moment only would fail what passes through in that moment."""
+    prepare_state_dir(tmp_path / "state")
+    changed: list[Path] = []
+    monkeypatch.setattr(Path, "chmod", lambda path, mode: changed.append(path))
+
+    prepare_state_dir(tmp_path / "state")
+
+    assert tmp_path / "state" not in changed
 
 
 async def test_whoever_launched_can_still_be_stopped(tmp_path: Path) -> None:
