@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.common.json_text import json_text
 from simulator.connection import StreamConnection
 from simulator.decimals import ONE, product, scaled
 from simulator.errors import RequestError
@@ -38,6 +39,7 @@ from simulator.frames import server_shutdown
 from simulator.generation import burst
 from simulator.stream_server import DAY_IS_OVER
 
+MAX_BODY_BYTES = 64 * 1024
 MAX_COUNT = 1_000_000
 MAX_AMOUNT = 10**9 * ONE
 _CUT_OFF = '{"e":"aggTrade","E":17'
@@ -198,13 +200,24 @@ class Control:
 def _route(action: str, kind: type[B], act: Callable[[B], Awaitable[object]]) -> Route:
     async def serve(request: Request) -> Response:
         try:
-            return _json(await act(msgspec.json.decode(await request.body() or b"{}", type=kind)))
-        except msgspec.DecodeError as error:
+            body = json_text(await _read(request))
+            return _json(await act(msgspec.json.decode(body or "{}", type=kind)))
+        except (msgspec.DecodeError, ValueError) as error:
             return _json({"code": -1100, "msg": str(error)}, 400)
         except RequestError as error:
             return _json({"code": error.code, "msg": error.message}, error.status)
 
     return Route(f"/control/{action}", serve, methods=["POST"])
+
+
+async def _read(request: Request) -> bytes:
+    """The body. Raises RequestError for more than any action needs."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestError(-1100, f"the body may have at most {MAX_BODY_BYTES} bytes", status=413)
+    return body
 
 
 def _amounts(body: ExactTrade) -> tuple[int, int]:

@@ -23,7 +23,7 @@ BODY_TIMEOUT_S = 5.0
 """The longest wait for the next part of a body."""
 
 _HTTP_ERRORS = {
-    400: ("invalid_json", "The body is not JSON."),
+    400: ("invalid_json", "The body is not JSON in UTF-8."),
     404: ("not_found", "There is nothing here; the routes are described at /docs."),
     405: ("method_not_allowed", "This route does not know that method; the routes are described at /docs."),
     408: ("body_stalled", "The body did not arrive."),

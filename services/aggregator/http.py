@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query, Request, Response
+from starlette.middleware import Middleware
 
 from services.aggregator.answers import BodyLimit, documented, install_error_answers
 from services.aggregator.errors import UnknownSymbolError
@@ -25,7 +26,9 @@ from services.aggregator.schemas import (
 )
 from services.aggregator.streams import StreamState
 from services.aggregator.symbols import Directory
+from services.common.conventions import HttpConventions, is_head
 from services.common.docs_page import add_docs_page
+from services.common.json_route import Utf8JsonRoute
 from services.market.symbols import normal_symbol
 
 MAX_UNKNOWN_EXPLAINED = 20
@@ -46,8 +49,16 @@ class ApiContext:
 
 def http_app(context: ApiContext) -> FastAPI:
     """The application; its OpenAPI document is at /openapi.json, to be read at /docs."""
-    app = FastAPI(title="Aggregator", description="Followed symbols and last prices.", docs_url=None, redoc_url=None)
-    app.add_middleware(BodyLimit)
+    app = FastAPI(
+        title="Aggregator",
+        description="Followed symbols and last prices.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,  # a page of another origin cannot send PUT without asking
+        middleware=[Middleware(BodyLimit), Middleware(HttpConventions)],
+    )
+    app.router.route_class = Utf8JsonRoute
     install_error_answers(app)
     _add_follow_routes(app, context)
     _add_overview_routes(app, context)
@@ -62,13 +73,16 @@ def _add_follow_routes(app: FastAPI, context: ApiContext) -> None:
 
     @app.get("/coin", response_model=FollowAnswer, responses=documented(404, 422, 503))
     async def start(
+        request: Request,
         symbol: Annotated[SymbolText, symbol_query],
         follower_id: Annotated[FollowerId, id_query],
         until: Annotated[Literal["lease"] | None, until_query] = None,
     ) -> Response:
         """Follow a symbol until `DELETE /coin`, across restarts; or by a lease of 15 s. Idempotent."""
         follow = Follow(follower_id, context.directory.find(symbol))
-        if until == "lease":
+        if is_head(request.scope):
+            pass  # a look changes nothing
+        elif until == "lease":
             context.follows.lease_also(follow)
         else:
             await context.follows.follow(follow)

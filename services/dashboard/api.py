@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from services.common.asgi import LastResort, Measured, SecurityHeaders
+from services.common.conventions import HttpConventions
 from services.common.docs_page import add_docs_page
 from services.dashboard import metrics
 from services.dashboard.answers import install_error_answers, internal_error_response
@@ -27,6 +28,7 @@ def build_api(*routers: APIRouter) -> FastAPI:
             Middleware(Measured, seconds=metrics.HTTP_SECONDS),
             Middleware(SecurityHeaders),
             Middleware(LastResort, answer=internal_error_response),
+            Middleware(HttpConventions),
         ],
     )
     install_error_answers(api)

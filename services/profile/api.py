@@ -42,6 +42,7 @@ def describe_api() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        strict_content_type=False,  # `routes.jsonbody` decides
         middleware=MIDDLEWARE,
     )
     install_error_answers(api)

@@ -198,6 +198,21 @@ async def test_a_bad_body_is_refused(aggregator: Running) -> None:
         assert set(answer.json()) == {"error", "code"}
 
 
+async def test_a_body_is_json_in_utf8_whatever_its_type(aggregator: Running) -> None:
+    body = '{"symbols":[]}'
+    assert (await aggregator.http.put("/followers/3", content=body.encode("utf-8-sig"))).status_code == 200
+    for encoding in ("utf-16", "utf-32-le"):
+        answer = await aggregator.http.put("/followers/3", content=body.encode(encoding))
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
+
+
+async def test_a_look_at_a_follow_changes_nothing(aggregator: Running) -> None:
+    for query in ({"symbol": "btcusdt", "id": "12"}, {"symbol": "btcusdt", "id": "12", "until": "lease"}):
+        assert (await aggregator.http.head("/coin", params=query)).status_code == 200
+    assert (await aggregator.http.get("/coins")).json()["followers"] == []
+    assert await aggregator.redis.smembers("market:follows") == set()
+
+
 async def test_an_oversized_body_in_chunks_is_refused_too(aggregator: Running) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(20):

@@ -18,6 +18,7 @@ class ScriptedDashboard:
     frozen: bool = False
     missing_bytes: int = 0
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -27,6 +28,7 @@ class ScriptedDashboard:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        self.methods.append(first.split(" ")[0])
         self.requests.append((first.split(" ")[1], headers))
         if self.frozen:
             await reader.read()

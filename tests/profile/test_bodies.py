@@ -89,6 +89,33 @@ async def test_other_content_types_are_refused(client: httpx.AsyncClient, conten
     assert_error(answer, 415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (None, 201),
+        ("application/json; charset=utf-8", 201),
+        ("Application/JSON", 201),
+        ("application/vnd.example+json", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/jsonp", 415),
+    ],
+)
+async def test_a_bearer_needs_no_content_type(user: User, content_type: str | None, status: int) -> None:
+    headers = user.bearer | ({"Content-Type": content_type} if content_type else {})
+    answer = await user.client.post(COIN, content=b'{"symbol":"btcusdt","quantity":1}', headers=headers)
+    assert answer.status_code == status, answer.text
+
+
+async def test_a_byte_order_mark_is_no_part_of_the_body(client: httpx.AsyncClient) -> None:
+    body = '{"name":"nobody","password":"correct horse battery"}'
+    headers = {"Content-Type": "application/json"}
+    marked = await client.post("/v1/login", content=body.encode("utf-8-sig"), headers=headers)
+    assert_error(marked, 401, "wrong_credentials")
+    other = await client.post("/v1/login", content=body.encode("utf-16"), headers=headers)
+    assert "UTF-8" in assert_error(other, 400, "invalid_json")
+
+
 async def test_an_announced_oversized_body_is_not_read(profile: Service) -> None:
     """The answer comes although the body never does."""
     host, port = profile.address.split(":")
@@ -155,7 +182,7 @@ async def test_unknown_routes_and_methods_have_the_shape_of_errors(client: httpx
     assert_error(await client.get("/nowhere"), 404, "not_found")
     refused = await client.put("/v1/login", json={})
     assert_error(refused, 405, "method_not_allowed")
-    assert refused.headers["allow"] == "POST"
+    assert refused.headers["allow"] == "POST, OPTIONS"
 
 
 async def test_every_answer_carries_the_security_headers(client: httpx.AsyncClient) -> None:

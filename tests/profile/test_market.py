@@ -56,6 +56,14 @@ async def client(market_profile: Service) -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
+async def test_a_head_is_fetched_without_the_body(client: httpx.AsyncClient, dashboard: ScriptedDashboard) -> None:
+    dashboard.body, dashboard.headers = b"[1,2,3]", JSON | {"ETag": 'W/"1"'}
+    answer = await client.head("/v1/market/prices?symbols=btcusdt")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert (answer.headers["content-length"], answer.headers["etag"]) == ("7", 'W/"1"')
+    assert dashboard.methods == ["HEAD"]
+
+
 async def test_an_answer_goes_out_as_it_came(client: httpx.AsyncClient, dashboard: ScriptedDashboard) -> None:
     dashboard.body = gzip.compress(b'{"prices":[{"price":0.123456789012345678}]}')
     dashboard.headers = JSON | {

@@ -176,3 +176,16 @@ def test_a_directory_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
         huge.truncate(MAX_BUNDLE_BYTES + 1)
     with pytest.raises(BundleError, match="more than"):
         load_bundle(tmp_path)
+
+
+async def test_an_unknown_path_is_the_page_for_a_browser_and_an_error_for_a_program(browser: httpx.AsyncClient) -> None:
+    navigation = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"}
+    for path in ("/nowhere", "/coin/btcusdt/more", "/v1/nowhere"):
+        page = await browser.get(path, headers=navigation)
+        assert (page.status_code, page.text) == (404, PAGE)
+        assert "sha256-" in page.headers["content-security-policy"]
+        assert "etag" not in page.headers
+        for headers in ({}, {"Accept": "application/json"}, navigation | {"Sec-Fetch-Mode": "cors"}):
+            answer = await browser.get(path, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert (await browser.post("/nowhere", headers=navigation)).json()["code"] == "not_found"

@@ -189,3 +189,11 @@ async def test_wrong_control_input_is_refused_and_changes_nothing(action: str, b
         assert answer.status_code == 400
         assert set(answer.json()) == {"code", "msg"}
         assert (await simulator.state())["told"] == {}
+
+
+async def test_a_body_of_control_is_bounded_and_utf8() -> None:
+    text = '{"symbol":"BTCUSDT","price":"1","quantity":"1"}'
+    async with running() as simulator:
+        for body, status in ((text.encode("utf-8-sig"), 200), (text.encode("utf-16"), 400), (b" " * 70_000, 413)):
+            answer = await simulator.http.post("/control/trade", content=body)
+            assert answer.status_code == status, answer.text

@@ -6,6 +6,7 @@ keys (two readers may see two values), NaN and Infinity (not JSON), numbers of a
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -14,19 +15,25 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
+from services.common.json_text import json_text
 from services.market.decimals import parse_decimal
 from services.profile.errors import BodyTimeoutError, MalformedError, MediaTypeError, TooLargeError
 
 MAX_BODY_BYTES = 16 * 1024
 BODY_TIMEOUT_S = 10.0
 """From the first read of a body to its last byte."""
+_JSON_TYPE = re.compile(r"application/([\w.!#$&^-]+\+)?json")
 
 
 def decode(body: bytes) -> Any:
     """The value of a JSON text, with exact numbers. Raises MalformedError."""
     try:
+        text = json_text(body)
+    except ValueError as error:
+        raise MalformedError("invalid_json", "The request body is not UTF-8. Send it in that encoding.") from error
+    try:
         return json.loads(
-            body.decode(),
+            text,
             parse_float=parse_decimal,
             parse_int=_parse_int,
             parse_constant=_refuse_constant,
@@ -102,9 +109,15 @@ class JsonRoute(APIRoute):
 
 
 def _require_json(request: Request) -> None:
-    """415 for anything else. A browser form can post across origins without asking; JSON it cannot."""
+    """Raises MediaTypeError for anything else. A browser form can post across origins without asking; JSON cannot.
+
+    Without a media type the body counts as JSON where the request has an `Authorization` header, which no page can send
+    across origins either, and where the cookie is not what it is believed by.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if not media_type and "authorization" in request.headers:
+        return
+    if not _JSON_TYPE.fullmatch(media_type):
         raise MediaTypeError("unsupported_media_type", "Send the body as JSON, with `Content-Type: application/json`.")
 
 

@@ -17,6 +17,7 @@ from pydantic import HttpUrl
 from starlette.types import Receive, Scope, Send
 
 from services.common.client_limits import ClientLimit, client_key
+from services.common.conventions import is_head
 from services.profile import metrics
 from services.profile.errors import InvalidError, TooManyError, UnavailableError
 
@@ -99,7 +100,8 @@ class Market:
         try:
             async with asyncio.timeout(self._timeout_s):
                 # Not by the client's own `build_request`, which adds the cookies that earlier answers have set.
-                return await http.send(httpx.Request("GET", url, headers=headers), stream=True)
+                method = "HEAD" if is_head(request.scope) else "GET"
+                return await http.send(httpx.Request(method, url, headers=headers), stream=True)
         except (httpx.HTTPError, TimeoutError) as error:
             raise _unavailable(type(error).__name__) from error
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.profile.errors import NotFoundError
 from services.profile.web.bundle import Bundle, BundleError, BundleFile, choose_form, load_bundle
@@ -41,6 +42,7 @@ class WebApp:
         self._bundle: Bundle | None = None
         self._signature: Signature | None = None
         self._reading = asyncio.Lock()
+        self._otherwise: ASGIApp
 
     def install(self, api: FastAPI) -> None:
         """Add the app's routes."""
@@ -48,12 +50,27 @@ class WebApp:
             api.router.routes.append(Route(path, self._page, methods=["GET"], include_in_schema=False))
         for path in FILES:
             api.router.routes.append(Route(path, self._file, methods=["GET"], include_in_schema=False))
+        self._otherwise = api.router.default
+        api.router.default = self._unknown
 
     async def _page(self, request: Request) -> Response:
         bundle = await self._current()
         if bundle is None:
             return HTMLResponse(_MISSING, 503, {"Retry-After": "3"})
         return _answer(request, bundle, bundle.files["/"])
+
+    async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app's page, which shows that there is none such, for a browser that navigates; 404 as JSON otherwise."""
+        bundle = await self._current() if scope["type"] == "http" and _wants_page(Request(scope)) else None
+        if bundle is None:
+            await self._otherwise(scope, receive, send)
+            return
+        headers = {
+            "Content-Security-Policy": bundle.content_security_policy,
+            "Cross-Origin-Opener-Policy": "same-origin",
+        }
+        page = bundle.files["/"]
+        await Response(page.forms["identity"], 404, headers, media_type=page.media_type)(scope, receive, send)
 
     async def _file(self, request: Request) -> Response:
         bundle = await self._current()
@@ -80,6 +97,14 @@ class WebApp:
             return
         self._signature = signature
         log.info("web_app.loaded", files=len(self._bundle.files))
+
+
+def _wants_page(request: Request) -> bool:
+    return (
+        request.method == "GET"
+        and "text/html" in request.headers.get("accept", "")
+        and request.headers.get("sec-fetch-mode", "navigate") == "navigate"
+    )
 
 
 def _signature(directory: Path) -> Signature | None:
