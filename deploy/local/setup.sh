@@ -7,6 +7,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 venv=$root/.venv
 lock=$root/requirements.lock
 installed=$venv/requirements.installed # what this environment was made from: its Python, its place, and the locks
+unfinished=$venv/requirements.unfinished # there while packages are installed: of one that was interrupted, half may be there
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
@@ -32,26 +33,45 @@ find_python() {
 
 described() { "$venv/bin/python" -c 'import sys; print(sys.version, sys.prefix)' && cat "$lock" "$root/deploy/local/redis.txt" "$root/deploy/local/chdb.txt"; }
 
+# Made whole: `python -m venv` that was interrupted leaves a Python that runs, too.
+made() { { [ -e "$installed" ] || [ -e "$venv/made" ]; } && [ -x "$venv/bin/python" ] && recent_enough "$venv/bin/python"; }
+
 synced=false
-if [ -x "$venv/bin/python" ] && recent_enough "$venv/bin/python"; then
-    described >"$venv/requirements.wanted"
-    if cmp -s "$venv/requirements.wanted" "$installed"; then
-        [ -e "$venv/servers.again" ] || [ -e "$venv/chdb.again" ] || exit 0
-        synced=true
-    fi
-else
+if made && described 2>/dev/null | cmp -s - "$installed" && [ ! -e "$unfinished" ]; then
+    [ -e "$venv/servers.again" ] || [ -e "$venv/chdb.again" ] || exit 0
+    synced=true
+fi
+
+# One at a time from here on, and what another one has done meanwhile is not done again.
+if [ -z "${SETUP_ALONE:-}" ]; then
+    if made; then python=$venv/bin/python; else python=$(find_python); fi
+    SETUP_ALONE=yes exec "$python" -I -S "$root/deploy/local/alone.py" "$root/.setup.lock" /bin/sh "$0"
+fi
+
+if ! made; then
     python=$(find_python)
     say "making .venv with $("$python" --version)"
+    rm -f "$installed" "$venv/made" # first, so that an interrupted removal is not taken for a whole environment
     rm -rf "$venv"
     "$python" -m venv "$venv" ||
         fail "Python cannot make a virtual environment. On Debian or Ubuntu: apt install python3-venv"
+    : >"$venv/made"
 fi
 
-# uv keeps its downloads below HOME, which not every account has.
-if [ -z "${UV_CACHE_DIR:-}" ] && ! mkdir -p "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/uv" 2>/dev/null; then
-    UV_CACHE_DIR=$venv/.uv-cache
-    export UV_CACHE_DIR
+# Tools keep their downloads below HOME, which not every account has, or may write to.
+writable() { [ -d "${1%/*}" ] && mkdir -p "$1" 2>/dev/null && [ -w "$1" ]; }
+if ! writable "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}"; then
+    XDG_CACHE_HOME=$venv/.cache
+    export XDG_CACHE_HOME
 fi
+
+# The variables that name a proxy, which may be what stands between us and a registry. Their values may hold passwords.
+proxies() {
+    names=$(for name in ALL_PROXY all_proxy HTTPS_PROXY https_proxy HTTP_PROXY http_proxy; do
+        eval "[ -z \"\${$name:-}\" ]" || printf ' %s' "$name"
+    done)
+    [ -z "$names" ] || printf ' Downloads go by the proxy that these variables name:%s.' "$names"
+}
 
 if command -v uv >/dev/null 2>&1; then
     uv=uv
@@ -61,7 +81,7 @@ else
         say "installing uv, the package installer"
         "$venv/bin/python" -m ensurepip --default-pip >/dev/null 2>&1 || true # a venv made by uv has no pip
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-            --target "$venv/tools" -r "$root/deploy/local/uv.txt" || fail "uv could not be installed: is there a way to PyPI?"
+            --target "$venv/tools" -r "$root/deploy/local/uv.txt" || fail "uv could not be installed: is there a way to PyPI?$(proxies)"
     fi
 fi
 
@@ -72,8 +92,13 @@ export UV_SYSTEM_CERTS
 # Compiled now, or every start of every service would compile them anew where Python may not write bytecode.
 if ! $synced; then
     say "installing the packages of requirements.lock (once; a minute or so)"
-    "$uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" ||
-        fail "The packages could not be installed; what is missing stands above."
+    reinstall=
+    [ ! -e "$unfinished" ] || reinstall=--reinstall
+    : >"$unfinished"
+    # shellcheck disable=SC2086 # none or one word
+    "$uv" pip sync --quiet $reinstall --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" ||
+        fail "The packages could not be installed; what is missing stands above.$(proxies)"
+    rm -f "$unfinished"
 fi
 
 # `fetch DIRECTORY LOCK NONE OPTION…`: a wheel into a directory of its own. Where this platform has none, NONE is said;

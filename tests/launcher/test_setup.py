@@ -1,20 +1,26 @@
 """`make setup` on machines that lack something. The environment it makes is not tested here: these tests run in it."""
 
+import os
+import signal
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.processes import REPOSITORY
+from tests.processes import REPOSITORY, Process, until
 
 BASE = "/usr/bin:/bin"
+ALONE = f'[ "$1" != -I ] || exec {sys.executable} "$@"'
+"""The line of a Python that does nothing else but keep others waiting."""
 LOCKS = ("requirements.lock", "deploy/local/redis.txt", "deploy/local/chdb.txt")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """What setup reads of a fresh clone."""
-    for name in ("deploy/local/setup.sh", *LOCKS):
+    for name in ("deploy/local/setup.sh", "deploy/local/alone.py", *LOCKS):
         target = tmp_path / "checkout" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((REPOSITORY / name).read_bytes())
@@ -70,7 +76,7 @@ def test_no_python_at_all_is_told_in_one_sentence(checkout: Path, tmp_path: Path
 def test_a_newer_python_beside_an_old_one_is_found(checkout: Path, tmp_path: Path) -> None:
     tools = only_tools(tmp_path)
     program(tools, "python3", '[ "$1" = --version ] && echo "Python 3.8.10" || exit 1')
-    program(tools, "python3.12", '[ "$2" = venv ] && echo "asked to make a venv" >&2 && exit 1; exit 0')
+    program(tools, "python3.12", f'[ "$2" = venv ] && echo "asked to make a venv" >&2 && exit 1\n{ALONE}')
 
     ended = setup(checkout, str(tools))
 
@@ -116,7 +122,8 @@ mkdir -p "$target"
 def fetching(checkout: Path, tmp_path: Path) -> Path:
     """An environment with its Python, and a PATH with a uv that fetches empty directories."""
     (checkout / ".venv" / "bin").mkdir(parents=True)
-    program(checkout / ".venv" / "bin", "python", '[ "$1" = -c ] && echo "3.12.1 here"')
+    program(checkout / ".venv" / "bin", "python", f'[ "$1" = -c ] && echo "3.12.1 here"\n{ALONE}')
+    (checkout / ".venv" / "made").touch()
     tools = only_tools(tmp_path)
     program(tools, "uv", UV)
     return tools
@@ -146,6 +153,100 @@ def test_an_engine_that_this_platform_lacks_is_not_asked_for_again(checkout: Pat
 
     assert "no ClickHouse engine to be had for this platform" in lacking.stdout
     assert setup(checkout, str(fetching), FAILS="1").stdout == ""
+
+
+PYTHON = f"""
+case $1 in
+  --version) echo Python 3.12.1;;
+  -c) echo "3.12.1 here";;
+  -I) exec {sys.executable} "$@";;
+  -m) echo venv >>"$LOG"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; [ -z "$HANGS_IN_VENV" ] || exec sleep 1000;;
+esac
+"""
+SLOW_UV = """
+[ "$2" = sync ] || { mkdir -p "$5"; exit; }
+case $* in *--reinstall*) echo again >>"$LOG";; esac
+echo sync >>"$LOG"
+until [ -e "$GO" ]; do sleep 0.05; done
+"""
+"""Of two words that `uv pip install --quiet --target DIRECTORY` has in these places."""
+
+
+@pytest.fixture
+def machine(checkout: Path, tmp_path: Path) -> Callable[..., Process]:
+    """`make setup` of a fresh clone, started; its Python and uv note what they do, and uv waits for a file `go`."""
+    tools = only_tools(tmp_path)
+    for name in ("cp", "sleep"):
+        (tools / name).symlink_to(f"/bin/{name}")
+    program(tools, "python3", PYTHON)
+    program(tools, "uv", SLOW_UV)
+
+    def start(**env: str) -> Process:
+        environment = {
+            **dict.fromkeys(("PYTHON", "HANGS_IN_VENV"), ""),
+            "PATH": str(tools),
+            "LOG": str(tmp_path / "log"),
+            "GO": str(tmp_path / "go"),
+            "SETUP_ALONE": "",
+            **env,
+        }
+        return Process(["/bin/sh", str(checkout / "deploy/local/setup.sh")], environment).start()
+
+    return start
+
+
+def noted(tmp_path: Path) -> list[str]:
+    return (tmp_path / "log").read_text().split() if (tmp_path / "log").exists() else []
+
+
+def ended(process: Process) -> int:
+    assert process.popen is not None
+    return process.popen.wait(60)
+
+
+async def test_a_second_setup_waits_for_the_first_and_has_nothing_left_to_do(
+    machine: Callable[..., Process], tmp_path: Path
+) -> None:
+    first = machine()
+    await until(lambda: "sync" in noted(tmp_path), what="the first one's installation")
+    second = machine()
+    waits = f"waiting for the one that is already at work here (process {first.pid})"
+    await until(lambda: waits in second.output(), what="the second one's wait")
+    (tmp_path / "go").touch()
+
+    assert (ended(first), ended(second)) == (0, 0), first.output() + second.output()
+    assert noted(tmp_path) == ["venv", "sync"]
+
+
+async def test_what_an_interrupted_installation_left_is_installed_again(
+    machine: Callable[..., Process], tmp_path: Path
+) -> None:
+    first = machine()
+    await until(lambda: "sync" in noted(tmp_path), what="the first one's installation")
+    os.killpg(first.pid, signal.SIGKILL)
+    ended(first)
+    (tmp_path / "go").touch()
+
+    assert ended(machine()) == 0
+    assert noted(tmp_path) == ["venv", "sync", "again", "sync"]
+
+
+async def test_what_an_interrupted_venv_left_is_made_anew(machine: Callable[..., Process], tmp_path: Path) -> None:
+    first = machine(HANGS_IN_VENV="yes")
+    await until((tmp_path / "checkout/.venv/bin/python").exists, what="the first one's Python")
+    os.killpg(first.pid, signal.SIGKILL)
+    ended(first)
+    (tmp_path / "go").touch()
+
+    assert ended(machine()) == 0
+    assert noted(tmp_path) == ["venv", "venv", "sync"]
+
+
+def test_a_proxy_is_named_when_a_download_fails(checkout: Path, fetching: Path) -> None:
+    failed = setup(checkout, str(fetching), SYNC_FAILS="2", ALL_PROXY="socks://user:secret@127.0.0.1:7891/")
+
+    assert failed.returncode == 1
+    assert failed.stderr.endswith("Downloads go by the proxy that these variables name: ALL_PROXY.\n")
 
 
 def test_make_lists_every_target() -> None:
