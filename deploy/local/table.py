@@ -157,6 +157,7 @@ class Table:
                     "HTTP_HOST": "127.0.0.1",
                     "HTTP_PORT": str(self.ports.aggregator),
                     "SOCKET_TARGET": f"127.0.0.1:{self.ports.socket}",
+                    "EXCHANGE_SOURCE": exchange.source,
                     "REDIS_URL": self.redis.url,
                     "KAFKA_BOOTSTRAP_SERVERS": kafka_address,
                 },

@@ -47,7 +47,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
         follows = Follows(store, wanted)
         recorder = await stack.enter_async_context(_recording(settings, life))
         sinks = [recorder.take] if recorder else []
-        intake = Intake(latest, sinks, on_other_source=directory.forget)
+        intake = Intake(latest, sinks, on_other_source=directory.forget, default_source=settings.exchange_source)
         tickers, trades = TickerFeed(stub, intake), TradeFeed(stub, intake, wanted)
         listing = SymbolListing(stub, directory, tickers.reopened)
         publisher = Publisher(latest, directory, store, follows.store_again)

@@ -37,7 +37,7 @@ def read_last_prices(values: Iterable[bytes], source: str, now_ms: int) -> list[
 
 def _read(value: bytes, source: str, now_ms: int) -> Quote | None:
     try:
-        last = decode_last_price(value)
+        last = decode_last_price(value, now_ms)
     except MalformedPriceError:
         return None
     price = plain(last.price)

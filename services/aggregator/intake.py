@@ -12,6 +12,7 @@ from services.aggregator.prices import LatestPrices
 from services.common.throttle import Throttle
 from services.exchanges.clock import ExchangeClock
 from services.market.events import MiniTicker
+from services.market.names import DEFAULT_SOURCE
 
 log = structlog.get_logger()
 
@@ -49,21 +50,23 @@ class Intake:
         on_other_source: Callable[[], None] = lambda: None,
         clock_ms: Callable[[], int] = wall_clock_ms,
         clock_s: Callable[[], float] = time.monotonic,
+        default_source: str = DEFAULT_SOURCE,
     ) -> None:
         self._latest = latest
         self._on_other_source = on_other_source
         self._sinks = tuple(sinks)
         self._clock_ms = clock_ms
         self._clock_s = clock_s
+        self._default_source = default_source
         self._exchange_clock = ExchangeClock(clock_ms(), clock_s())
         self._is_offset = False
         self._throttle = Throttle()
         self.refusal: str | None = None
         """Why nothing of the last mini-tickers was accepted, in one line; None while some are."""
 
-    def open_source(self, source: str) -> str:
-        """A stream has been opened whose frames come from `source`; its name as we keep it."""
-        source = source[:MAX_SOURCE_LENGTH]
+    def open_source(self, source: str | None) -> str:
+        """A stream has been opened whose frames come from `source`, None if it is not named; its name as we keep it."""
+        source = (source or self._default_source)[:MAX_SOURCE_LENGTH]
         before = self._latest.source
         if source != before:
             self._latest.switch_source(source)

@@ -24,7 +24,6 @@ RECONNECT_CAP_S = 5.0
 LASTED_S = 10.0
 """A stream that lived this long was a success: the next attempt is made at once again."""
 WRITE_TIMEOUT_S = 5.0
-DEFAULT_SOURCE = "binance"
 UNAVAILABLE = StatusCode.UNAVAILABLE.name.lower()
 
 
@@ -94,9 +93,10 @@ async def _end_of(session: Callable[[], Awaitable[None]]) -> str:
 
 
 async def pump(
-    call: Any, silence_s: float | None, on_open: Callable[[str], None], on_message: Callable[[Any], None]
+    call: Any, silence_s: float | None, on_open: Callable[[str | None], None], on_message: Callable[[Any], None]
 ) -> None:
-    """Read `call` to its end; `on_open` gets the source. The call is over when this returns or raises.
+    """Read `call` to its end; `on_open` gets the source, None if the peer does not name it. The call is over when this
+    returns or raises.
 
     Raises AioRpcError, and TimeoutError after `silence_s`, if given, without a message. Safe to cancel.
     """
@@ -104,14 +104,15 @@ async def pump(
     try:
         async with asyncio.timeout(silence_s) as silence:
             source = _source_of(await call.initial_metadata())
+            is_open = bool(source)
             if source:
                 on_open(source)
             async for message in call:
                 if silence_s is not None:
                     silence.reschedule(loop.time() + silence_s)
-                if not source:  # a call that failed has no metadata either: only a message proves that it is open
-                    source = DEFAULT_SOURCE
-                    on_open(source)
+                if not is_open:  # a call that failed has no metadata either: only a message proves that it is open
+                    is_open = True
+                    on_open(None)
                 on_message(message)
     finally:
         call.cancel()

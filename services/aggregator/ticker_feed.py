@@ -58,7 +58,7 @@ class TickerFeed:
             frames = self._stub.ReceiveRawMiniTicker(RawMiniTickerRequest())
             await pump(frames, SILENCE_S, self._open, lambda frame: self._take((frame.data,)))
 
-    def _open(self, source: str) -> None:
+    def _open(self, source: str | None) -> None:
         self._source = self._intake.open_source(source)
         self.state.opened()
         self.reopened.set()

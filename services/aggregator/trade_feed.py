@@ -125,7 +125,7 @@ class _Source:
         self._intake = intake
         self._state = state
 
-    def open(self, source: str) -> None:
+    def open(self, source: str | None) -> None:
         self.name = self._intake.open_source(source)
         self._state.opened()
 

@@ -14,7 +14,7 @@ CHECK_TIMEOUT_S = 2.0
 
 
 class NotReadyError(Exception):
-    """Why a check fails, in one line that `/readyz` shows as it is: no address, no secret, no text from outside."""
+    """Why a check fails, in one line that `/readyz` shows as it is: short, without addresses and secrets."""
 
 
 @dataclass(slots=True)

@@ -65,15 +65,15 @@ class SnapshotReader:
 
     def read(self, source: str, last: Mapping[bytes, bytes], symbols: bytes, time_ms: int) -> Snapshot:
         """`last` and `symbols` are the values of `market:last` and `market:symbols` as they came."""
-        self._quotes = {name: self._decoded(name, value) for name, value in last.items()}
+        self._quotes = {name: self._decoded(name, value, time_ms) for name, value in last.items()}
         found = {quote.symbol: quote for _, quote in self._quotes.values() if quote and quote.source == source}
         metrics.UNREADABLE_PRICES.set(len(last) - len(found))
         quotes = dict(sorted(found.items()))
         return Snapshot(source, time_ms, quotes, self._directory_of(symbols, frozenset(quotes)))
 
-    def _decoded(self, name: bytes, value: bytes) -> tuple[bytes, Quote | None]:
+    def _decoded(self, name: bytes, value: bytes, time_ms: int) -> tuple[bytes, Quote | None]:
         before = self._quotes.get(name)
-        return before if before is not None and before[0] == value else (value, read_quote(value))
+        return before if before is not None and before[0] == value else (value, read_quote(value, time_ms))
 
     def _directory_of(self, symbols: bytes, priced: frozenset[str]) -> Directory:
         named = (symbols, priced)
@@ -83,10 +83,10 @@ class SnapshotReader:
         return self._directory
 
 
-def read_quote(value: bytes) -> Quote | None:
-    """A value of `market:last`; None for what cannot be one."""
+def read_quote(value: bytes, time_ms: int) -> Quote | None:
+    """A value of `market:last` that was first seen at `time_ms`; None for what cannot be one."""
     try:
-        last = decode_last_price(value)
+        last = decode_last_price(value, time_ms)
     except MalformedPriceError:
         return None
     return _quote(last) if normal_symbol(last.symbol) == last.symbol else None

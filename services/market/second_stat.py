@@ -24,11 +24,18 @@ class MalformedPriceError(ValueError):
     """A message that is no SecondStat."""
 
 
+LATEST_MS = 4_102_444_800_000
+"""The year 2100: a later time is none in ms."""
+
+
 class SecondStat(msgspec.Struct, frozen=True, gc=False):
-    """A symbol's price at `event_ms`. The symbol may be absent: the channel, or the cache's field, names it too."""
+    """A symbol's price at `event_ms`. The symbol may be absent: the channel, or the cache's field, names it too.
+
+    A message of the Go original has no time and no source. Its time is that of its arrival, its source the default.
+    """
 
     price: Decimal = field(name="p")
-    event_ms: Annotated[int, Meta(ge=0, le=2**53 - 1)] = field(name="t")
+    event_ms: Annotated[int, Meta(ge=0, lt=LATEST_MS)] = field(name="t", default=0)
     symbol: str = field(name="s", default="")
     source: Annotated[str, Meta(min_length=1, max_length=MAX_SOURCE_LENGTH)] = field(name="src", default=DEFAULT_SOURCE)
 
@@ -56,14 +63,14 @@ def encode_last_price(symbol: str, price: str, event_ms: int, source: str, day: 
     return f"{_beginning(symbol, price, event_ms, source)}{_figures(day) if day else ''}}}".encode()
 
 
-def decode_second_stat(message: bytes | str) -> SecondStat:
+def decode_second_stat(message: bytes | str, arrived_ms: int) -> SecondStat:
     """Raises MalformedPriceError, also for a price that is negative, not finite or absurdly long."""
-    return _checked(message, _second_stat)
+    return _checked(message, _second_stat, arrived_ms)
 
 
-def decode_last_price(value: bytes | str) -> LastPrice:
+def decode_last_price(value: bytes | str, arrived_ms: int) -> LastPrice:
     """Raises MalformedPriceError, as `decode_second_stat` does."""
-    return _checked(value, _last_price)
+    return _checked(value, _last_price, arrived_ms)
 
 
 def figure(raw: Raw | UnsetType) -> Decimal | None:
@@ -75,14 +82,14 @@ def figure(raw: Raw | UnsetType) -> Decimal | None:
     return number if number is not None and is_reasonable(number) else None
 
 
-def _checked(text: bytes | str, decoder: msgspec.json.Decoder[S]) -> S:
+def _checked(text: bytes | str, decoder: msgspec.json.Decoder[S], arrived_ms: int) -> S:
     try:
         stat = decoder.decode(text)
     except (ValueError, RecursionError) as error:
         raise MalformedPriceError("not a SecondStat") from error
     if not is_reasonable(stat.price):
         raise MalformedPriceError("the price is not a number of reasonable size")
-    return stat
+    return stat if stat.event_ms else msgspec.structs.replace(stat, event_ms=arrived_ms)
 
 
 # Formatting costs a third of encoding a struct; only text that comes from outside goes through the JSON encoder.

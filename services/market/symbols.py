@@ -1,7 +1,8 @@
 """Symbol syntax, and symbols as the exchange lists them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -40,8 +41,18 @@ def encode_listings(listings: Iterable[Listing]) -> bytes:
 
 
 def decode_listings(document: bytes) -> list[Listing]:
-    """The listings whose symbol is one. Raises ValueError or RecursionError for what is no such document."""
-    return [found for found in _decode(document).symbols if normal_symbol(found.symbol) == found.symbol]
+    """The listings that can be read and whose symbol is one. Raises ValueError or RecursionError for no document."""
+    try:
+        listings = _decode(document).symbols
+    except msgspec.ValidationError:
+        listings = list(_readable(_decode_raws(document).symbols))
+    return [found for found in listings if normal_symbol(found.symbol) == found.symbol]
+
+
+def _readable(entries: list[msgspec.Raw]) -> Iterator[Listing]:
+    for entry in entries:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            yield _decode_one(entry)
 
 
 @lru_cache(maxsize=32_768)
@@ -50,4 +61,10 @@ def _normal_symbol(text: str) -> str | None:
     return symbol if _SYMBOL.fullmatch(symbol) else None
 
 
+class _RawListings(msgspec.Struct):
+    symbols: list[msgspec.Raw]
+
+
 _decode: Final = msgspec.json.Decoder(Listings).decode
+_decode_raws: Final = msgspec.json.Decoder(_RawListings).decode
+_decode_one: Final = msgspec.json.Decoder(Listing).decode

@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from services.common.flow import Flow
 from services.common.health import NotReadyError
 from services.common.throttle import Throttle
 from services.exchanges.exchange import Exchange, Rejected, TickerFrame, TradeFrame
@@ -14,7 +15,6 @@ from services.exchanges.pacing import Allowance
 from services.socket import metrics
 from services.socket.assignment import Assignment
 from services.socket.backfill import Backfill
-from services.socket.flow import Flow
 from services.socket.hub import Hub
 from services.socket.refusals import Refusals
 from services.socket.sequence import TickerWatermarks, TradeSequence

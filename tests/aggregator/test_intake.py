@@ -186,3 +186,8 @@ def test_a_clock_more_than_a_day_away_is_never_followed() -> None:
         clocks.pass_s(1)
         frame = ticker_frame(ticker("btcusdt", "2", clocks.wall_ms + MAX_OFFSET_MS + 60_000))
         assert not intake.mini_tickers("binance", [frame])
+
+
+def test_a_peer_that_does_not_name_its_source_has_the_one_that_is_configured() -> None:
+    assert Intake(LatestPrices()).open_source(None) == "binance"
+    assert Intake(LatestPrices(), default_source="simulator").open_source(None) == "simulator"

@@ -40,11 +40,11 @@ def moving(symbol: str, price: str, *, event_ms: int = NOW_MS, quote_volume: str
     ],
 )
 def test_what_is_no_price_is_left_out(value: bytes) -> None:
-    assert read_quote(value) is None
+    assert read_quote(value, NOW_MS) is None
 
 
 def test_a_price_of_the_go_original_has_no_figures_and_is_binances() -> None:
-    read = read_quote(b'{"s":"btcusdt","p":68123.45,"t":5}')
+    read = read_quote(b'{"s":"btcusdt","p":68123.45,"t":5}', NOW_MS)
     assert read is not None
     assert (read.symbol, read.source, read.event_ms, read.change_percent) == ("btcusdt", "binance", 5, None)
     assert b'"change_24h":null' in read.tail

@@ -1,8 +1,14 @@
 """Symbol syntax."""
 
-import pytest
+from typing import Any
 
-from services.market.symbols import _normal_symbol, normal_symbol
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.market.symbols import Listing, _normal_symbol, decode_listings, normal_symbol
+from tests.mutations import mutations
 
 
 @pytest.mark.parametrize(
@@ -29,3 +35,16 @@ def test_long_names_are_no_symbols_and_not_remembered() -> None:
     assert normal_symbol("x" * 41) is None
     assert _normal_symbol.cache_info().currsize == before
     assert normal_symbol("X" * 40) == "x" * 40
+
+
+LISTED = [{"symbol": f"s{n}", "base": "S", "quote": f"{n}", "status": "TRADING"} for n in range(4)]
+
+
+@given(st.data())
+def test_whatever_becomes_of_one_listing_all_others_come_through(data: st.DataObject) -> None:
+    victim = data.draw(st.integers(0, 3))
+    mutated: list[Any] = [*LISTED]
+    mutated[victim] = data.draw(mutations(LISTED[victim]))
+    others = [Listing(**one) for index, one in enumerate(LISTED) if index != victim]
+    read = decode_listings(msgspec.json.encode({"symbols": mutated}))
+    assert [one for one in read if one in others] == others

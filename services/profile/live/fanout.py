@@ -72,12 +72,12 @@ class Fanout:
         """Those of `symbols` without a known price."""
         return [symbol for symbol in symbols if symbol not in self._prices.latest]
 
-    def apply(self, symbol: str, price: Price) -> None:
-        """Take in a price; whom it concerns is told by the loop. Prices that nobody looks at are dropped."""
+    def apply(self, symbol: str, price: Price, heard_s: float | None = None) -> None:
+        """Take in a price, as `LatestPrices.apply` does; the loop sends it. Prices that nobody looks at are dropped."""
         if symbol not in self._holders:
             return
         former = self._prices.source
-        if self._prices.apply(symbol, price):
+        if self._prices.apply(symbol, price, heard_s):
             self._wake.set()
         if price.source != former:
             _report_source(former, price.source)

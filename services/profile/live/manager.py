@@ -83,9 +83,10 @@ class ConnectionManager:
         return self._fanout.symbols
 
     async def check(self) -> None:
-        """A readiness check: raises ConnectionError unless the subscription is alive."""
+        """A readiness check: raises unless the subscription is alive, and while every price on it is rejected."""
         if not self._updates.feed.alive:
             raise ConnectionError("the Redis subscription is not alive")
+        self._updates.price_messages.check()
 
     async def drain(self) -> None:
         """Refuse new websockets and close the open ones with 1012, spread over time. Call before the server stops."""

@@ -1,5 +1,6 @@
 """Prices as they arrive: SecondStat decoded exactly, and the newest one of each symbol kept."""
 
+import time
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import NamedTuple
@@ -9,6 +10,9 @@ from redis.asyncio import Redis
 from services.market.decimals import plain
 from services.market.names import LAST_PRICES
 from services.market.second_stat import MalformedPriceError, decode_second_stat
+
+HELD_S = 5.0
+"""So long an event time holds older ones back; a late message is late by less."""
 
 
 class Price(NamedTuple):
@@ -28,8 +32,11 @@ def price_of(price: Decimal, event_time_ms: int, source: str) -> Price:
 
 
 def decode_price(payload: bytes | str) -> Price:
-    """The price in a SecondStat, from a channel or from `market:last`. Raises MalformedPriceError."""
-    stat = decode_second_stat(payload)
+    """The price in a SecondStat, from a channel or from `market:last`. Raises MalformedPriceError.
+
+    A message without a time gets that of its arrival: now.
+    """
+    stat = decode_second_stat(payload, time.time_ns() // 1_000_000)
     return price_of(stat.price, stat.event_ms, stat.source)
 
 
@@ -55,12 +62,14 @@ def _readable(rows: Iterable[tuple[str, bytes | str | None]]) -> Iterable[tuple[
 class LatestPrices:
     """The newest price of each symbol in view, and which of them changed since the last look.
 
-    A symbol's price never goes back in event time. All prices are of one source: the first price of another source
-    makes every price of the former one unknown.
+    A symbol's price does not go back in event time, unless a message says so `HELD_S` after the newer one came: that
+    one's time was wrong. All prices are of one source: the first price of another source makes every price of the
+    former one unknown.
     """
 
     def __init__(self) -> None:
         self.latest: dict[str, Price] = {}
+        self._arrived_s: dict[str, float] = {}
         self._changed: set[str] = set()
         self._source: str | None = None
 
@@ -69,20 +78,25 @@ class LatestPrices:
         """Where the prices come from; None before the first."""
         return self._source
 
-    def apply(self, symbol: str, price: Price) -> bool:
-        """Take in a price. False if it tells nothing new."""
+    def apply(self, symbol: str, price: Price, heard_s: float | None = None) -> bool:
+        """Take in a price. False if it brings nothing new.
+
+        `heard_s` (monotonic) is when its channel brought it; None if it was read from the cache, which may be behind.
+        """
         if price.source != self._source:
             self._forget_all(price.source)
         known = self.latest.get(symbol)
-        if known is not None and (price.event_time_ms < known.event_time_ms or price == known):
+        if known is not None and (price == known or self._is_behind(symbol, price, known, heard_s)):
             return False
         self.latest[symbol] = price
+        self._arrived_s[symbol] = time.monotonic() if heard_s is None else heard_s
         self._changed.add(symbol)
         return True
 
     def forget(self, symbol: str) -> None:
         """Nobody looks at `symbol` any more."""
         self.latest.pop(symbol, None)
+        self._arrived_s.pop(symbol, None)
         self._changed.discard(symbol)
 
     def take_changes(self) -> set[str]:
@@ -90,7 +104,13 @@ class LatestPrices:
         changed, self._changed = self._changed, set()
         return changed
 
+    def _is_behind(self, symbol: str, price: Price, known: Price, heard_s: float | None) -> bool:
+        if price.event_time_ms >= known.event_time_ms:
+            return False
+        return heard_s is None or heard_s - self._arrived_s[symbol] <= HELD_S
+
     def _forget_all(self, source: str) -> None:
         self._changed.update(self.latest)
         self.latest.clear()
+        self._arrived_s.clear()
         self._source = source

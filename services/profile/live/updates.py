@@ -1,5 +1,6 @@
 """What keeps documents true: the messages of the feed, and all that is read again because of them."""
 
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -10,14 +11,14 @@ from redis.exceptions import RedisError
 from services.common import revocations
 from services.common.revocations import decode_revocation
 from services.market import names
-from services.market.second_stat import MalformedPriceError
 from services.profile.access.revocations import read_revoked
 from services.profile.live import metrics
 from services.profile.live.clients import Audience
 from services.profile.live.fanout import Fanout
 from services.profile.live.feed import Feed
 from services.profile.live.limits import LiveLimits
-from services.profile.live.prices import decode_price, read_prices
+from services.profile.live.price_messages import PriceMessages
+from services.profile.live.prices import read_prices
 from services.profile.live.push import CloseCode
 from services.profile.live.refresh import Refresher
 from services.profile.live.seats import Seats
@@ -37,6 +38,7 @@ class Updates:
         self._load_portfolio = load
         self._seats = seats
         self._fanout = fanout
+        self.price_messages = PriceMessages()
         self.feed = Feed(
             redis_url,
             redis,
@@ -91,11 +93,10 @@ class Updates:
                 self._on_price(symbol, payload)
 
     def _on_price(self, symbol: str, payload: bytes) -> None:
-        metrics.MESSAGES.inc()
-        try:
-            self._fanout.apply(symbol, decode_price(payload))
-        except MalformedPriceError:
-            metrics.MALFORMED.labels("price").inc()
+        now_s = time.monotonic()
+        price = self.price_messages.read(symbol, payload, now_s)
+        if price is not None:
+            self._fanout.apply(symbol, price, now_s)
 
     def _on_change(self, payload: bytes) -> None:
         try:

@@ -1,0 +1,45 @@
+"""Which price of a symbol counts."""
+
+from decimal import Decimal
+
+from services.profile.live.prices import HELD_S, LatestPrices, Price, price_of
+
+HOUR_MS = 3_600_000
+
+
+def at(event_ms: int, price: int = 1, source: str = "binance") -> Price:
+    return price_of(Decimal(price), event_ms, source)
+
+
+def test_an_older_event_changes_nothing_while_it_may_be_late() -> None:
+    prices = LatestPrices()
+    assert prices.apply("a", at(5, 2), heard_s=100.0)
+    assert not prices.apply("a", at(4, 1), heard_s=100.0 + HELD_S)
+    assert prices.latest["a"].price == 2
+    assert prices.apply("a", at(5, 3), heard_s=100.1), "the same time with another price is newer"
+
+
+def test_an_event_time_that_was_wrong_holds_a_symbol_for_seconds_only() -> None:
+    prices = LatestPrices()
+    prices.apply("a", at(HOUR_MS, 2), heard_s=100.0)
+    assert prices.apply("a", at(1, 3), heard_s=100.1 + HELD_S)
+    assert prices.take_changes() == {"a"}
+    assert prices.apply("a", at(2, 4), heard_s=101.1 + HELD_S)
+    assert prices.latest["a"].price == 4
+
+
+def test_what_is_read_from_the_cache_never_takes_a_price_back() -> None:
+    prices = LatestPrices()
+    prices.apply("a", at(5, 2), heard_s=100.0)
+    assert not prices.apply("a", at(4, 1))
+    assert prices.apply("a", at(6, 3))
+
+
+def test_prices_of_another_source_begin_anew() -> None:
+    prices = LatestPrices()
+    prices.apply("a", at(5), heard_s=100.0)
+    prices.apply("b", at(1, source="simulator"), heard_s=100.0)
+    assert prices.latest.keys() == {"b"}
+    assert prices.apply("a", at(1, source="simulator"), heard_s=100.0)
+    prices.forget("a")
+    assert prices.apply("a", at(0, source="simulator"), heard_s=100.0)
