@@ -58,7 +58,7 @@ def main() -> None:
         _tell(redis.url)
         for kept_bytes in ("0", "1000000000"):
             env = {"HISTORY_CACHE_BYTES": kept_bytes, "HISTORY_TIMEOUT_S": "25"}
-            dashboards.append(start_dashboard(redis.url, CLICKHOUSE_URL=engine.url, **env))
+            dashboards.append(start_dashboard(redis.url, CLICKHOUSE_URL=engine.reader_url, **env))
         computing, keeping = dashboards
         pid = clickhouse.process.pid
         contenders = {

@@ -42,6 +42,7 @@ secret profile_database_password
 secret redis_password
 secret redis_commander_password
 secret clickhouse_password
+secret clickhouse_reader_password
 [ -s jwt_keys ] && [ -s jwt_active_kid ] || new_jwt_key
 
 printf 'postgresql://authorization:%s@postgres-auth:5432/authorization\n' "$(cat auth_database_password)" |
@@ -51,6 +52,8 @@ printf 'postgresql://profile:%s@postgres-profile:5432/profile\n' "$(cat profile_
 printf 'redis://:%s@redis:6379/0\n' "$(cat redis_password)" | write redis_url
 printf 'requirepass %s\n' "$(cat redis_password)" | write redis_conf
 printf 'http://crypto:%s@clickhouse:8123/crypto\n' "$(cat clickhouse_password)" | write clickhouse_url
+printf 'http://crypto_reader:%s@clickhouse:8123/crypto\n' "$(cat clickhouse_reader_password)" | write clickhouse_reader_url
+roles=$(cat "$here/clickhouse/roles.xml")
 write clickhouse_users <<XML
 <clickhouse>
   <users>
@@ -59,9 +62,34 @@ write clickhouse_users <<XML
       <networks><ip>::/0</ip></networks>
       <profile>default</profile>
       <quota>default</quota>
+      <grants><query>GRANT writer</query></grants>
     </crypto>
+    <crypto_reader>
+      <password>$(cat clickhouse_reader_password)</password>
+      <networks><ip>::/0</ip></networks>
+      <profile>reader</profile>
+      <quota>default</quota>
+      <grants><query>GRANT reader</query></grants>
+    </crypto_reader>
   </users>
-  <profiles><default><add_http_cors_header>1</add_http_cors_header></default></profiles>
+$roles
+  <profiles>
+    <default><add_http_cors_header>1</add_http_cors_header></default>
+    <reader>
+      <readonly>2</readonly>
+      <add_http_cors_header>1</add_http_cors_header>
+      <max_execution_time>60</max_execution_time>
+      <max_memory_usage>1000000000</max_memory_usage>
+      <max_rows_to_read>1000000000</max_rows_to_read>
+      <max_result_bytes>1000000000</max_result_bytes>
+      <constraints>
+        <max_execution_time><min>1</min><max>60</max></max_execution_time>
+        <max_memory_usage><min>1</min><max>1000000000</max></max_memory_usage>
+        <max_rows_to_read><min>1</min><max>1000000000</max></max_rows_to_read>
+        <max_result_bytes><min>1</min><max>1000000000</max></max_result_bytes>
+      </constraints>
+    </reader>
+  </profiles>
   <quotas><default/></quotas>
 </clickhouse>
 XML

@@ -21,8 +21,13 @@ class RunningClickHouse:
 
     @property
     def url(self) -> str:
-        """CLICKHOUSE_URL."""
+        """CLICKHOUSE_URL of the user who writes."""
         return self.server.url
+
+    @property
+    def reader_url(self) -> str:
+        """CLICKHOUSE_URL of the user who only reads."""
+        return self.server.reader_url
 
 
 def start_clickhouse(**settings: str) -> RunningClickHouse:
@@ -31,8 +36,9 @@ def start_clickhouse(**settings: str) -> RunningClickHouse:
     `settings` are variables of `ClickHouseSettings`.
     """
     root = Path(tempfile.mkdtemp(prefix="crypto-test-clickhouse-"))
-    server = clickhouse.prepare(root, free_port(), secrets.token_hex(16))
-    process = Process(server.command, {"LOG_FORMAT": "console", **server.env, **settings}).start()
+    server = clickhouse.prepare(root, free_port(), secrets.token_hex(16), secrets.token_hex(16))
+    more = {"LOG_FORMAT": "console", "CLICKHOUSE_MORE_DATABASES": "test_*"}
+    process = Process(server.command, {**more, **server.env, **settings}).start()
     asyncio.run(_ready(server, process))
     return RunningClickHouse(server, process)
 

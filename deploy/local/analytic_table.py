@@ -36,7 +36,7 @@ class AnalyticTable:
                 "HTTP_HOST": "127.0.0.1",
                 "HTTP_PORT": str(fixed.dashboard),
                 "REDIS_URL": self.table.redis.url,
-                "CLICKHOUSE_URL": self.plan.clickhouse_url,
+                "CLICKHOUSE_URL": self.plan.clickhouse_reader_url,
                 "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
                 # Of profile; what the environment says of proxies is meant for profile alone.
                 "TRUSTED_PROXIES": "127.0.0.1",

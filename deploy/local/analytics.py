@@ -4,6 +4,7 @@ Nothing here keeps the operational contour from running: what is missing becomes
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from deploy.local import clickhouse, kafka, ports
@@ -26,6 +27,8 @@ class Plan:
 
     clickhouse: ClickHouseServer | None = None
     clickhouse_url: str = ""
+    clickhouse_reader_url: str = ""
+    """For what only reads. A server that the person brought has one user for both."""
     kafka_address: str = ""
     our_kafka: bool = False
     """It has yet to be fetched, the first time, and prepared."""
@@ -33,15 +36,16 @@ class Plan:
     """Why something is left out."""
 
 
-async def plan(settings: LauncherSettings, fixed: Ports, password: str) -> Plan:
-    """Look at what is here; quick. `password`: that of our ClickHouse."""
+async def plan(settings: LauncherSettings, fixed: Ports, passwords: Mapping[str, str]) -> Plan:
+    """Look at what is here; quick. `passwords`: those of our ClickHouse are among them."""
     if settings.analytics == "off":
         return Plan(note=OFF)
     try:
-        server = None if settings.clickhouse_url else await _own_clickhouse(settings, fixed, password)
+        server = None if settings.clickhouse_url else await _own_clickhouse(settings, fixed, passwords)
     except (LaunchError, RuntimeError, OSError) as error:
         return Plan(note=f"{NO_CLICKHOUSE} {error}")
-    history = Plan(server, server.url if server else settings.clickhouse_url or "")
+    given = settings.clickhouse_url or ""
+    history = Plan(server, server.url if server else given, server.reader_url if server else given)
     if settings.kafka_bootstrap_servers:
         return replace(history, kafka_address=settings.kafka_bootstrap_servers)
     try:
@@ -51,11 +55,12 @@ async def plan(settings: LauncherSettings, fixed: Ports, password: str) -> Plan:
     return replace(history, kafka_address=f"127.0.0.1:{fixed.kafka}", our_kafka=True)
 
 
-async def _own_clickhouse(settings: LauncherSettings, fixed: Ports, password: str) -> ClickHouseServer:
+async def _own_clickhouse(settings: LauncherSettings, fixed: Ports, passwords: Mapping[str, str]) -> ClickHouseServer:
     if not clickhouse.available():
         raise LaunchError(NO_ENGINE)
     await ports.require_free([("clickhouse", fixed.clickhouse)])
-    return await asyncio.to_thread(clickhouse.prepare, settings.state_dir / "clickhouse", fixed.clickhouse, password)
+    both = passwords["clickhouse"], passwords["clickhouse_reader"]
+    return await asyncio.to_thread(clickhouse.prepare, settings.state_dir / "clickhouse", fixed.clickhouse, *both)
 
 
 async def _require_kafka(fixed: Ports) -> None:

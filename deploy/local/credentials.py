@@ -11,7 +11,7 @@ import msgspec
 
 from deploy.local.errors import LaunchError
 
-PASSWORDS = ("postgres", "authorization", "profile", "redis", "clickhouse")
+PASSWORDS = ("postgres", "authorization", "profile", "redis", "clickhouse", "clickhouse_reader")
 
 
 class Credentials(msgspec.Struct, frozen=True):

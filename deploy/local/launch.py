@@ -116,7 +116,7 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     fixed = Ports().shifted(settings.port_offset)
     credentials = _credentials(settings, console)
     choosing = asyncio.create_task(_choose_exchange(settings, console, fixed))
-    planning = asyncio.create_task(analytics.plan(settings, fixed, credentials.passwords["clickhouse"]))
+    planning = asyncio.create_task(analytics.plan(settings, fixed, credentials.passwords))
     try:
         table = await _prepare(settings, console, fixed, credentials)
         await _require_free_ports(table.stores() + table.services(exchange.BINANCE, ""), console)

@@ -45,10 +45,7 @@ _INGEST = (
     f"FROM market_tickers WHERE inserted_at >= now64(3) - toIntervalSecond({CHART_S}) GROUP BY t ORDER BY t"
 )
 _AGE = "SELECT count(), toUnixTimestamp64Milli(max(event_time)), toUnixTimestamp64Milli(now64(3)) FROM market_tickers"
-_TABLES = (
-    "SELECT table, sum(rows) AS rows, sum(data_compressed_bytes) AS bytes, count() AS parts FROM system.parts "
-    "WHERE active AND database = currentDatabase() GROUP BY table ORDER BY table"
-)
+_TABLES = "SELECT table, rows, bytes, parts FROM table_sizes ORDER BY table"
 
 
 class Age(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import pytest
 
 from deploy.local import clickhouse
 from deploy.local.clickhouse import server
+from deploy.local.clickhouse.access import Role
 from deploy.local.clickhouse.errors import DatabaseError, from_engine
 from deploy.local.clickhouse.formats import empty_native, may_stream
 from deploy.local.clickhouse.request import authenticate, read_request, with_form
@@ -46,9 +47,11 @@ def request_with(**headers: str) -> list[tuple[bytes, bytes]]:
 @pytest.mark.parametrize("password", ["right", "r:ght", "ü"])
 def test_a_password_may_hold_anything(password: str) -> None:
     basic = base64.b64encode(f"crypto:{password}".encode()).decode()
-    authenticate(read_request("GET", b"", request_with(authorization=f"Basic {basic}")), "crypto", password)
+    request = read_request("GET", b"", request_with(authorization=f"Basic {basic}"))
+    users = {"crypto": (password, Role.WRITER), "reader": ("other", Role.READER)}
+    assert authenticate(request, users).role is Role.WRITER
     with pytest.raises(DatabaseError, match="Authentication failed"):
-        authenticate(read_request("GET", b"", request_with(authorization=f"Basic {basic}")), "crypto", "other")
+        authenticate(request, {"crypto": ("other", Role.WRITER), "reader": (password, Role.READER)})
 
 
 def test_a_form_adds_to_the_url_and_files_are_refused() -> None:
@@ -64,13 +67,14 @@ def test_a_platform_without_the_engine_is_told_what_to_do(monkeypatch: pytest.Mo
     monkeypatch.setattr(server, "DIRECTORY", tmp_path)
     assert not clickhouse.available()
     with pytest.raises(RuntimeError, match="set CLICKHOUSE_URL"):
-        clickhouse.prepare(tmp_path / "data", 1, "secret")
+        clickhouse.prepare(tmp_path / "data", 1, "secret", "other")
 
 
 @pytest.mark.skipif(not clickhouse.available(), reason="no ClickHouse engine for this platform")
 def test_the_data_are_private_and_the_password_stands_in_url_and_environment_alone(tmp_path: Path) -> None:
-    prepared = clickhouse.prepare(tmp_path / "data", 1, "se/cret")
+    prepared = clickhouse.prepare(tmp_path / "data", 1, "se/cret", "no/cret")
     assert prepared.data_dir.stat().st_mode & 0o777 == 0o700
     assert prepared.url == "http://crypto:se%2Fcret@127.0.0.1:1/crypto"
+    assert prepared.reader_url == "http://crypto_reader:no%2Fcret@127.0.0.1:1/crypto"
     assert "se/cret" in prepared.env.values()
     assert not any("cret" in argument for argument in prepared.command)

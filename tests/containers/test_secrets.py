@@ -17,6 +17,7 @@ from tests.processes import REPOSITORY
 @pytest.fixture
 def deploy(tmp_path: Path) -> Path:
     shutil.copy(REPOSITORY / "deploy" / "secrets.sh", tmp_path)
+    shutil.copytree(REPOSITORY / "deploy" / "clickhouse", tmp_path / "clickhouse")
     return tmp_path
 
 
@@ -37,7 +38,7 @@ def test_scripts_are_valid_shell_and_executable(script: Path) -> None:
 
 def test_it_makes_every_secret_that_compose_mounts(deploy: Path, document: dict[str, Any]) -> None:
     assert run(deploy).returncode == 0
-    typed_by_a_person = {"clickhouse_password"}
+    typed_by_a_person = {"clickhouse_password", "clickhouse_reader_password"}
     assert set(contents(deploy)) - typed_by_a_person == set(document["secrets"])
     assert {Path(secret["file"]).name for secret in document["secrets"].values()} == set(document["secrets"])
 
@@ -80,7 +81,7 @@ def test_a_missing_secret_is_made_anew_and_its_urls_follow(deploy: Path) -> None
 def test_passwords_are_long_and_need_no_escaping_in_a_url(deploy: Path) -> None:
     run(deploy)
     passwords = [value for name, value in contents(deploy).items() if name.endswith("_password")]
-    assert len(passwords) == 7
+    assert len(passwords) == 8
     assert all(re.fullmatch("[0-9a-f]{64}", password) for password in passwords)
 
 

@@ -117,10 +117,10 @@ def test_whoever_uses_kafka_or_clickhouse_is_told_where_it_is_and_shares_a_netwo
     read: Any, services: Services
 ) -> None:
     told = compose.variables("analytics.env")["KAFKA_BOOTSTRAP_SERVERS"]
-    for service in ("kafka_clickhouse", "dashboard"):
+    for service, user in (("kafka_clickhouse", "crypto"), ("dashboard", "crypto_reader")):
         settings = read(service)
         assert settings.kafka_bootstrap_servers == told == "kafka:9092"
-        assert settings.clickhouse_url.startswith("http://crypto:")
+        assert settings.clickhouse_url.startswith(f"http://{user}:")
         assert settings.clickhouse_url.endswith("@clickhouse:8123/crypto")
     for service in ("aggregator", "kafka_clickhouse", "dashboard", "kafka-topics", "kafka-ui"):
         assert set(services[service]["networks"]) & set(services["kafka"]["networks"])

@@ -58,6 +58,9 @@ class Engine:
     """A migrated database in ClickHouse."""
 
     url: str
+    """Of the user who writes."""
+    reader_url: str
+    """What a dashboard is given."""
 
     async def run(self, sql: str, body: bytes = b"") -> str:
         """Execute, and return what it says."""
@@ -87,12 +90,13 @@ class Engine:
 
 def migrated(running: RunningClickHouse) -> Engine:
     """A new database with our tables."""
-    url = f"{running.url.rpartition('/')[0]}/dashboard_{secrets.token_hex(4)}"
+    name = f"test_{secrets.token_hex(4)}"
+    url, reader_url = (f"{one.rpartition('/')[0]}/{name}" for one in (running.url, running.reader_url))
     command = [sys.executable, "-m", "services.kafka_clickhouse", "migrate"]
     environment = {**os.environ, "CLICKHOUSE_URL": url}
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Engine(url)
+    return Engine(url, reader_url)
 
 
 def now_ms() -> int:
@@ -150,7 +154,7 @@ def engine(clickhouse_server: RunningClickHouse) -> Engine:
 
 @pytest.fixture(scope="session")
 def dashboard(redis_server: RunningRedis, engine: Engine) -> Iterator[Dashboard]:
-    started = start_dashboard(redis_server.url, CLICKHOUSE_URL=engine.url)
+    started = start_dashboard(redis_server.url, CLICKHOUSE_URL=engine.reader_url)
     yield started
     started.process.stop()
 

@@ -22,7 +22,7 @@ async def lonely(own_clickhouse: RunningClickHouse, redis_server: RunningRedis) 
     engine = await asyncio.to_thread(migrated, own_clickhouse)
     await engine.add_candles("BTCUSDT", "1m", [60, 120], "1.5")
     bounds = {"HISTORY_TIMEOUT_S": "1.5", "HISTORY_QUERIES": "2", "HISTORY_WAITING": "2"}
-    started = await asyncio.to_thread(start_dashboard, redis_server.url, CLICKHOUSE_URL=engine.url, **bounds)
+    started = await asyncio.to_thread(start_dashboard, redis_server.url, CLICKHOUSE_URL=engine.reader_url, **bounds)
     yield started
     started.process.stop()
 
@@ -107,7 +107,7 @@ async def test_a_proxy_of_the_environment_does_not_stand_between(
 ) -> None:
     engine = await asyncio.to_thread(migrated, own_clickhouse)
     proxy = {"http_proxy": f"http://127.0.0.1:{free_port()}", "no_proxy": "elsewhere"}
-    started = await asyncio.to_thread(start_dashboard, redis_server.url, CLICKHOUSE_URL=engine.url, **proxy)
+    started = await asyncio.to_thread(start_dashboard, redis_server.url, CLICKHOUSE_URL=engine.reader_url, **proxy)
     try:
         async with client_of(started) as client:
             assert (await client.get("/history/btcusdt")).status_code == 200

@@ -93,7 +93,7 @@ async def watched(
 ) -> AsyncIterator[tuple[Dashboard, RunningClickHouse]]:
     """A dashboard whose ClickHouse the test may break, and whose Kafka is not there."""
     engine = await asyncio.to_thread(migrated, own_clickhouse)
-    env = {"CLICKHOUSE_URL": engine.url, "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
+    env = {"CLICKHOUSE_URL": engine.reader_url, "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
     started = await asyncio.to_thread(start_dashboard, redis_server.url, **env)
     yield started, own_clickhouse
     started.process.stop()

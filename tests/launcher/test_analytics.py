@@ -21,6 +21,7 @@ from deploy.local.supervisor import supervise
 from deploy.local.table import Ports, Table
 from tests.processes import free_port
 
+PASSWORDS = {"clickhouse": "secret", "clickhouse_reader": "other"}
 ELSEWHERE = "http://me:secret@db.example:8123/crypto"
 
 
@@ -49,7 +50,7 @@ def components(
 
 
 async def test_everything_runs_where_everything_is_there(settings: LauncherSettings, ports: Ports) -> None:
-    plan = await analytics.plan(settings, ports, "secret")
+    plan = await analytics.plan(settings, ports, PASSWORDS)
 
     assert plan.note == ""
     assert plan.clickhouse_url == f"http://crypto:secret@127.0.0.1:{ports.clickhouse}/crypto"
@@ -59,7 +60,7 @@ async def test_everything_runs_where_everything_is_there(settings: LauncherSetti
 async def test_it_can_be_left_out(settings: LauncherSettings, ports: Ports) -> None:
     left_out = settings.model_copy(update={"analytics": "off", "clickhouse_url": ELSEWHERE})
 
-    assert await analytics.plan(left_out, ports, "secret") == Plan(note=analytics.OFF)
+    assert await analytics.plan(left_out, ports, PASSWORDS) == Plan(note=analytics.OFF)
 
 
 async def test_without_java_there_is_history_but_no_kafka_and_that_is_said(
@@ -67,7 +68,7 @@ async def test_without_java_there_is_history_but_no_kafka_and_that_is_said(
 ) -> None:
     monkeypatch.setattr(kafka, "missing", lambda: "Kafka needs Java.")
 
-    plan = await analytics.plan(settings, ports, "secret")
+    plan = await analytics.plan(settings, ports, PASSWORDS)
 
     assert plan.clickhouse is not None
     assert (plan.kafka_address, plan.our_kafka) == ("", False)
@@ -79,7 +80,7 @@ async def test_without_an_engine_nothing_is_kept_and_that_is_said(
 ) -> None:
     monkeypatch.setattr(clickhouse, "available", lambda: False)
 
-    plan = await analytics.plan(settings, ports, "secret")
+    plan = await analytics.plan(settings, ports, PASSWORDS)
 
     assert (plan.clickhouse_url, plan.kafka_address) == ("", "")
     assert "Set CLICKHOUSE_URL" in plan.note
@@ -90,7 +91,7 @@ async def test_without_a_place_for_the_engines_data_nothing_is_kept_and_that_is_
 ) -> None:
     nowhere = settings.model_copy(update={"state_dir": settings.state_dir / "why?"})
 
-    plan = await analytics.plan(nowhere, ports, "secret")
+    plan = await analytics.plan(nowhere, ports, PASSWORDS)
 
     assert (plan.clickhouse_url, plan.kafka_address) == ("", "")
     assert "cannot keep its data below a question mark" in plan.note
@@ -101,7 +102,7 @@ async def test_a_taken_port_leaves_out_what_needs_it(
 ) -> None:
     monkeypatch.setattr("deploy.local.ports.PATIENCE_S", 0)
     with socket.create_server(("127.0.0.1", ports.kafka)):
-        plan = await analytics.plan(settings, ports, "secret")
+        plan = await analytics.plan(settings, ports, PASSWORDS)
 
     assert plan.clickhouse is not None
     assert plan.kafka_address == ""
@@ -111,7 +112,7 @@ async def test_a_taken_port_leaves_out_what_needs_it(
 async def test_the_persons_own_servers_are_used_and_none_of_ours(settings: LauncherSettings, ports: Ports) -> None:
     own = settings.model_copy(update={"clickhouse_url": ELSEWHERE, "kafka_bootstrap_servers": "broker.example:9092"})
 
-    plan = await analytics.plan(own, ports, "secret")
+    plan = await analytics.plan(own, ports, PASSWORDS)
     made = components(own, ports, plan)
 
     assert set(made) == {"dashboard", "clickhouse-db", "kafka-topics", "kafka_clickhouse"}

@@ -24,7 +24,7 @@ async def app(settings: ClickHouseSettings, _life: Lifecycle) -> AsyncIterator[N
         "index_mark_cache_size": str(16 << 20),
     }
     sock = listen(settings.http_host, settings.http_port)
-    engine = Engine(settings.data_dir, options)
+    engine = Engine(settings.data_dir, options, settings.databases)
     with closing(sock), closing(engine), closing(Threads(settings.max_running)) as threads:
         engine.create_database(settings.clickhouse_db)
         handler = Handler(settings, engine, threads)

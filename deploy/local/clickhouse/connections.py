@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.local.clickhouse.access import Role
 from deploy.local.clickhouse.engine import Connection, Engine, quoted, quoted_name, set_statement
 from deploy.local.clickhouse.errors import Code, DatabaseError, error
 from deploy.local.clickhouse.request import Request
 
 Call = Callable[..., Any]
+SessionKey = tuple[Role, str]
+"""A user's session is no other's, though they may call them the same."""
 
 
 @dataclass(slots=True)
@@ -32,7 +35,7 @@ class Connections:
         self._engine = engine
         self._call = call
         self._max_sessions = max_sessions
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[SessionKey, Session] = {}
 
     @asynccontextmanager
     async def hold(self, request: Request, settings: dict[str, str]) -> AsyncIterator[Connection]:
@@ -41,7 +44,7 @@ class Connections:
             async with self._session(request) as session, self._borrowed(session.connection, request, settings):
                 yield session.connection
             return
-        connection: Connection = await self._call(_open, self._engine, request.database, settings)
+        connection: Connection = await self._call(_open, self._engine, request, settings)
         try:
             yield connection
         finally:
@@ -50,7 +53,8 @@ class Connections:
     @asynccontextmanager
     async def _session(self, request: Request) -> AsyncIterator[Session]:
         name, timeout_s = request.session_id, request.session_timeout_s
-        session = self._sessions.get(name)
+        key = request.role, name
+        session = self._sessions.get(key)
         if session is None:
             session = self._begin(request)
         if session.busy:
@@ -63,20 +67,21 @@ class Connections:
         finally:
             session.busy = False
             if request.arguments.get("close_session") == "1":
-                self._end(name)
+                self._end(key)
             else:
-                session.ending = asyncio.get_running_loop().call_later(timeout_s, self._end, name)
+                session.ending = asyncio.get_running_loop().call_later(timeout_s, self._end, key)
 
     def _begin(self, request: Request) -> Session:
         if request.arguments.get("session_check") == "1":
             raise error(Code.SESSION_NOT_FOUND, f"Session {request.session_id} not found")
         if len(self._sessions) >= self._max_sessions:
             raise error(Code.TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many sessions. Maximum: {self._max_sessions}")
-        session = self._sessions[request.session_id] = Session(self._engine.connect())
+        key = request.role, request.session_id
+        session = self._sessions[key] = Session(self._engine.connect(request.role))
         return session
 
-    def _end(self, name: str) -> None:
-        self._sessions.pop(name).connection.close()
+    def _end(self, key: SessionKey) -> None:
+        self._sessions.pop(key).connection.close()
 
     @asynccontextmanager
     async def _borrowed(
@@ -92,16 +97,16 @@ class Connections:
 
     def close(self) -> None:
         """End all sessions, when no request is left."""
-        for name, session in list(self._sessions.items()):
+        for key, session in list(self._sessions.items()):
             if session.ending:
                 session.ending.cancel()
-            self._end(name)
+            self._end(key)
 
 
-def _open(engine: Engine, database: str, settings: dict[str, str]) -> Connection:
-    connection = engine.connect()
+def _open(engine: Engine, request: Request, settings: dict[str, str]) -> Connection:
+    connection = engine.connect(request.role)
     try:
-        _enter(connection, database, settings)
+        _enter(connection, request.database, settings)
     except DatabaseError:
         connection.close()
         raise

@@ -3,12 +3,15 @@
 import json
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from deploy.local.clickhouse.access import Role, access_files
 from deploy.local.clickhouse.errors import Code, DatabaseError, error, from_engine
+from deploy.local.clickhouse.permissions import denied, refused_table_functions
 from deploy.local.clickhouse.server import DIRECTORY
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
@@ -55,6 +58,26 @@ class Connection:
         found = self._call(self._raw.classify_query, sql)
         return found["query_class"].name, found["statement_count"]
 
+    def tree(self, sql: bytes) -> dict[str, Any]:
+        """What the engine's parser makes of one statement without data. Runs nothing."""
+        literal = sql.replace(b"\\", b"\\\\").replace(b"'", b"\\'")
+        try:
+            answer = self.query(b"SELECT parseQueryToJSON('" + literal + b"') AS tree", "JSONEachRow").bytes()
+        except DatabaseError as failure:
+            raise self._about_statement(failure) from failure
+        try:
+            tree: dict[str, Any] = json.loads(json.loads(answer.decode(errors="replace"))["tree"])
+        except RecursionError as deep:
+            raise error(Code.TOO_DEEP_AST, "The statement is nested too deeply") from deep
+        return tree
+
+    @staticmethod
+    def _about_statement(failure: DatabaseError) -> DatabaseError:
+        """The failure to make a tree, without our query around it. What has no tree is nothing that a user may send."""
+        if failure.name == "BAD_ARGUMENTS":
+            return denied("a statement of this type")
+        return DatabaseError(failure.code, failure.name, failure.message.partition(": In scope SELECT parseQuery")[0])
+
     def open_result(self, sql: bytes, fmt: str, params: dict[str, str]) -> Any:
         """Start a query whose result is fetched in parts, and return the first."""
         self._result = self._call(self._raw.send_query, sql, fmt, params=params)
@@ -89,22 +112,34 @@ class Connection:
 class Engine:
     """The engine on its data directory, which it locks against other processes. Close it after its connections."""
 
-    def __init__(self, data_dir: Path, options: dict[str, str]) -> None:
-        """`options` are server settings. Raises DatabaseError when the data cannot be opened."""
+    def __init__(self, data_dir: Path, options: dict[str, str], databases: Sequence[str]) -> None:
+        """`options` are server settings; `databases` are those that may be used (`access_files`).
+
+        Raises DatabaseError when the data cannot be opened.
+        """
         if str(DIRECTORY) not in sys.path:
             sys.path.append(str(DIRECTORY))
         from chdb import _chdb  # half a gigabyte: nobody who only asks for the command loads it
 
         self._module = _chdb
-        self._where = f"{data_dir}?{urlencode(options)}"
-        self._own = self.connect()
+        self._access = access_files(databases)
+        self._where = f"{data_dir}?{urlencode(options)}&config-file={self._access.name}/config.xml"
+        self._own = self._connect()
         _chdb.reset_signal_handlers()
         ((self.version, self.timezone),) = (
             (row["version"], row["timezone"])
             for row in self._own.rows("SELECT version() AS version, timezone() AS timezone")
         )
+        names = self._own.rows("SELECT name FROM system.table_functions")
+        self.refused_functions = refused_table_functions(row["name"] for row in names)
 
-    def connect(self) -> Connection:
+    def connect(self, role: Role) -> Connection:
+        """A connection that may do what `role` may."""
+        connection = self._connect()
+        connection.query(f"SET ROLE {role}", "Null")
+        return connection
+
+    def _connect(self) -> Connection:
         try:
             return Connection(self._module.connect(self._where))
         except RuntimeError as raised:
@@ -118,8 +153,9 @@ class Engine:
 
         It may fail or come too early: whoever needs the end asks again.
         """
-        with suppress(DatabaseError), closing(self.connect()) as connection:
+        with suppress(DatabaseError), closing(self._connect()) as connection:
             connection.query(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(tag)} ASYNC", "Null")
 
     def close(self) -> None:
         self._own.close()
+        self._access.cleanup()

@@ -1,6 +1,7 @@
 """One statement on one connection: rows in, or rows out."""
 
 import json
+import os
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -9,11 +10,17 @@ from deploy.local.clickhouse.answer import Answer
 from deploy.local.clickhouse.engine import Connection, Engine
 from deploy.local.clickhouse.errors import Code, DatabaseError, error
 from deploy.local.clickhouse.formats import DEFAULT, content_type, empty_native, may_stream
+from deploy.local.clickhouse.permissions import Permissions, as_select, is_about_names
 from deploy.local.clickhouse.request import Request
 from deploy.local.clickhouse.statement import Statement
 from deploy.local.clickhouse.threads import Threads
 
 _SLICE_BYTES = 1 << 20
+_CHECKED_BYTES = 256 << 10
+_LITERALS_ALONE = (
+    b"input_format_values_interpret_expressions = 0, input_format_values_deduce_templates_of_expressions = 0"
+)
+"""For rows of VALUES whose expressions have not been checked."""
 
 
 class Execution:
@@ -27,20 +34,40 @@ class Execution:
         self._threads = threads
         self._request = request
         self._kill = partial(engine.kill, request.tag)
+        self._permissions = Permissions(request.role, engine.refused_functions)
 
     async def insert(self, statement: Statement, spool: BinaryIO, answer: Answer) -> None:
         """Insert what `spool` holds, an open file. Nothing of it stays unless all does, up to the size of one block."""
-        sql = statement.insert_from(f"/dev/fd/{spool.fileno()}")
+        await self._require_allowed(statement)
+        literals = statement.format == "Values" and not await self._are_allowed(
+            os.pread(spool.fileno(), _CHECKED_BYTES, 0)
+        )
+        sql = statement.insert_from(f"/dev/fd/{spool.fileno()}", _LITERALS_ALONE if literals else b"")
         self._summarise(answer, await self._threads.call(self._connection.query, sql, "Null"))
+
+    async def _are_allowed(self, values: bytes) -> bool:
+        """Whether these rows of VALUES are expressions that the user may send. False for what may be more than all.
+
+        Raises DatabaseError for one that they may not.
+        """
+        if len(values) == _CHECKED_BYTES:
+            return False
+        try:
+            tree = await self._threads.call(self._connection.tree, b"SELECT " + values)
+        except DatabaseError:  # not with the same grammar
+            return False
+        self._permissions.require(tree, self._request.params)
+        return True
 
     async def run(self, statement: Statement, answer: Answer) -> None:
         """Run a statement that has no data, and write its result."""
         kind, count = await self._threads.call(self._connection.classify, statement.text)
         if count > 1:
             raise error(Code.SYNTAX_ERROR, "Multi-statements are not allowed")
-        if count:  # what cannot be parsed does nothing, and the engine says best what is wrong with it
+        if count:
             self._check_readonly(kind, statement.first_word)
-        name = statement.format or self._request.default_format or DEFAULT
+        await self._require_allowed(statement)
+        name = (statement.format if not statement.values else "") or self._request.default_format or DEFAULT
         answer.headers["Content-Type"] = content_type(name)
         if kind != "READ_ONLY":  # these are not ended when the client leaves: half a migration helps nobody
             result = await self._threads.call(self._connection.query, statement.text, name, self._request.params)
@@ -54,6 +81,20 @@ class Execution:
             await self._write_whole(result, answer)
             if name == "Native" and not result.size():
                 await answer.write(await self._killable(self._columns, statement))
+
+    async def _require_allowed(self, statement: Statement) -> None:
+        """Raises DatabaseError for a statement that the user may not send, or that cannot be parsed."""
+        sql = statement.body.decode(errors="replace")
+        if statement.first_word in ("EXISTS", "SHOW") and is_about_names(sql):
+            return
+        heads = [statement.head]
+        if statement.first_word in ("DESC", "DESCRIBE"):
+            heads = [as_select(sql).encode()]
+        elif statement.values:
+            heads.append(b"SELECT " + statement.values)
+        for head in heads:
+            tree = await self._threads.call(self._connection.tree, head)
+            self._permissions.require(tree, self._request.params)
 
     def _check_readonly(self, kind: str, first_word: str) -> None:
         readonly = self._request.readonly

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
@@ -42,6 +43,7 @@ class Handler:
 
     def __init__(self, settings: ClickHouseSettings, engine: Engine, threads: Threads) -> None:
         self._settings = settings
+        self._users = settings.users
         self._engine = engine
         self._threads = threads
         self._gate = Gate(settings.max_running, settings.max_waiting)
@@ -76,7 +78,7 @@ class Handler:
             answer.headers["Content-Type"] = "text/html; charset=UTF-8"
             await answer.write(b"Ok.\n")
         else:
-            authenticate(request, self._settings.clickhouse_user, self._settings.clickhouse_password.get_secret_value())
+            request = authenticate(request, self._users)
             async with self._gate.pass_through():
                 await self._query(request, receive, answer)
 
@@ -88,7 +90,7 @@ class Handler:
             body = read_body(_nothing, "", 1)
         statement, begun = await self._statement(request, body)
         if statement.format == "Values" and request.params:  # the engine fills parameters in, but not in streamed data
-            statement = Statement(await self._all(body, statement.text), statement.first_word)
+            statement = replace(statement, text=await self._all(body, statement.text), data_at=None)
         if statement.data_at is not None:
             await self._insert(request, statement, _prefixed(begun, body), answer)
             return

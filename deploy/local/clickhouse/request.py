@@ -5,12 +5,15 @@ import binascii
 import hmac
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.parser import BytesParser
 from email.policy import HTTP
 from urllib.parse import parse_qsl
 
+from deploy.local.clickhouse.access import Role
+from deploy.local.clickhouse.allowed import READER_LIMITS
 from deploy.local.clickhouse.errors import Code, error
+from deploy.local.clickhouse.permissions import require_database, require_setting
 
 SESSION_TIMEOUT_S = 60
 MAX_SESSION_TIMEOUT_S = 3600
@@ -38,6 +41,8 @@ class Request:
     query_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     tag: str = field(default_factory=lambda: str(uuid.uuid4()))
     """Finds its query in the engine; clients may give the same `query_id` twice."""
+    role: Role = Role.READER
+    """That of the user whose password the request brings."""
 
     @property
     def query(self) -> bytes:
@@ -54,9 +59,14 @@ class Request:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the engine is told for this request alone."""
+        """The engine's settings for this request alone. Raises DatabaseError for those that nobody may change."""
         left_out = _RESERVED | _OURS
-        return {k: v for k, v in self.arguments.items() if k not in left_out and not k.startswith("param_")}
+        wanted = {k: v for k, v in self.arguments.items() if k not in left_out and not k.startswith("param_")}
+        for name in wanted:
+            require_setting(name)
+        if self.role is Role.READER:
+            wanted |= {name: _at_most(wanted.get(name, ""), limit) for name, limit in READER_LIMITS.items()}
+        return wanted
 
     @property
     def params(self) -> dict[str, str]:
@@ -103,13 +113,22 @@ def read_request(method: str, query_string: bytes, headers: list[tuple[bytes, by
     return request
 
 
-def authenticate(request: Request, username: str, password: str) -> None:
-    """Raises DatabaseError unless the user and the password are these. Takes as long for any wrong one."""
+def authenticate(request: Request, users: Mapping[str, tuple[str, Role]]) -> Request:
+    """The request with the role of its user, one of `users`, which are name → (password, role).
+
+    Raises DatabaseError for a wrong password, and, after the same work, for an unknown user.
+    """
     user, given = _credentials(request)
-    right = hmac.compare_digest(user.encode(errors="surrogateescape"), username.encode())
-    if not hmac.compare_digest(given.encode(errors="surrogateescape"), password.encode()) or not right:
-        told = f"{user}: Authentication failed: password is incorrect, or there is no user with such name"
-        raise error(Code.AUTHENTICATION_FAILED, told)
+    found = None
+    for name, (password, role) in users.items():
+        right = hmac.compare_digest(user.encode(errors="surrogateescape"), name.encode())
+        if hmac.compare_digest(given.encode(errors="surrogateescape"), password.encode()) and right:
+            found = role
+    if found is None:
+        reason = f"{user}: Authentication failed: password is incorrect, or there is no user with such name"
+        raise error(Code.AUTHENTICATION_FAILED, reason)
+    require_database(request.database)
+    return replace(request, role=found)
 
 
 def _credentials(request: Request) -> tuple[str, str]:
@@ -143,4 +162,11 @@ def with_form(request: Request, body: bytes) -> Request:
             raise error(Code.NOT_IMPLEMENTED, "External data are not supported")
         value = part.get_payload(decode=True)
         fields[str(name)] = value.decode(errors="surrogateescape") if isinstance(value, bytes) else ""
-    return Request(request.method, {**request.arguments, **fields}, request.headers, request.query_id)
+    changed = replace(request, arguments={**request.arguments, **fields})
+    require_database(changed.database)
+    return changed
+
+
+def _at_most(asked: str, limit: int) -> str:
+    """The limit, or what was asked for, if that is a number below it; 0 asks for none."""
+    return asked if asked.isdecimal() and 0 < int(asked) < limit else str(limit)

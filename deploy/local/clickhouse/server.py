@@ -11,6 +11,7 @@ import httpx
 DIRECTORY = Path(sys.prefix) / "chdb"
 """Where `make setup` put the engine: on no other process's path."""
 USER = "crypto"
+READER = "crypto_reader"
 DATABASE = "crypto"
 
 
@@ -21,6 +22,7 @@ class ClickHouseServer:
     data_dir: Path
     port: int
     password: str
+    reader_password: str
 
     @property
     def command(self) -> list[str]:
@@ -29,19 +31,29 @@ class ClickHouseServer:
 
     @property
     def env(self) -> dict[str, str]:
-        """Its settings, among them the password, which no other user may read from there."""
+        """Its settings, among them the passwords, which no other account may read from there."""
         return {
             "DATA_DIR": str(self.data_dir),
             "HTTP_PORT": str(self.port),
             "CLICKHOUSE_USER": USER,
             "CLICKHOUSE_PASSWORD": self.password,
             "CLICKHOUSE_DB": DATABASE,
+            "CLICKHOUSE_READER": READER,
+            "CLICKHOUSE_READER_PASSWORD": self.reader_password,
         }
 
     @property
     def url(self) -> str:
-        """CLICKHOUSE_URL for the services."""
-        return f"http://{USER}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{DATABASE}"
+        """CLICKHOUSE_URL for what writes."""
+        return self._url(USER, self.password)
+
+    @property
+    def reader_url(self) -> str:
+        """CLICKHOUSE_URL for what only reads."""
+        return self._url(READER, self.reader_password)
+
+    def _url(self, user: str, password: str) -> str:
+        return f"http://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{DATABASE}"
 
 
 def available() -> bool:
@@ -49,14 +61,14 @@ def available() -> bool:
     return next((DIRECTORY / "chdb").glob("_chdb*.so"), None) is not None
 
 
-def prepare(data_dir: Path, port: int, password: str) -> ClickHouseServer:
+def prepare(data_dir: Path, port: int, password: str, reader_password: str) -> ClickHouseServer:
     """Make the directory for the data. Raises RuntimeError where there is no engine, or it cannot be."""
     if not available():
         raise RuntimeError("no ClickHouse engine for this platform: set CLICKHOUSE_URL to a server")
     if "?" in str(data_dir):  # settings follow one; the data would lie elsewhere
         raise RuntimeError(f"the ClickHouse engine cannot keep its data below a question mark: {data_dir}")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return ClickHouseServer(data_dir, port, password)
+    return ClickHouseServer(data_dir, port, password, reader_password)
 
 
 async def check(server: ClickHouseServer) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from deploy.local.clickhouse.server import DATABASE, USER
+from deploy.local.clickhouse.access import Role
+from deploy.local.clickhouse.server import DATABASE, READER, USER
 from services.common.settings import ServiceSettings
 
 
@@ -17,7 +18,12 @@ class ClickHouseSettings(ServiceSettings):
     clickhouse_user: str = USER
     clickhouse_password: SecretStr = Field(min_length=1)
     clickhouse_db: str = DATABASE
-    """Made at the start. These three are called as in ClickHouse's own image."""
+    """Made at the start, the only one that statements reach. These three are called as in ClickHouse's own image."""
+    clickhouse_reader: str = READER
+    clickhouse_reader_password: SecretStr = Field(min_length=1)
+    """Of the user that may only read."""
+    clickhouse_more_databases: str = ""
+    """For tests: beginnings of names with a `*` behind them, separated by commas; the writer makes and drops these."""
 
     max_running: int = Field(default=8, gt=0)
     """Requests that use the engine at the same time, each with a thread."""
@@ -40,3 +46,16 @@ class ClickHouseSettings(ServiceSettings):
     """For the whole process; queries beyond it fail with MEMORY_LIMIT_EXCEEDED."""
     drain_timeout_s: int = Field(default=10, ge=0)
     """From SIGTERM until running queries are ended."""
+
+    @property
+    def users(self) -> dict[str, tuple[str, Role]]:
+        """Name → (password, role)."""
+        return {
+            self.clickhouse_user: (self.clickhouse_password.get_secret_value(), Role.WRITER),
+            self.clickhouse_reader: (self.clickhouse_reader_password.get_secret_value(), Role.READER),
+        }
+
+    @property
+    def databases(self) -> list[str]:
+        """Those that statements reach."""
+        return [self.clickhouse_db, *filter(None, self.clickhouse_more_databases.split(","))]

@@ -40,10 +40,25 @@ class Statement:
         """The SQL before the FORMAT clause and its like."""
         return self.text[: self.format_at]
 
-    def insert_from(self, path: str) -> bytes:
-        """The INSERT with its data in a file. It knows no quotes in `path`."""
+    @property
+    def head(self) -> bytes:
+        """The SQL without the data of an INSERT: what the engine's parser makes a tree of."""
+        if self.first_word != "INSERT" or self.format is None:
+            return self.text
+        return b"%s\nFORMAT %s" % (self.body, self.format.encode())
+
+    @property
+    def values(self) -> bytes:
+        """The expressions of an INSERT … VALUES that has no data behind it."""
+        inline = self.first_word == "INSERT" and self.format == "Values" and self.data_at is None
+        return self.text[self.format_at :][len(b"VALUES") :] if inline else b""
+
+    def insert_from(self, path: str, more_settings: bytes = b"") -> bytes:
+        """The INSERT with its data in a file. It knows no quotes in `path`. `more_settings`: `name = value, …`."""
         cut = self.format_at if self.settings_at is None else self.settings_at
         head, settings = self.text[:cut], self.text[cut : self.format_at]
+        if more_settings:
+            settings = b"%s\n%s %s" % (settings, b"," if self.settings_at else b"SETTINGS", more_settings)
         return b"%s\nFROM INFILE '%s' COMPRESSION 'none' %s\nFORMAT %s" % (
             head,
             path.encode(),
