@@ -1,21 +1,20 @@
-"""What the exchange's frames say: decoding, and the refusal of what cannot be true. No I/O.
+"""Frames of the exchange: decoded, and rid of what cannot be true. No I/O.
 
 Prices stay the decimal text that the exchange wrote: exact, cheap, and converted only where they leave.
-Field names: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Generic, NamedTuple, TypeVar
-
-import msgspec
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from services.exchanges.clock import EARLIEST_MS, is_time
+from services.exchanges.registry import DEFAULT_EXCHANGE, EXCHANGES
 from services.market.decimals import PLAIN_DECIMAL, is_plain_decimal
 from services.market.events import AggTrade, MiniTicker
 from services.market.symbols import normal_symbol
 
+_exchange: Final = EXCHANGES[DEFAULT_EXCHANGE]
 _EXAMPLE_LENGTH = 60
 
 _FIVE_DECIMALS = re.compile(" ".join([PLAIN_DECIMAL] * 5))
@@ -43,7 +42,7 @@ def decode_trades(frames: Iterable[bytes], latest_ms: int) -> Decoded[AggTrade]:
     judge = _Judge[AggTrade](latest_ms)
     for frame in frames:
         try:
-            trade = _trade_decoder.decode(frame)
+            trade = _exchange.decode_trade(frame)
         except (ValueError, RecursionError):
             judge.refuse("malformed", _excerpt(frame))
             continue
@@ -56,7 +55,7 @@ def decode_mini_tickers(frames: Iterable[bytes], latest_ms: int) -> Decoded[Mini
     counts as one."""
     judge = _Judge[MiniTicker](latest_ms)
     for frame in frames:
-        for ticker in _entries(frame, judge):
+        for ticker in _exchange.decode_tickers(frame, judge.refuse_unread):
             judge.take(ticker, ticker.close, _figures_problem(ticker))
     return judge.decoded()
 
@@ -82,6 +81,9 @@ class _Judge(Generic[Entry]):
         if reason == "future":
             self._times_ms.append(event_ms)
 
+    def refuse_unread(self, data: bytes, _: str) -> None:
+        self.refuse("malformed", _excerpt(data))
+
     def refuse(self, reason: str, example: str) -> None:
         self._refused[reason] += 1
         self._examples.setdefault(reason, example)
@@ -94,28 +96,6 @@ class _Judge(Generic[Entry]):
 
 def _excerpt(data: bytes) -> str:
     return data[:_EXAMPLE_LENGTH].decode(errors="replace")
-
-
-def _entries(frame: bytes, judge: _Judge[MiniTicker]) -> list[MiniTicker]:
-    try:
-        return _tickers_decoder.decode(frame)
-    except (ValueError, RecursionError):
-        return _entries_one_by_one(frame, judge)
-
-
-def _entries_one_by_one(frame: bytes, judge: _Judge[MiniTicker]) -> list[MiniTicker]:
-    entries: list[MiniTicker] = []
-    try:
-        raws = _raws_decoder.decode(frame)
-    except (ValueError, RecursionError):
-        judge.refuse("malformed", _excerpt(frame))
-        return entries
-    for raw in raws:
-        try:
-            entries.append(_ticker_decoder.decode(raw))
-        except (ValueError, RecursionError):
-            judge.refuse("malformed", _excerpt(bytes(raw)))
-    return entries
 
 
 def _problem(symbol: str, price: str, event_ms: int, latest_ms: int) -> str | None:
@@ -133,9 +113,3 @@ def _problem(symbol: str, price: str, event_ms: int, latest_ms: int) -> str | No
 def _figures_problem(ticker: MiniTicker) -> str | None:
     figures = f"{ticker.open} {ticker.high} {ticker.low} {ticker.base_volume} {ticker.quote_volume}"
     return None if _FIVE_DECIMALS.fullmatch(figures) else "malformed"
-
-
-_trade_decoder = msgspec.json.Decoder(AggTrade)
-_ticker_decoder = msgspec.json.Decoder(MiniTicker)
-_tickers_decoder = msgspec.json.Decoder(list[MiniTicker])
-_raws_decoder = msgspec.json.Decoder(list[msgspec.Raw])

@@ -16,6 +16,7 @@ from services.backfill.plan import INTERVALS, closed_span, interval_of, symbol_o
 from services.backfill.report import Progress, Task, summary
 from services.backfill.store import CandleStore
 from services.common.settings import ClickHouseUrl, ServiceSettings, SourceName, load_settings
+from services.exchanges.registry import DEFAULT_EXCHANGE, EXCHANGES
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
@@ -93,7 +94,7 @@ async def _backfill(options: argparse.Namespace, settings: BackfillSettings, pro
     patience_s = settings.backfill_patience_s
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_http_client(settings.exchange_rest_url))
-        klines = KlineSource(client, patience_s, progress.say)
+        klines = KlineSource(EXCHANGES[DEFAULT_EXCHANGE], client, patience_s, progress.say)
         now_ms = await klines.now_ms()
         from_ms, to_ms = _limits_ms(options, now_ms)
         for symbol in symbols:  # Hear of a mistyped one before the others take their time.

@@ -7,10 +7,11 @@ interrupted, and a run with nothing to do asks the exchange for nothing. At most
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from services.backfill.klines import Kline, KlineSource
+from services.backfill.klines import KlineSource
 from services.backfill.plan import Span, between, next_page, ranges
 from services.backfill.report import Progress, Task
 from services.backfill.store import CandleStore
+from services.market.events import Kline
 
 PIECE_SIZE = 50_000
 """Candles that are looked up in ClickHouse at once."""

@@ -15,10 +15,10 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import Error
 
 from services.backfill.errors import StorageError, TemporarilyUnavailableError
-from services.backfill.klines import Kline
 from services.backfill.plan import Interval, Span
 from services.backfill.retries import retry_until
 from services.common.clickhouse import answered, connect
+from services.market.events import Kline
 
 _TIMEOUT_S = 30.0
 

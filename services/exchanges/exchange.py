@@ -3,11 +3,13 @@
 Symbols are lower-case on our side of the interface (`btcusdt`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
+
+from services.market.events import AggTrade, Kline, MiniTicker
 
 
 class TradeFrame(msgspec.Struct, frozen=True, gc=False):
@@ -129,3 +131,30 @@ class Exchange(Protocol):
 
     def parse_trades(self, symbol: str, body: bytes) -> list[TradeFrame]:
         """The answer to `trades_request`, ascending, as the stream would have sent it. Raises `RestError`."""
+
+    def time_request(self) -> RestRequest:
+        """Asks for the exchange's clock."""
+
+    def parse_time(self, body: bytes) -> int:
+        """The answer to `time_request`, in ms. Raises `RestError`."""
+
+    def klines_request(self, symbol: str, interval: str, start_ms: int, count: int) -> RestRequest:
+        """Asks for up to `count` candles of an interval (`1s`, `1m`, `1h`, `1d`) that begin at `start_ms` or later."""
+
+    def parse_klines(self, body: bytes) -> Sequence[Kline]:
+        """The answer to `klines_request`, as it came. Raises `RestError`."""
+
+    def is_unknown_symbol(self, body: bytes) -> bool:
+        """Whether an answer with a client error means that the exchange does not know the symbol."""
+
+    def refusal(self, body: bytes) -> str:
+        """The exchange's own words in an answer with a client error; empty if there are none."""
+
+    def used_weight(self, headers: Mapping[str, str]) -> int:
+        """How much of the request budget this address has used in this minute, if an answer's headers hold it, or 0."""
+
+    def decode_trade(self, frame: bytes) -> AggTrade:
+        """The trade in `TradeFrame.data`. Raises ValueError or RecursionError."""
+
+    def decode_tickers(self, frame: bytes, reject: Callable[[bytes, str], None]) -> list[MiniTicker]:
+        """The tickers in `TickerFrame.data`; `reject` gets what cannot be read, and why."""

@@ -9,7 +9,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, field
 
+from services.market.decimals import PLAIN_DECIMAL
+
 TradeId = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Amount = Annotated[str, Meta(pattern=f"^{PLAIN_DECIMAL}$")]
+"""What fits a Decimal(38, 18), in plain notation."""
 EventMs = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
@@ -33,3 +37,16 @@ class MiniTicker(msgspec.Struct, frozen=True, gc=False):
     low: str = field(name="l")
     base_volume: str = field(name="v")
     quote_volume: str = field(name="q")
+
+
+class Kline(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A candle as the exchange has it, from its own trades. Times in ms."""
+
+    open_ms: int
+    open: Amount
+    high: Amount
+    low: Amount
+    close: Amount
+    volume: Amount
+    close_ms: int
+    quote_volume: Amount

@@ -10,9 +10,9 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.backfill.klines import Kline
 from services.backfill.plan import INTERVALS
 from services.backfill.store import CandleStore
+from services.market.events import Kline
 from tests.backfill.running import Candle, candles, connected, insert_ticks, own_database
 from tests.clickhouse_server import RunningClickHouse
 

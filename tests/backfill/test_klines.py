@@ -8,8 +8,10 @@ import pytest
 from services.backfill import klines as klines_module
 from services.backfill import retries as backfill_patience
 from services.backfill.errors import ExchangeError, RateLimitedError, TemporarilyUnavailableError, UsageError
-from services.backfill.klines import Kline, KlineSource, open_http_client
+from services.backfill.klines import KlineSource, open_http_client
 from services.backfill.plan import INTERVALS
+from services.exchanges.binance.exchange import Binance
+from services.market.events import Kline
 from tests.backfill.exchange import Answer, row, scripted_exchange
 from tests.processes import free_port
 from tests.simulator.running import Running, running
@@ -23,7 +25,7 @@ async def source(url: str, patience_s: float = 30.0, **options: Any) -> AsyncIte
     """Klines from `url`, and what was said meanwhile."""
     said: list[str] = []
     async with open_http_client(url) as client:
-        yield KlineSource(client, patience_s, said.append, **options), said
+        yield KlineSource(Binance(), client, patience_s, said.append, **options), said
 
 
 def url_of(simulator: Running) -> str:

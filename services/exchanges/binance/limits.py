@@ -1,0 +1,19 @@
+"""Binance's limits, with room left for others behind the same address."""
+
+from typing import Final
+
+from services.exchanges.exchange import Limits
+
+LIMITS: Final = Limits(
+    # 5 a second, our pongs included: four control messages leave room for one.
+    control_interval_s=0.3,
+    control_max_bytes=4_000,
+    # 300 per 5 minutes and address.
+    connects=240,
+    connects_period_s=300.0,
+    connects_at_once=30,
+    # 6,000 a minute and address.
+    weight=3_000,
+    weight_period_s=60.0,
+    trades_per_page=1_000,
+)

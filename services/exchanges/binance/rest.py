@@ -1,0 +1,140 @@
+"""Binance's REST interface: requests for market data, and what their answers say.
+
+https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import structlog
+
+from services.exchanges.binance.payloads import (
+    MALFORMED,
+    ExchangeInfo,
+    Pair,
+    PastTrade,
+    Refusal,
+    Row,
+    ServerTime,
+    StreamTrade,
+    decode_rows,
+    readable,
+)
+from services.exchanges.clock import is_time
+from services.exchanges.errors import RestError
+from services.exchanges.exchange import RestRequest, SymbolInfo, TradeFrame
+from services.market.events import Kline
+from services.market.symbols import normal_symbol
+
+log = structlog.get_logger()
+
+_UNKNOWN_SYMBOL: Final = -1121
+
+
+def symbols_request() -> RestRequest:
+    # Permission sets are nine tenths of the answer, and nothing to us.
+    return RestRequest("/api/v3/exchangeInfo", {"showPermissionSets": "false"}, weight=20)
+
+
+def parse_symbols(body: bytes) -> list[SymbolInfo]:
+    """Pairs that cannot be read are left out. Raises `RestError` when there are no others."""
+    try:
+        rows = _exchange_info.decode(body).symbols
+    except MALFORMED as error:
+        raise RestError(f"exchangeInfo is malformed: {error}") from error
+    pairs = [pair for pair in _each(_pair, rows, "exchangeInfo") if normal_symbol(pair.symbol)]
+    if not pairs:
+        raise RestError("exchangeInfo lists nothing")
+    return [SymbolInfo(pair.symbol.lower(), pair.base_asset, pair.quote_asset, pair.status) for pair in pairs]
+
+
+def trades_request(symbol: str, first_id: int, count: int) -> RestRequest:
+    params = {"symbol": symbol.upper(), "fromId": str(first_id), "limit": str(count)}
+    return RestRequest("/api/v3/aggTrades", params, weight=4)
+
+
+def parse_trades(symbol: str, body: bytes) -> list[TradeFrame]:
+    """Rows that cannot be read are left out. Raises `RestError` for what is no array."""
+    try:
+        raws = decode_rows(body)
+    except MALFORMED as error:
+        raise RestError(f"aggTrades is malformed: {error}") from error
+    rows = [row for row in _each(_past_trade, raws, "aggTrades") if is_time(row.T)]
+    rows.sort(key=lambda row: row.a)
+    return [TradeFrame(symbol, row.a, row.T, _as_streamed(symbol, row)) for row in rows]
+
+
+def time_request() -> RestRequest:
+    return RestRequest("/api/v3/time", {}, weight=1)
+
+
+def parse_time(body: bytes) -> int:
+    try:
+        return _time.decode(body).server_time
+    except MALFORMED as error:
+        raise RestError(f"the exchange's time is malformed: {error}") from error
+
+
+def klines_request(symbol: str, interval: str, start_ms: int, count: int) -> RestRequest:
+    params = {"symbol": symbol, "interval": interval, "startTime": str(start_ms), "limit": str(count)}
+    return RestRequest("/api/v3/klines", params, weight=2)
+
+
+def parse_klines(body: bytes) -> list[Kline]:
+    try:
+        return _klines.decode(body)
+    except MALFORMED as error:
+        raise RestError(f"the exchange's klines are malformed: {error}") from error
+
+
+def refusal(body: bytes) -> str:
+    """The exchange's own words for why it refuses a request; empty if there are none."""
+    return _refusal_in(body).msg
+
+
+def is_unknown_symbol(body: bytes) -> bool:
+    """Whether a request is refused because the exchange does not know its symbol."""
+    return _refusal_in(body).code == _UNKNOWN_SYMBOL
+
+
+def used_weight(headers: Mapping[str, str]) -> int:
+    """What this address has used in this minute, as the exchange counts it; 0 if the answer does not hold it."""
+    text = headers.get("X-MBX-USED-WEIGHT-1M", "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _refusal_in(body: bytes) -> Refusal:
+    try:
+        return _refusal.decode(body)
+    except MALFORMED:
+        return Refusal()
+
+
+def _each(decoder: "msgspec.json.Decoder[Row]", rows: list[msgspec.Raw], what: str) -> list[Row]:
+    """The rows that can be read; how many could not is logged, with one of them."""
+    unreadable: list[str] = []
+
+    def reject(row: bytes, reason: str) -> None:
+        unreadable.append(f"{row[:80].decode(errors='replace')}: {reason}")
+
+    found = list(readable(decoder, rows, reject))
+    if unreadable:
+        log.warning("rest.rows_left_out", answer=what, rows=len(unreadable), example=unreadable[0])
+    return found
+
+
+def _as_streamed(symbol: str, row: PastTrade) -> bytes:
+    """The row as its stream would have sent it. REST does not name the event time: the trade's own stands in."""
+    trade = StreamTrade(
+        E=row.T, s=symbol.upper(), a=row.a, p=row.p, q=row.q, f=row.f, l=row.l, T=row.T, m=row.m, M=row.M
+    )
+    return msgspec.json.encode(trade)
+
+
+_past_trade: Final = msgspec.json.Decoder(PastTrade)
+_pair: Final = msgspec.json.Decoder(Pair)
+_exchange_info: Final = msgspec.json.Decoder(ExchangeInfo)
+_klines: Final = msgspec.json.Decoder(list[Kline])
+_time: Final = msgspec.json.Decoder(ServerTime)
+_refusal: Final = msgspec.json.Decoder(Refusal)
