@@ -1,6 +1,6 @@
 """The processes that bench/live.py measures, each a function to be run in a process of its own.
 
-Each tells its port (or that it is ready) through `pipe`, and ends when the pipe closes.
+Each reports its port (or that it is ready) through `pipe`, and ends when the pipe closes.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ def _accept(server: socket.socket) -> socket.socket:
 
 
 def read_all(port: int, clients: int, pipe: Connection) -> None:
-    """Hold `clients` connections; asked for a tick, tell how many have it and when (Unix time, s) the last got it."""
+    """Hold `clients` connections; asked for a tick, report how many have it and when (Unix time, s) the last got it."""
     raise_file_limit()
     poll = select.epoll()
     sockets: dict[int, socket.socket] = {}
@@ -144,7 +144,7 @@ def _count(poll: select.epoll, sockets: dict[int, socket.socket], pipe: Connecti
 
 
 async def _answer(pipe: Connection) -> None:
-    """Tell, as often as asked, this process's CPU seconds and the documents sent; return when the pipe closes."""
+    """Report, as often as asked, this process's CPU seconds and the documents sent; return when the pipe closes."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     loop.add_reader(pipe.fileno(), asked.set)

@@ -134,7 +134,7 @@ async def _through_kafka(bench: Bench, number: int) -> tuple[float, float, float
     before, began_s = [_cpu_s(pid) for pid in pids], time.perf_counter()
     bench.consumer.thaw()
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client, asyncio.timeout(300):
-        while await _stored(client, bench) < (number + 1) * ROWS:  # noqa: ASYNC110 - another process tells
+        while await _stored(client, bench) < (number + 1) * ROWS:  # noqa: ASYNC110 - the count is another process's
             await asyncio.sleep(POLL_S)
     wall_s = time.perf_counter() - began_s
     consumer_s, engine_s, kafka_s = (_cpu_s(pid) - earlier for pid, earlier in zip(pids, before, strict=True))
@@ -143,8 +143,8 @@ async def _through_kafka(bench: Bench, number: int) -> tuple[float, float, float
 
 async def _stored(client: httpx.AsyncClient, bench: Bench) -> float:
     text = (await client.get(f"http://127.0.0.1:{bench.ops_port}/metrics")).text
-    told = next(line for line in text.splitlines() if line.startswith("kafka_clickhouse_rows_total "))
-    return float(told.split()[1])
+    sample = next(line for line in text.splitlines() if line.startswith("kafka_clickhouse_rows_total "))
+    return float(sample.split()[1])
 
 
 async def _from_blocks(bench: Bench, blocks: list[bytes]) -> tuple[float, float]:
@@ -184,7 +184,7 @@ def _messages(number: int, partition: int) -> Iterator[tuple[bytes, bytes]]:
     for n in range(ROWS // PARTITIONS):
         symbol = f"S{partition}{n % SYMBOLS}USDT"
         event_ms = START_MS + (number * ROWS + n // SYMBOLS) * 1_000 + n % SYMBOLS
-        told = {
+        message = {
             "message_id": f"{symbol}:{event_ms}",
             "e": "24hrMiniTicker",
             "E": event_ms,
@@ -193,7 +193,7 @@ def _messages(number: int, partition: int) -> Iterator[tuple[bytes, bytes]]:
             "c": f"{n * 7_919 % 9_999_991 / 100:.2f}",
             **SAME,
         }
-        yield symbol.encode(), json.dumps(told, separators=(",", ":")).encode()
+        yield symbol.encode(), json.dumps(message, separators=(",", ":")).encode()
 
 
 def _cpu_s(pid: int) -> float:

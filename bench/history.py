@@ -37,7 +37,7 @@ Ask = Callable[[httpx.AsyncClient, str], Awaitable[httpx.Response]]
 
 @dataclass(slots=True)
 class Contender:
-    """Somebody who answers, the processes that work for it, and what its answers took: seconds each, and CPU in all."""
+    """A server under measurement, its processes, and the cost of its answers: seconds each, and CPU in all."""
 
     ask: Ask
     pids: list[int]
@@ -55,7 +55,7 @@ def main() -> None:
     try:
         engine = migrated(clickhouse)
         asyncio.run(_fill(engine))
-        _tell(redis.url)
+        _publish_prices(redis.url)
         for kept_bytes in ("0", "1000000000"):
             env = {"HISTORY_CACHE_BYTES": kept_bytes, "HISTORY_TIMEOUT_S": "25"}
             dashboards.append(start_dashboard(redis.url, CLICKHOUSE_URL=engine.reader_url, **env))
@@ -89,7 +89,7 @@ async def _fill(engine: Engine) -> None:
     await engine.run("OPTIMIZE TABLE candles_1m_states FINAL")
 
 
-def _tell(url: str) -> None:
+def _publish_prices(url: str) -> None:
     with Redis.from_url(url) as redis:
         redis.set("market:source", SOURCE)
         for symbol in SYMBOLS:

@@ -1,7 +1,7 @@
 """What a live document costs, from the Redis message to the websocket frame, against a bare loop that only sends.
 
 Engine and floor run side by side and take turns, once a second each, over as many loopback connections: their CPU
-times are compared round by round, so that whatever else the machine does meanwhile hits both. The clients are
+times are compared round by round, so that anything else the machine does meanwhile affects both. The clients are
 processes of their own. Everything ends by itself.
 """
 

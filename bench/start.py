@@ -71,10 +71,10 @@ def _start(state: Path) -> tuple[dict[str, float], dict[str, int]]:
 @contextlib.contextmanager
 def _launcher(state: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     log = state / "bench.log"
-    told = {"STATE_DIR": str(state), "PORT_OFFSET": str(PORT_OFFSET), "EXCHANGE": "simulator"}
+    settings = {"STATE_DIR": str(state), "PORT_OFFSET": str(PORT_OFFSET), "EXCHANGE": "simulator"}
     with log.open("wb") as output:
         launcher = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local"], env=os.environ | told, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "deploy.local"], env=os.environ | settings, stdout=output, stderr=subprocess.STDOUT
         )
     try:
         yield launcher, log

@@ -108,7 +108,7 @@ def _took_s(intake: Intake, source: str, frame: bytes) -> float:
 
 
 async def _watch_turns(figures: Figures) -> None:
-    """CPU, for on a busy machine the clock tells more of the others."""
+    """CPU, since the wall clock of a busy machine measures the other processes as well."""
     while True:
         began_s = time.process_time()
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
 """An exchange that speaks Binance's spot protocol: for the demo, for tests, for faults on request and for benchmarks.
 
-The market is invented and deterministic by seed. docs/adr/0003-simulator.md says what is modelled and what is not.
+The market is invented and deterministic by seed. docs/adr/0003-simulator.md lists what is modelled and what is not.
 """

@@ -11,7 +11,7 @@ from services.common.lifecycle import Lifecycle
 from simulator.archive import Archive
 from simulator.control import Control
 from simulator.exchange import Exchange, wall_clock_ms
-from simulator.generation import Arrivals, generate, sum_up_days, tell_tickers
+from simulator.generation import Arrivals, generate, publish_tickers, sum_up_days
 from simulator.hub import Hub
 from simulator.journal import Journal
 from simulator.market import Market
@@ -37,7 +37,7 @@ async def app(settings: SimulatorSettings, life: Lifecycle) -> AsyncIterator[Non
         log.info("rest.listening", port=rest_sock.getsockname()[1])
         await stack.enter_async_context(serve_streams(exchange, settings, stream_sock))
         await stack.enter_async_context(life.background(sum_up_days(exchange), "days"))
-        await stack.enter_async_context(life.background(tell_tickers(exchange), "tickers"))
+        await stack.enter_async_context(life.background(publish_tickers(exchange), "tickers"))
         await stack.enter_async_context(life.background(_trade(exchange, settings), "trades"))
         yield
 

@@ -177,7 +177,7 @@ class Control:
                 "generating": exchange.generating,
                 "symbols": len(exchange.markets),
                 "connections": [_connection(c) for c in sorted(exchange.hub.connections, key=lambda c: c.number)],
-                "told": exchange.told,
+                "published": exchange.published,
                 "recording": exchange.recording,
             }
         )

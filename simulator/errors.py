@@ -1,4 +1,4 @@
-"""The simulator's own errors, each with what a caller is told."""
+"""The simulator's own errors, each with its answer to the caller."""
 
 
 class RequestError(Exception):

@@ -1,4 +1,4 @@
-"""The exchange itself: its markets, what happened in them, and who is told. Trades become known here and only here."""
+"""The exchange itself: its markets, what happened in them, and who receives it. Trades become known here alone."""
 
 import time
 from collections import Counter
@@ -44,7 +44,7 @@ class Exchange:
     generating: bool = True
     replaying: bool = False
     last_event_ms: int = 0
-    told: Counter[str] = field(default_factory=Counter)
+    published: Counter[str] = field(default_factory=Counter)
     """Journal records so far, by kind."""
     recording: Progress | None = None
     _changed: dict[str, None] = field(default_factory=dict)
@@ -64,21 +64,21 @@ class Exchange:
         return self.last_event_ms if self.replaying else wall_clock_ms()
 
     def invent_trade(self, market: Market) -> Trade:
-        """Let the next invented trade happen, and tell."""
+        """Let the next invented trade happen, and publish it."""
         trade = market.next_trade(wall_clock_ms())
-        self._tell(trade)
+        self._publish(trade)
         return trade
 
     def trade_at(self, symbol: str, price: int, quantity: int) -> Trade:
-        """Let exactly this trade happen, and tell. Raises `InvalidSymbolError`."""
+        """Let exactly this trade happen, and publish it. Raises `InvalidSymbolError`."""
         trade = self.market(symbol).trade_at(price, quantity, self.now_ms())
-        self._tell(trade)
+        self._publish(trade)
         return trade
 
     def adopt(self, trade: Trade) -> None:
-        """Take over a recorded trade, and tell. Raises `InvalidSymbolError`."""
+        """Take over a recorded trade, and publish it. Raises `InvalidSymbolError`."""
         self.market(trade.symbol).adopt(trade)
-        self._tell(trade)
+        self._publish(trade)
 
     def skip(self, symbol: str, count: int) -> tuple[int, int]:
         """Let `count` trades happen that the stream never shows; REST knows them. Returns the first and last id."""
@@ -98,7 +98,7 @@ class Exchange:
             self.hub.publish(market.trade_stream, payload)
         return len(payloads)
 
-    def tell_tickers(self) -> int:
+    def publish_tickers(self) -> int:
         """Send the mini-tickers of the symbols that have traded since the last call. Returns how many.
 
         A symbol whose past day is not summed up yet has its turn later.
@@ -110,22 +110,22 @@ class Exchange:
         for symbol in changed:
             del self._changed[symbol]
         self.hub.publish(ALL_TICKERS, b"[" + b",".join(payloads.values()) + b"]")
-        self._tell_each(payloads.items())
+        self._publish_each(payloads.items())
         return len(payloads)
 
-    def _tell_each(self, payloads: Iterable[tuple[str, bytes]]) -> None:
+    def _publish_each(self, payloads: Iterable[tuple[str, bytes]]) -> None:
         receivers = self.hub.listeners(ALL_TICKERS)
         for symbol, payload in payloads:
             self.hub.publish(self.markets[symbol].ticker_stream, payload)
             self._note(Record("miniTicker", symbol, receivers, payload))
 
-    def _tell(self, trade: Trade) -> None:
+    def _publish(self, trade: Trade) -> None:
         payload = self._keep(trade)
         receivers = self.hub.publish(self.markets[trade.symbol].trade_stream, payload)
         self._note(Record("aggTrade", trade.symbol, receivers, payload))
 
     def _note(self, record: Record) -> None:
-        self.told[record.kind] += 1
+        self.published[record.kind] += 1
         self.journal.add(record)
 
     def _keep(self, trade: Trade) -> bytes:

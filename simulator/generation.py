@@ -60,21 +60,21 @@ async def sum_up_days(exchange: Exchange) -> None:
         await asyncio.sleep(DAY_PAUSE_S)
 
 
-async def tell_tickers(exchange: Exchange) -> None:
+async def publish_tickers(exchange: Exchange) -> None:
     """Send the changed mini-tickers every second, and put the journal on disk as often."""
     loop = asyncio.get_running_loop()
     due_s = loop.time()
     while True:
         due_s = max(due_s + TICKER_INTERVAL_S, loop.time())
         await asyncio.sleep(due_s - loop.time())
-        exchange.tell_tickers()
+        exchange.publish_tickers()
         exchange.journal.flush()
 
 
 async def burst(exchange: Exchange, market: Market, count: int) -> tuple[int, int]:
     """Exactly `count` trades with nothing in between, as fast as subscribers take them; returns the first and last id.
 
-    Cancelling it leaves the burst at the trades told so far.
+    Cancelling it leaves the burst at the trades published so far.
     """
     first_id, resume = market.next_id, exchange.generating
     exchange.generating = False

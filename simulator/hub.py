@@ -41,13 +41,13 @@ class Hub:
         return len(self._listeners.get(stream, ()))
 
     async def listened(self, stream: str) -> None:
-        """Wait until somebody listens to `stream`. Safe to cancel."""
+        """Wait until a client listens to `stream`. Safe to cancel."""
         while not self.listeners(stream):
             self._updated.clear()
             await self._updated.wait()
 
     def publish(self, stream: str, payload: bytes) -> int:
-        """Queue an event for everybody who listens to `stream`; returns how many that are."""
+        """Queue an event for all that listen to `stream`; returns how many that are."""
         listeners = self._listeners.get(stream)
         if not listeners:
             return 0
@@ -63,7 +63,7 @@ class Hub:
         return len(listeners)
 
     def publish_verbatim(self, stream: str, text: bytes) -> int:
-        """Queue `text` as it is, unwrapped, for everybody who listens to `stream`; returns how many that are."""
+        """Queue `text` as it is, unwrapped, for all that listen to `stream`; returns how many that are."""
         listeners = self._listeners.get(stream, set())
         return self._send(listeners, text)
 

@@ -2,7 +2,7 @@
 
 One record per trade and per mini-ticker; a `!miniTicker@arr` frame is one record for each of its tickers. Kinds:
 "aggTrade", "miniTicker", and "skipped" for trades that happened but were kept off the stream on request. Frames sent
-out of turn (repeated, malformed) are not in it: it says what a listener should end up with.
+out of turn (repeated, malformed) are not in it: it records what a listener should end up with.
 As a line: `{"kind":"aggTrade","symbol":"BTCUSDT","receivers":1,"data":{…}}`, `receivers` being the number of
 connections that the trade's own stream, or the all-market stream, had at that moment.
 """

@@ -1,7 +1,7 @@
 """One market: the rules by which trades come about and are summed up. No I/O and no clock: times are handed in.
 
-A market is deterministic: the same symbol, seed and start give the same prices, quantities and ids, whatever the times
-of the trades are. Money is integers scaled by 10^8 throughout.
+A market is deterministic: the same symbol, seed and start give the same prices, quantities and ids, at any times of
+the trades. Money is integers scaled by 10^8 throughout.
 """
 
 import random

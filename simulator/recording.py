@@ -63,7 +63,7 @@ async def replay(exchange: Exchange, path: Path, speed: float, wait_for: str) ->
             if number % CHUNK_LINES == 0:
                 await asyncio.sleep(0)
                 await exchange.hub.drained()
-    exchange.tell_tickers()
+    exchange.publish_tickers()
     exchange.journal.flush()
     progress.done = True
     log.info("recording.done", **asdict(progress))

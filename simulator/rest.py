@@ -1,6 +1,6 @@
 """Binance's public REST, as far as market data needs it: ping, time, exchangeInfo, aggTrades and klines.
 
-Each answer carries the weight its caller has used in this minute; past the limit, and when a fault says so, it is 429.
+Each answer carries the weight its caller has used in this minute; past the limit, and when a fault is set, it is 429.
 Weights, parameters and error codes: Binance, "REST API".
 """
 

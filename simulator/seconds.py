@@ -64,7 +64,7 @@ def second_bars(bars: Bars, traded: TradedSeconds, first_open_ms: int, last_open
 def seconds_of(bar: Bar) -> Iterator[Bar]:
     """60 bars that merge into `bar` again: open, low, high and close are visited in this order, amounts spread evenly.
 
-    It is as much as a minute still tells about its seconds.
+    It is as much as a minute still shows of its seconds.
     """
     prices = [bar.open] * 15 + [bar.low] * 15 + [bar.high] * 15 + [bar.close] * 15
     previous = bar.open

@@ -1,4 +1,4 @@
-"""What the simulator can be told from outside (environment variables, upper case)."""
+"""Settings of the simulator, read from the environment (upper case)."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ class SimulatorSettings(ServiceSettings):
     host: str = "127.0.0.1"
     stream_port: int = Field(default=9443, ge=0, le=65535)
     rest_port: int = Field(default=9444, ge=0, le=65535)
-    """REST and control. Never a public interface: whoever reaches it can break the exchange."""
+    """REST and control. Never a public interface: anyone who reaches it can break the exchange."""
 
     seed: int = 1
     start_ms: int | None = Field(default=None, ge=1_500_000_000_000, le=4_000_000_000_000)

@@ -45,7 +45,7 @@ class Running:
 
 @asynccontextmanager
 async def running(**settings: Any) -> AsyncIterator[Running]:
-    """A simulator of three quiet symbols (BTCUSDT, ETHUSDT, SOLUSDT) unless `settings` say otherwise."""
+    """A simulator of three quiet symbols (BTCUSDT, ETHUSDT, SOLUSDT) unless `settings` change that."""
     chosen = SimulatorSettings(
         **{
             "stream_port": free_port(),

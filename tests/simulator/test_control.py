@@ -1,4 +1,4 @@
-"""Misbehaviour on request: each kind does what its row in the control table says, and no more."""
+"""Misbehaviour on request: each kind does what its row in the control table states, and no more."""
 
 import asyncio
 import time
@@ -17,11 +17,11 @@ async def test_a_burst_is_exactly_that_many_trades_with_nothing_between() -> Non
     async with running(rate=50) as simulator, simulator.connect("/ws") as client:
         await ask(client, "SUBSCRIBE", ["btcusdt@aggTrade"])
         await simulator.control("pause")
-        told = await simulator.control("burst", symbol="BTCUSDT", count=1_000)
-        while (event := await receive(client))["a"] < told["first_id"]:
+        sent = await simulator.control("burst", symbol="BTCUSDT", count=1_000)
+        while (event := await receive(client))["a"] < sent["first_id"]:
             pass
         ids = [event["a"], *(later["a"] for later in await receive_some(client, 999))]
-        assert ids == list(range(told["first_id"], told["last_id"] + 1))
+        assert ids == list(range(sent["first_id"], sent["last_id"] + 1))
         assert (await simulator.state())["generating"] is False
 
 
@@ -188,7 +188,7 @@ async def test_wrong_control_input_is_refused_and_changes_nothing(action: str, b
         answer = await simulator.http.post(f"/control/{action}", json=body)
         assert answer.status_code == 400
         assert set(answer.json()) == {"code", "msg"}
-        assert (await simulator.state())["told"] == {}
+        assert (await simulator.state())["published"] == {}
 
 
 async def test_a_body_of_control_is_bounded_and_utf8() -> None:

@@ -1,4 +1,4 @@
-"""The rules of a market: what holds for every trade and ticker, whatever the seed."""
+"""The rules of a market: what holds for every trade and ticker with any seed."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -50,7 +50,7 @@ def test_trades_are_positive_aligned_and_numbered_without_gaps(symbol: Symbol, s
 
 @given(symbols, seeds)
 @settings(max_examples=20)
-def test_the_same_seed_gives_the_same_trades_whatever_their_times(symbol: Symbol, seed: int) -> None:
+def test_the_same_seed_gives_the_same_trades_at_any_times(symbol: Symbol, seed: int) -> None:
     slow = trade_along(Market(symbol, seed, START_MS), [1_000] * 50)
     quick = trade_along(Market(symbol, seed, START_MS), [0] * 50)
     assert [t._replace(time_ms=0, event_ms=0) for t in slow] == [t._replace(time_ms=0, event_ms=0) for t in quick]

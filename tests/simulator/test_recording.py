@@ -56,7 +56,7 @@ async def done(simulator: Running) -> Any:
     return await until(progress)
 
 
-async def test_recorded_events_and_derived_trades_are_sent_once_somebody_listens(tmp_path: Path) -> None:
+async def test_recorded_events_and_derived_trades_are_sent_once_a_client_listens(tmp_path: Path) -> None:
     options = {"recording_speed": 0, "recording_wait_for": "btcusdt@aggTrade", "start_ms": None}
     async with running(recording=write(tmp_path / "tape.gz"), **options) as simulator:
         assert (await simulator.state())["recording"]["started"] is False

@@ -65,5 +65,5 @@ def test_no_bytes_break_the_answering(text: bytes) -> None:
     assert set(json.loads(answer(text, Session(combined=False)))) in ({"error", "id"}, {"result", "id"})
 
 
-def test_text_that_is_no_json_is_told_so() -> None:
+def test_text_that_is_no_json_is_refused_as_such() -> None:
     assert json.loads(answer("{", Session(combined=False)))["error"]["code"] == 3

@@ -37,24 +37,24 @@ async def test_exchange_info_can_be_narrowed() -> None:
 
 async def test_agg_trades_start_at_the_id_asked_for() -> None:
     async with running() as simulator:
-        told = await simulator.control("burst", symbol="BTCUSDT", count=1_500)
-        first = (await get_trades(simulator, fromId=told["first_id"], limit=5_000))[:1_000]
+        burst = await simulator.control("burst", symbol="BTCUSDT", count=1_500)
+        first = (await get_trades(simulator, fromId=burst["first_id"], limit=5_000))[:1_000]
         rest = await get_trades(simulator, fromId=first[-1]["a"] + 1, limit=1_000)
         sent = [record["data"] for record in await simulator.journal(kind="aggTrade")]
     assert len(first) == 1_000
-    assert [trade["a"] for trade in first + rest] == list(range(told["first_id"], told["last_id"] + 1))
+    assert [trade["a"] for trade in first + rest] == list(range(burst["first_id"], burst["last_id"] + 1))
     assert list(first[0]) == ["a", "p", "q", "f", "l", "T", "m", "M"]
     assert first + rest == [{k: v for k, v in d.items() if k not in "eEs"} for d in sent]
 
 
 async def test_agg_trades_without_an_id_are_the_latest_or_those_of_a_time() -> None:
     async with running() as simulator:
-        told = await simulator.control("burst", symbol="BTCUSDT", count=20)
+        sent = await simulator.control("burst", symbol="BTCUSDT", count=20)
         latest = await get_trades(simulator, limit=3)
-        assert [trade["a"] for trade in latest] == list(range(told["last_id"] - 2, told["last_id"] + 1))
+        assert [trade["a"] for trade in latest] == list(range(sent["last_id"] - 2, sent["last_id"] + 1))
         assert len(await get_trades(simulator, startTime=latest[0]["T"] - DAY_MS, endTime=latest[-1]["T"])) == 20
         assert await get_trades(simulator, startTime=latest[-1]["T"] + 1) == []
-        assert await get_trades(simulator, fromId=told["last_id"] + 1) == []
+        assert await get_trades(simulator, fromId=sent["last_id"] + 1) == []
 
 
 async def get_trades(simulator, **params: int):  # type: ignore[no-untyped-def]
@@ -85,8 +85,8 @@ async def test_klines_show_the_trades_that_were_streamed() -> None:
 
 async def test_second_klines_show_the_trades_that_were_streamed() -> None:
     async with running() as simulator:
-        told = await simulator.control("trade", **TRADE)
-        second_ms = told["time"] // 1_000 * 1_000
+        sent = await simulator.control("trade", **TRADE)
+        second_ms = sent["time"] // 1_000 * 1_000
         params = {"symbol": "BTCUSDT", "interval": "1s", "startTime": second_ms, "limit": 1}
         [row] = (await simulator.http.get("/api/v3/klines", params=params)).json()
     assert (row[0], row[4], row[5], row[8]) == (second_ms, "68000.50000000", "0.25000000", 1)

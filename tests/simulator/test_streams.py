@@ -16,12 +16,12 @@ TRADE = {"symbol": "BTCUSDT", "price": "68000.5", "quantity": "0.25"}
 
 async def test_a_raw_stream_brings_bare_events_of_binances_shape() -> None:
     async with running() as simulator, simulator.connect("/ws/btcusdt@aggTrade") as client:
-        told = await simulator.control("trade", **TRADE)
+        sent = await simulator.control("trade", **TRADE)
         event = await receive(client)
     assert list(event) == ["e", "E", "s", "a", "p", "q", "f", "l", "T", "m", "M"]
-    assert (event["e"], event["s"], event["a"]) == ("aggTrade", "BTCUSDT", told["id"])
+    assert (event["e"], event["s"], event["a"]) == ("aggTrade", "BTCUSDT", sent["id"])
     assert (event["p"], event["q"]) == ("68000.50000000", "0.25000000")
-    assert event["T"] == event["E"] == told["time"]
+    assert event["T"] == event["E"] == sent["time"]
     assert event["M"] is True
 
 
@@ -109,15 +109,15 @@ async def test_nothing_trades_while_paused() -> None:
     async with running(rate=50) as simulator, simulator.connect("/ws/btcusdt@aggTrade") as client:
         await receive(client)
         await simulator.control("pause")
-        before = (await simulator.state())["told"]["aggTrade"]
+        before = (await simulator.state())["published"]["aggTrade"]
         await asyncio.sleep(0.2)  # the absence of trades has no other sign than time
-        assert (await simulator.state())["told"]["aggTrade"] == before
+        assert (await simulator.state())["published"]["aggTrade"] == before
         await simulator.control("resume")
-        await until(lambda: _told_more(simulator, before))
+        await until(lambda: _more_published(simulator, before))
 
 
-async def _told_more(simulator, before: int) -> bool:  # type: ignore[no-untyped-def]
-    return bool((await simulator.state())["told"]["aggTrade"] > before)
+async def _more_published(simulator, before: int) -> bool:  # type: ignore[no-untyped-def]
+    return bool((await simulator.state())["published"]["aggTrade"] > before)
 
 
 async def test_more_than_five_messages_a_second_end_the_connection() -> None:
@@ -218,8 +218,8 @@ async def test_a_client_that_never_reads_is_cut_while_others_get_everything(monk
         sleeper.transport.pause_reading()
         bursting = asyncio.create_task(simulator.control("burst", symbol="BTCUSDT", count=count))
         ids = [event["a"] for event in await receive_some(reader, count)]
-        told = await bursting
-        assert ids == list(range(told["first_id"], told["last_id"] + 1))
+        sent = await bursting
+        assert ids == list(range(sent["first_id"], sent["last_id"] + 1))
         await until(lambda: _connections_left(simulator, 1))
         sleeper.transport.abort()
 
@@ -232,10 +232,10 @@ async def test_what_a_slow_client_has_not_read_is_bounded(monkeypatch: pytest.Mo
     monkeypatch.setattr("simulator.connection.MAX_UNREAD_BYTES", 1_000_000)
     async with running() as simulator, simulator.connect("/ws/btcusdt@aggTrade") as client:
         client.transport.pause_reading()
-        told = {"connections": 1}
+        sent = {"connections": 1}
         for _ in range(20):
-            if not told["connections"]:
+            if not sent["connections"]:
                 break
-            told = await simulator.control("malformed", stream="btcusdt@aggTrade", text="x" * 2_000_000)
-        assert told == {"connections": 0}
+            sent = await simulator.control("malformed", stream="btcusdt@aggTrade", text="x" * 2_000_000)
+        assert sent == {"connections": 0}
         client.transport.abort()
