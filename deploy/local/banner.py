@@ -1,5 +1,8 @@
 """What stands on the terminal once everything runs: where prices come from, addresses, commands to copy."""
 
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as RichTable
@@ -25,6 +28,8 @@ def show(console: Console, settings: LauncherSettings, ports: Ports, exchange: E
     console.print(addresses(settings, ports, plan))
     for title, command in commands(ports):
         console.print(f"[dim]# {escape(title)}[/]\n{escape(command)}")
+    if note := without_https(settings):
+        console.print(f"\n[yellow]{escape(note)}[/]")
     console.print("\n[bold]Ctrl-C ends everything; accounts and portfolios stay for the next time.[/]\n")
 
 
@@ -36,6 +41,31 @@ def prices(exchange: Exchange) -> Panel:
         f"[bold]Prices are INVENTED: the built-in simulator feeds them, not the market.[/]\n{escape(exchange.reason)}"
     )
     return Panel(text, style="black on yellow", expand=False)
+
+
+def without_https(settings: LauncherSettings) -> str:
+    """What a browser on another machine does without if it comes by plain HTTP; empty where none does."""
+    if is_local(settings.http_host) or settings.secure_cookie == "never":
+        return ""
+    origins = [origin.strip() for origin in settings.public_origins.split(",")]
+    plain = [one for one in origins if one.startswith("http://") and not is_local(urlsplit(one).hostname or "")]
+    if not plain:
+        return ""
+    return (
+        f"Without HTTPS, a login at {' and '.join(plain)} lasts only until the page is reloaded: browsers keep the "
+        "cookie that carries it for encrypted connections alone. Put a reverse proxy with a certificate in front "
+        "(SECURITY.md)."
+    )
+
+
+def is_local(host: str) -> bool:
+    """Whether `host` is this machine by name or by address."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def addresses(settings: LauncherSettings, ports: Ports, plan: Plan) -> RichTable:

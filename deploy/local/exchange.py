@@ -7,6 +7,8 @@ from typing import Literal
 import httpx
 from websockets.asyncio.client import connect
 
+from deploy.local import proxies
+
 PROBE_LIMIT_S = 3.0
 
 
@@ -32,12 +34,15 @@ def simulator(stream_port: int, rest_port: int) -> Exchange:
 
 async def choose(wanted: Literal["auto", "binance", "simulator"], fallback: Exchange, binance: Exchange) -> Exchange:
     """`wanted`, or for `auto` Binance if it answers. Takes `PROBE_LIMIT_S` at most; safe to cancel."""
-    if wanted == "binance":
-        return binance
     if wanted == "simulator":
         return fallback
     problem = await probe(binance.stream_url, binance.rest_url)
-    return binance if problem is None else replace(fallback, reason=f"Binance cannot be reached: {problem}")
+    if problem is None:
+        return binance
+    reason = f"Binance cannot be reached: {problem}. {proxies.hint()}".rstrip()
+    if wanted == "binance":
+        return replace(binance, reason=f"EXCHANGE=binance asks for it, and it is tried on. {reason}")
+    return replace(fallback, reason=reason)
 
 
 async def probe(stream_url: str, rest_url: str, limit_s: float = PROBE_LIMIT_S) -> str | None:
@@ -64,4 +69,4 @@ async def _open_stream(stream_url: str) -> None:
 
 
 def _sentence(problem: BaseException) -> str:
-    return str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+    return str(problem).splitlines()[0].rstrip(".") if str(problem) else type(problem).__name__

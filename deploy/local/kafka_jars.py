@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from deploy.local import caches, proxies
 from deploy.local.account import Account, as_account
 from deploy.local.leash import leashed
 
@@ -89,7 +90,8 @@ def _fetch(target: Path) -> None:
     except subprocess.CalledProcessError as error:
         # Colours may stand before the mark, whatever Maven was told of them.
         told = next((line for line in error.stdout.splitlines() if "[ERROR]" in line), error.stderr or error.stdout)
-        raise RuntimeError(f"Maven could not fetch Kafka: {told.rpartition('[ERROR]')[2].strip()}") from error
+        told = told.rpartition("[ERROR]")[2].strip()
+        raise RuntimeError(f"Maven could not fetch Kafka: {told}{_proxy_hint()}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RuntimeError(f"Maven could not fetch Kafka: {error}") from error
     partial.rename(target)
@@ -104,7 +106,11 @@ def _repository() -> tuple[str, ...]:
         home = pwd.getpwuid(os.getuid()).pw_dir  # where Java looks, too, whatever HOME says
     except KeyError:
         home = ""
-    return () if os.access(home, os.W_OK) else (f"-Dmaven.repo.local={FETCHED / 'repository'}",)
+    return () if caches.is_writable(Path(home) / ".m2") else (f"-Dmaven.repo.local={FETCHED / 'repository'}",)
+
+
+def _proxy_hint() -> str:
+    return " (Maven ignores proxy variables: a proxy belongs into its settings.xml.)" if proxies.hint() else ""
 
 
 def fetched_dir() -> Path:

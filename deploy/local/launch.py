@@ -9,8 +9,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local import analytics, backfill, banner, exchange, kafka_jars, ports, postgres, postgres_binaries, redis
-from deploy.local.account import outside_state_dir, private_dir, unprivileged_account
+from deploy.local import (
+    analytics,
+    backfill,
+    banner,
+    disk,
+    exchange,
+    kafka_jars,
+    ports,
+    postgres,
+    postgres_binaries,
+    redis,
+)
+from deploy.local.account import outside_dir, outside_state_dir, private_dir, unprivileged_account
 from deploy.local.analytic_table import AnalyticTable
 from deploy.local.component import Component
 from deploy.local.console import Console
@@ -75,6 +86,7 @@ async def _run_until_stopped(
     stopped = _on_signals(console, supervisor)
     starting = asyncio.create_task(_bring_up(settings, console, supervisor))
     waiting = asyncio.create_task(stopped.wait())
+    watching = asyncio.create_task(_watch_disks(settings, console))
     try:
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -83,9 +95,17 @@ async def _run_until_stopped(
     except LaunchError as error:
         return error
     finally:
-        waiting.cancel()
-        starting.cancel()
+        for task in (waiting, starting, watching):
+            task.cancel()
     return None
+
+
+async def _watch_disks(settings: LauncherSettings, console: Console) -> None:
+    outside = outside_dir()
+    places = [settings.state_dir, *([outside] if outside.exists() else [])]
+    # One sentence a disk.
+    disks = {place.stat().st_dev: place for place in reversed(places)}
+    await disk.watch(disks.values(), lambda sentence: console.say(sentence, "bold yellow"))
 
 
 def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:

@@ -20,6 +20,10 @@ class LauncherSettings(ServiceSettings):
     """Where prices come from; `auto`: Binance where it can be reached, else the simulator."""
     http_host: str = "127.0.0.1"
     """Where the web interface listens; 0.0.0.0 makes it reachable from other machines."""
+    public_origins: str = ""
+    """Of profile, which reads it itself."""
+    secure_cookie: str = ""
+    """The same."""
     port_offset: int = Field(default=0, ge=0, le=15_000)
     """Added to every fixed port, so that a second checkout can run beside the first."""
     bundled_servers: bool = False

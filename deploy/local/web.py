@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local import caches, proxies
 from deploy.local.account import REPOSITORY
 from deploy.local.leash import leashed
 
@@ -22,6 +23,7 @@ WEB = REPOSITORY / "web"
 BUNDLE = WEB / "dist"
 """WEB_DIR of profile."""
 NODE_NEEDED = (20, 19)
+NPM_LIMIT_S = 900
 GET_NODE = "Node.js 20.19 or newer, with npm (nodejs.org, or the packages of your system)"
 SOURCES = ("src", "public", "build", "index.html", "vite.config.ts", "svelte.config.js", "tsconfig.json")
 
@@ -74,9 +76,24 @@ def _build_anew() -> None:
 
 def _npm(*arguments: str) -> None:
     command = leashed([shutil.which("npm") or "npm", *arguments], signal.SIGTERM)
-    done = subprocess.run(command, cwd=WEB, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command,
+            cwd=WEB,
+            env={**os.environ, **caches.environment()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=NPM_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"`npm {arguments[0]}` in web/ took more than {NPM_LIMIT_S} s. {proxies.hint()}") from error
     if done.returncode:
-        raise BuildError(f"`npm {' '.join(arguments)}` in web/ failed:\n{done.stdout[-3000:]}")
+        raise BuildError(
+            f"`npm {' '.join(arguments)}` in web/ failed:\n{done.stdout[-3000:]}\n{proxies.hint()}".rstrip()
+        )
 
 
 def _version(node: str) -> tuple[int, ...]:
@@ -105,7 +122,11 @@ def _read(stamp: Path) -> str:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    with os.fdopen(os.open(WEB / ".build.lock", os.O_CREAT | os.O_RDWR, 0o600)) as lock:
+    try:
+        opened = os.open(WEB / ".build.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise BuildError(f"The web app cannot be built in {WEB}: {error.strerror}.") from error
+    with os.fdopen(opened) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from deploy.local import proxies
 from deploy.local.exchange import Exchange, choose, probe
 from tests.processes import Process, free_port, service, until_ready
 
@@ -54,9 +55,38 @@ async def test_a_silent_exchange_costs_no_more_than_the_limit() -> None:
     assert problem == "no answer within 0.2 s"
 
 
-@pytest.mark.parametrize("wanted", ["binance", "simulator"])
-async def test_what_the_person_asks_for_is_not_questioned(wanted: str) -> None:
-    binance = binance_at(free_port(), free_port())
-    expected = {"binance": binance, "simulator": SIMULATOR}
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "ALL_PROXY=socks://127.0.0.1:7891/",
+        "ALL_PROXY=socks5://127.0.0.1:7891",
+        "all_proxy=socks5h://127.0.0.1:7891",
+        "HTTPS_PROXY=http://127.0.0.1:9",
+        "HTTPS_PROXY=127.0.0.1:9",
+        "https_proxy=http://",
+        "ALL_PROXY=nonsense://[",
+    ],
+)
+@pytest.mark.parametrize("wanted", ["auto", "binance"])
+async def test_a_proxy_that_leads_nowhere_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str, wanted: str) -> None:
+    for name in (*proxies.VARIABLES, "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    name, _, value = proxy.partition("=")
+    monkeypatch.setenv(name, value)
+    elsewhere = Exchange("binance", "wss://stream.exchange.test", "https://rest.exchange.test", "it answers")
 
-    assert await choose(wanted, SIMULATOR, binance) is expected[wanted]  # type: ignore[arg-type]
+    chosen = await choose(wanted, SIMULATOR, elsewhere)  # type: ignore[arg-type]
+
+    assert chosen.source == {"auto": "simulator", "binance": "binance"}[wanted]
+    assert "Binance cannot be reached: " in chosen.reason
+    assert chosen.reason.endswith(f". The way there is the proxy that {name} names.")
+    assert len(chosen.reason.splitlines()) == 1
+
+
+async def test_the_simulator_is_not_questioned_and_binance_is_tried_on() -> None:
+    binance = binance_at(free_port(), free_port())
+
+    assert await choose("simulator", SIMULATOR, binance) is SIMULATOR
+    chosen = await choose("binance", SIMULATOR, binance)
+    assert (chosen.source, chosen.stream_url) == ("binance", binance.stream_url)
+    assert chosen.reason.startswith("EXCHANGE=binance asks for it, and it is tried on. Binance cannot be reached: ")
