@@ -7,6 +7,7 @@ import structlog
 from starlette.applications import Starlette
 
 from services.common.http import listen, serve_http
+from services.common.internal import internal
 from services.common.lifecycle import Lifecycle
 from simulator.archive import Archive
 from simulator.control import Control
@@ -33,7 +34,9 @@ async def app(settings: SimulatorSettings, life: Lifecycle) -> AsyncIterator[Non
         stream_sock = stack.enter_context(closing(listen(settings.host, settings.stream_port)))
         rest_sock = stack.enter_context(closing(listen(settings.host, settings.rest_port)))
         routes = [*PublicRest(exchange).routes(), *Control(exchange).routes()]
-        await stack.enter_async_context(serve_http(Starlette(routes=routes), rest_sock))
+        await stack.enter_async_context(
+            serve_http(internal(Starlette(routes=routes), settings.allowed_hosts), rest_sock)
+        )
         log.info("rest.listening", port=rest_sock.getsockname()[1])
         await stack.enter_async_context(serve_streams(exchange, settings, stream_sock))
         await stack.enter_async_context(life.background(sum_up_days(exchange), "days"))

@@ -14,11 +14,13 @@ from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
+from starlette.datastructures import Headers
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from services.common.connections import ConnectionGate, ConnectionLimits, Refusals, SharedAddresses
+from services.common.internal import is_own_host, is_own_origin
 from services.common.protocol import Guard
 from simulator import metrics
 from simulator.connection import TOO_MANY_REQUESTS, StreamConnection
@@ -57,6 +59,10 @@ class StreamServer:
         if self._exchange.faults.refuses(Refusal.HTTP, now_s):
             metrics.CONNECTIONS_REFUSED.labels("unavailable").inc()
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable.\n")
+        headers = Headers(dict(request.headers.raw_items()))
+        if not (is_own_host(headers.get("host"), self._settings.allowed_hosts) and is_own_origin(headers)):
+            metrics.CONNECTIONS_REFUSED.labels("foreign").inc()
+            return connection.respond(HTTPStatus.FORBIDDEN, "Pages of other sites are refused here.\n")
         if not self._attempts.of(connection.address).admit(now_s):
             metrics.CONNECTIONS_REFUSED.labels("too_many_attempts").inc()
             return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "Too many connection attempts.\n")

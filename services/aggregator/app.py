@@ -23,6 +23,7 @@ from services.aggregator.trade_feed import TradeFeed
 from services.aggregator.wanted import Wanted
 from services.common.grpc import open_channel
 from services.common.http import listen, serve_http
+from services.common.internal import internal
 from services.common.kafka import silence_client_log
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
@@ -64,7 +65,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             await stack.enter_async_context(life.background(work, name))
         api = http_app(ApiContext(latest, directory, follows, tickers.state, trades.state, recorder))
         sock = listen(settings.http_host, settings.http_port)
-        await stack.enter_async_context(serve_http(api, sock))
+        await stack.enter_async_context(serve_http(internal(api, settings.allowed_hosts), sock))
         yield
 
 

@@ -79,7 +79,10 @@ async def _live(settings: S, app: App[S]) -> None:
     async with asyncio.TaskGroup() as tasks:
         life = Lifecycle(tasks)
         _stop_on_signals(life, settings.shutdown_timeout_s)
-        async with serve_ops(life.health, settings.ops_host, settings.ops_port), app(settings, life):
+        async with (
+            serve_ops(life.health, settings.ops_host, settings.ops_port, settings.allowed_hosts),
+            app(settings, life),
+        ):
             life.health.started = True
             log.info("service.ready")
             try:

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 
 def _clickhouse_url(url: str) -> str:
@@ -41,8 +41,16 @@ class ServiceSettings(BaseSettings):
     """Where /livez, /readyz and /metrics listen: never the public interface by default."""
     ops_port: int = Field(default=0, ge=0, le=65535)
     """0 picks a free port; the log line `ops.listening` tells which."""
+    allowed_hosts: Annotated[frozenset[str], NoDecode] = frozenset()
+    """Further names of internal servers, separated by commas, beside IP addresses, localhost and names without a dot.
+    Any other may be a stranger's, made to resolve to our address."""
     shutdown_timeout_s: float = Field(default=25.0, gt=0)
     """From SIGTERM to the hard end."""
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return [name.strip().lower() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
 S = TypeVar("S", bound=ServiceSettings)

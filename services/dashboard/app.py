@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 
 from services.common.http import listen, serve_http
+from services.common.internal import internal
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.dashboard.api import build_api
@@ -46,7 +47,8 @@ async def app(settings: DashboardSettings, life: Lifecycle) -> AsyncIterator[Non
         pages = HistoryPages(_history_source(settings, stack), SingleFlightCache(settings.history_cache_bytes))
         api = build_api(market_routes(market, limited), history_routes(market, pages, limited))
         api.include_router(page_routes(Overviews(market, _storage(settings, stack), _lag(settings, stack)), limited))
-        await stack.enter_async_context(serve_http(api, sock, trusted_proxies=settings.trusted_proxies))
+        served = internal(api, settings.allowed_hosts, pages=True)
+        await stack.enter_async_context(serve_http(served, sock, trusted_proxies=settings.trusted_proxies))
         log.info("http.listening", host=settings.http_host, port=sock.getsockname()[1])
         yield
 

@@ -8,6 +8,7 @@ from deploy.local.clickhouse.handler import Handler
 from deploy.local.clickhouse.settings import ClickHouseSettings
 from deploy.local.clickhouse.threads import Threads
 from services.common.http import listen, serve_http
+from services.common.internal import OwnHosts
 from services.common.lifecycle import Lifecycle
 
 MAX_INSERT_S = 6 * 3600.0
@@ -30,7 +31,7 @@ async def app(settings: ClickHouseSettings, _life: Lifecycle) -> AsyncIterator[N
         handler = Handler(settings, engine, threads)
         with closing(handler.connections):
             async with serve_http(
-                handler,
+                OwnHosts(handler, settings.allowed_hosts),
                 sock,
                 body_timeout_s=MAX_INSERT_S,
                 timeout_graceful_shutdown=settings.drain_timeout_s,

@@ -1,7 +1,7 @@
 """ClickHouse's HTTP interface, as an ASGI application."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
@@ -24,7 +24,7 @@ from deploy.local.clickhouse.threads import Threads
 
 log = structlog.get_logger()
 
-Scope = dict[str, Any]
+Scope = MutableMapping[str, Any]
 Send = Any
 
 _PREFLIGHT = {
