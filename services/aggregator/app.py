@@ -20,6 +20,7 @@ from services.aggregator.settings import AggregatorSettings
 from services.aggregator.symbols import Directory
 from services.aggregator.ticker_feed import TickerFeed
 from services.aggregator.trade_feed import TradeFeed
+from services.aggregator.volumes import Volumes
 from services.aggregator.wanted import Wanted
 from services.common.grpc import open_channel
 from services.common.http import listen, serve_http
@@ -44,7 +45,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
         stub = SocketServiceStub(channel)
 
         store, wanted, latest = MarketStore(redis), Wanted(), LatestPrices()
-        directory = Directory(latest.symbols)
+        directory = Directory(latest.symbols, Volumes(latest))
         follows = Follows(store, wanted)
         recorder = await stack.enter_async_context(_recording(settings, life))
         sinks = [recorder.take] if recorder else []

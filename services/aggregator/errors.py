@@ -22,6 +22,26 @@ class UnknownSymbolError(AggregatorError):
         self.near = list(near)
 
 
+class DelistedError(AggregatorError):
+    """The exchange listed this symbol once, and lists it no more."""
+
+    status = 409
+    code = "delisted"
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(f"{symbol} is no longer traded on the exchange.")
+
+
+class NotTradingError(AggregatorError):
+    """The exchange lists this symbol and does not trade it now."""
+
+    status = 409
+    code = "not_trading"
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(f"The exchange does not trade {symbol} at the moment.")
+
+
 class SymbolsUnknownError(AggregatorError):
     """The exchange's symbols are not known yet, so nothing can be said about one."""
 

@@ -29,7 +29,7 @@ from services.aggregator.symbols import Directory
 from services.common.conventions import HttpConventions, is_head
 from services.common.docs_page import add_docs_page
 from services.common.json_route import Utf8JsonRoute
-from services.market.symbols import normal_symbol
+from services.market.symbols import DELISTED, normal_symbol
 
 MAX_UNKNOWN_EXPLAINED = 20
 """Near matches cost a search each; further unknown symbols of one request are named without."""
@@ -71,7 +71,7 @@ def _add_follow_routes(app: FastAPI, context: ApiContext) -> None:
     id_query = Query(alias="id", description="The follower", examples=[1])
     until_query = Query(description="`lease`: add to the follower's lease, and store nothing")
 
-    @app.get("/coin", response_model=FollowAnswer, responses=documented(404, 422, 503))
+    @app.get("/coin", response_model=FollowAnswer, responses=documented(404, 409, 422, 503))
     async def start(
         request: Request,
         symbol: Annotated[SymbolText, symbol_query],
@@ -124,13 +124,15 @@ def _add_overview_routes(app: FastAPI, context: ApiContext) -> None:
 
 
 def _sorted_out(directory: Directory, texts: list[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """The known symbols, in order and once each, and the unknown ones with their near matches."""
+    """The known symbols, in order and once each; the unknown ones with their near matches, delisted ones without."""
     known: set[str] = set()
     unknown: dict[str, list[str]] = {}
     for text in texts:
         symbol = directory.recognise(text)
-        if symbol is not None:
+        if symbol is not None and directory.listing(symbol).status != DELISTED:
             known.add(symbol)
+        elif symbol is not None:
+            unknown[text] = []
         elif text not in unknown:
             unknown[text] = directory.near(text) if len(unknown) < MAX_UNKNOWN_EXPLAINED else []
     return sorted(known), unknown

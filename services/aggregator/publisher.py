@@ -18,6 +18,7 @@ from services.aggregator.overview import symbols_document
 from services.aggregator.prices import LatestPrices, Quote
 from services.aggregator.redis import CacheState, MarketStore
 from services.aggregator.symbols import Directory
+from services.market.symbols import Listing
 
 log = structlog.get_logger()
 
@@ -103,7 +104,9 @@ class Publisher:
             return
         if self._cache is None and found.source == source:
             values = await self._store.last_prices()
+            listed = await self._store.symbols()
             self._latest.restore(source, read_last_prices(values, source, wall_clock_ms()))
+            self._restore_listings(source, listed)
         else:
             await self._on_lost_data()
             write = self._store.refill if found.source == source else self._store.replace
@@ -112,6 +115,11 @@ class Publisher:
         self._symbols_published = None
         metrics.CACHE_REWRITES.inc()
         log.info("cache.taken_over", source=source, before=found.source)
+
+    def _restore_listings(self, source: str, listed: list[Listing]) -> None:
+        """What was listed in an earlier life: what has left the listing since stays known."""
+        if source == self._latest.source:
+            self._directory.restore(listed)
 
     def _last_published(self, source: str) -> dict[str, bytes]:
         return {quote.symbol: last_price(quote, source) for quote in self._latest.last_published()}

@@ -16,7 +16,7 @@ from services.aggregator import metrics
 from services.aggregator.errors import StoreUnavailableError
 from services.aggregator.followers import MAX_FOLLOWER_ID, Follow
 from services.market.names import FOLLOWS, LAST_PRICES, SOURCE, SYMBOLS
-from services.market.symbols import normal_symbol
+from services.market.symbols import Listing, decode_listings, normal_symbol
 
 DEADLINE_S = 2.0
 WHOLE_CACHE_DEADLINE_S = 5.0
@@ -69,6 +69,15 @@ class MarketStore:
         """Write the list of symbols, as `GET /symbols` answers it."""
         async with _reaching("write_symbols", DEADLINE_S):
             await self._client.set(SYMBOLS, document)
+
+    async def symbols(self) -> list[Listing]:
+        """The listings that were written last; none for what cannot be read as such."""
+        async with _reaching("symbols", DEADLINE_S):
+            document = cast("bytes | None", await self._client.get(SYMBOLS))
+        try:
+            return decode_listings(document or b"")
+        except (ValueError, RecursionError):
+            return []
 
     async def publish(self, updates: Iterable[tuple[str, bytes, bytes]]) -> None:
         """A tick, whole or not at all: symbol, message for its channel, value for the cache."""

@@ -1,22 +1,36 @@
-"""The symbol directory, and near matches of a mistyped symbol.
+"""The symbol directory: what can be followed, what was listed once, and near matches of a mistyped symbol.
 
 Two sources of knowledge: the exchange's listing, and the symbols that already have a price. No I/O.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
 
-from services.aggregator.errors import SymbolsUnknownError, UnknownSymbolError
-from services.common.near import near_matches
-from services.market.symbols import Listing, normal_symbol
+from msgspec.structs import replace
+
+from services.aggregator.errors import DelistedError, NotTradingError, SymbolsUnknownError, UnknownSymbolError
+from services.common.near import MAX_NEAR, near_matches
+from services.market.search import search
+from services.market.symbols import DELISTED, Listing, normal_symbol
+
+MAX_FORMER = 10_000
+"""Symbols that were listed once; beyond, the first to go are forgotten."""
 
 
 @dataclass(slots=True)
 class Directory:
-    """The symbols that can be followed. `priced` is a live view of those that have a price."""
+    """The symbols of the exchange. `priced` is a live view of those that have a price.
+
+    A symbol that leaves the listing stays known, with base and quote, as `DELISTED`.
+    """
 
     priced: Collection[str]
+    volumes: Callable[["Directory"], Mapping[str, Decimal]] = field(default=lambda _: {})
+    """24 h volumes in one currency, by which near matches are ordered."""
     _listed: dict[str, Listing] | None = field(default=None, init=False)
+    _former: dict[str, Listing] = field(default_factory=dict, init=False)
     _listings: int = field(default=0, init=False)
 
     @property
@@ -35,37 +49,70 @@ class Directory:
         return self._listings, 0 if self._listed else len(self.priced)
 
     def replace(self, listings: Iterable[Listing]) -> None:
-        """What the exchange lists, whole. Empty: it does not say, so the priced symbols are all there are."""
-        self._listed = {listing.symbol: listing for listing in listings}
+        """What the exchange lists, whole. Empty: it does not say, so what was known, and what has a price, is all."""
+        new = {listing.symbol: listing for listing in listings}
+        before = self._listed
+        self._listings += 1
+        if new or not before:
+            self._listed = new
+            self.restore((before or {}).values())
+
+    def restore(self, listings: Iterable[Listing]) -> None:
+        """What was listed before, by this exchange: in this process's life, or in an earlier one's."""
+        former = self._former | {listing.symbol: listing for listing in listings}
+        gone = {symbol: listing for symbol, listing in former.items() if symbol not in (self._listed or ())}
+        self._former = dict(islice(gone.items(), max(0, len(gone) - MAX_FORMER), None))
         self._listings += 1
 
     def forget(self) -> None:
         """Nothing is known any more: the exchange is another one."""
         self._listed = None
+        self._former = {}
 
     def find(self, text: str) -> str:
-        """The followable symbol that `text` names. Raises UnknownSymbolError, or SymbolsUnknownError while in doubt."""
+        """The symbol that `text` names, which trades now.
+
+        Raises UnknownSymbolError, DelistedError, NotTradingError, or SymbolsUnknownError while in doubt.
+        """
         symbol = self.recognise(text)
         if symbol is None:
             raise UnknownSymbolError(self.near(text))
+        listing = self.listing(symbol)
+        if listing.status == DELISTED:
+            raise DelistedError(symbol)
+        if not listing.tradable:
+            raise NotTradingError(symbol)
         return symbol
 
     def recognise(self, text: str) -> str | None:
-        """The followable symbol that `text` names, or None. Raises SymbolsUnknownError while in doubt."""
+        """The symbol that `text` names, or None. Raises SymbolsUnknownError while in doubt."""
         symbol = normal_symbol(text)
-        if symbol is not None and (symbol in self.priced or symbol in (self._listed or ())):
-            return symbol
-        if not self.known:
+        if not self.known and symbol not in self.priced:
             raise SymbolsUnknownError
-        return None
+        found = symbol in self.priced or symbol in (self._listed or ()) or symbol in self._former
+        return symbol if found else None
 
     def near(self, text: str) -> list[str]:
-        """Symbols that resemble `text`, best first."""
-        return near_matches(text.lower(), sorted({*self.priced, *(self._listed or ())}))
+        """Symbols that resemble `text` and are traded, best first."""
+        listings = self._all().values()
+        return [found.symbol for found in search(text, listings, self.volumes(self), MAX_NEAR, near_matches)]
+
+    def listing(self, symbol: str) -> Listing:
+        """What is known of a symbol."""
+        listed = (self._listed or {}).get(symbol)
+        if listed is not None:
+            return listed
+        former = self._former.get(symbol)
+        if former is None:
+            return Listing(symbol)
+        # Where the exchange lists nothing at all, a missing symbol says nothing.
+        return replace(former, status=DELISTED if self._listed else "")
 
     def listings(self) -> list[Listing]:
-        """Every followable symbol, in order. Raises SymbolsUnknownError while there are none to tell."""
+        """Every symbol, in order. Raises SymbolsUnknownError while there are none to list."""
         if not self.known:
             raise SymbolsUnknownError
-        learnt = {symbol: Listing(symbol) for symbol in self.priced}
-        return [listing for _, listing in sorted({**learnt, **(self._listed or {})}.items())]
+        return [listing for _, listing in sorted(self._all().items())]
+
+    def _all(self) -> dict[str, Listing]:
+        return {symbol: self.listing(symbol) for symbol in {*self.priced, *self._former, *(self._listed or ())}}

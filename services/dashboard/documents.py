@@ -28,12 +28,13 @@ def symbols_document(listings: Iterable[Listing], following: str | None) -> byte
 
 def _quotes_document(snapshot: Snapshot, name: str, quotes: Iterable[Quote]) -> bytes:
     beginning = f'{{"source":{_json(snapshot.source)},"time":{snapshot.time_ms},"{name}":['
-    return beginning.encode() + b",".join(_with_age(quote, snapshot.time_ms) for quote in quotes) + b"]"
+    return beginning.encode() + b",".join(_quote(snapshot, quote) for quote in quotes) + b"]"
 
 
-def _with_age(quote: Quote, time_ms: int) -> bytes:
+def _quote(snapshot: Snapshot, quote: Quote) -> bytes:
     """An event of the future, by a clock that differs from ours, is of age 0."""
-    return b"%b%d%b" % (quote.head, max(0, time_ms - quote.event_ms), quote.tail)
+    age_ms = max(0, snapshot.time_ms - quote.event_ms)
+    return b"%b%d%b%b}" % (quote.head, age_ms, quote.tail, snapshot.directory.facts(quote.symbol))
 
 
 def _json(value: object) -> str:

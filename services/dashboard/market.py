@@ -4,9 +4,10 @@ A number is the text that the aggregator wrote until it is compared, and the sam
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,9 +18,14 @@ from services.dashboard.symbols import Directory
 from services.market.decimals import change, change_percent, plain
 from services.market.second_stat import LastPrice, MalformedPriceError, decode_last_price, figure
 from services.market.symbols import Listing, decode_listings, normal_symbol
+from services.market.valuation import RANKING_CURRENCY, Pair, volumes_in
 
 WINDOW_MS = 24 * 3600 * 1000
 """Figures of a rolling day say nothing once their last event is older than that."""
+
+
+VOLUMES_KEPT_MS = 10_000
+"""They order symbols, and cost some ten milliseconds."""
 
 
 class Quote(NamedTuple):
@@ -30,6 +36,8 @@ class Quote(NamedTuple):
     event_ms: int
     head: bytes
     tail: bytes
+    price: Decimal
+    opened: Decimal | None
     change_percent: Decimal | None
     quote_volume: Decimal | None
 
@@ -43,16 +51,26 @@ class Snapshot:
     quotes: Mapping[str, Quote]
     directory: Directory
 
-    def movers(self, by: Ranking, quote: str | None, limit: int) -> list[Quote]:
-        """The first `limit` of those that moved within the last 24 h and whose figures are known."""
-        current = [
+    def current(self, quote: Quote) -> bool:
+        """Whether the rolling 24 h figures still say something."""
+        return quote.event_ms > self.time_ms - WINDOW_MS
+
+    def movers(self, by: Ranking, quote: str | None, limit: int, min_volume: Decimal) -> list[Quote]:
+        """The first `limit` of those that are traded, moved within the last 24 h, and whose figures are known.
+
+        `min_volume` is in the ranking currency; it holds nothing back where the exchange lists no pair with that.
+        """
+        volumes = self.directory.volumes
+        candidates = [
             candidate
             for candidate in self.quotes.values()
             if candidate.change_percent is not None
-            and candidate.event_ms > self.time_ms - WINDOW_MS
+            and self.current(candidate)
+            and self.directory.listings[candidate.symbol].tradable
             and (quote is None or self.directory.quote_is(candidate.symbol, quote))
+            and (not volumes or volumes.get(candidate.symbol, _UNKNOWN) >= min_volume)
         ]
-        return sorted(current, key=_KEYS[by])[:limit]
+        return sorted(candidates, key=partial(_KEYS[by], volumes))[:limit]
 
 
 @dataclass(slots=True)
@@ -62,6 +80,7 @@ class SnapshotReader:
     _quotes: dict[bytes, tuple[bytes, Quote | None]] = dataclasses.field(default_factory=dict)
     _directory: Directory = dataclasses.field(default_factory=lambda: Directory((), ()))
     _named: tuple[bytes, frozenset[str]] = (b"", frozenset())
+    _volumes_ms: int = 0
 
     def read(self, source: str, last: Mapping[bytes, bytes], symbols: bytes, time_ms: int) -> Snapshot:
         """`last` and `symbols` are the values of `market:last` and `market:symbols` as they came."""
@@ -69,7 +88,11 @@ class SnapshotReader:
         found = {quote.symbol: quote for _, quote in self._quotes.values() if quote and quote.source == source}
         metrics.UNREADABLE_PRICES.set(len(last) - len(found))
         quotes = dict(sorted(found.items()))
-        return Snapshot(source, time_ms, quotes, self._directory_of(symbols, frozenset(quotes)))
+        directory = self._directory_of(symbols, frozenset(quotes))
+        if not directory.volumes or time_ms - self._volumes_ms >= VOLUMES_KEPT_MS:
+            directory.volumes = volumes_in(RANKING_CURRENCY, _pairs(directory, quotes))
+            self._volumes_ms = time_ms
+        return Snapshot(source, time_ms, quotes, directory)
 
     def _decoded(self, name: bytes, value: bytes, time_ms: int) -> tuple[bytes, Quote | None]:
         before = self._quotes.get(name)
@@ -121,14 +144,28 @@ def _quote(last: LastPrice) -> Quote:
         last.source,
         last.event_ms,
         head.encode(),
-        f"{tail}}}".encode(),
+        tail.encode(),
+        last.price,
+        opened,
         moved,
         figures["quote_volume_24h"],
     )
 
 
+def _pairs(directory: Directory, quotes: Mapping[str, Quote]) -> Iterator[Pair]:
+    for symbol, quote in quotes.items():
+        listing = directory.listings[symbol]
+        if listing.base and listing.quote and listing.tradable:
+            yield Pair(symbol, listing.base, listing.quote, quote.price, quote.quote_volume)
+
+
+_UNKNOWN: Final = Decimal(-1)
 _KEYS: Final = {
-    "gainers": lambda quote: (-quote.change_percent, quote.symbol),
-    "losers": lambda quote: (quote.change_percent, quote.symbol),
-    "volume": lambda quote: (-(quote.quote_volume or 0), quote.symbol),
+    "gainers": lambda _, quote: (-quote.change_percent, quote.symbol),
+    "losers": lambda _, quote: (quote.change_percent, quote.symbol),
+    "volume": lambda volumes, quote: (
+        -volumes.get(quote.symbol, _UNKNOWN),
+        -(quote.quote_volume or 0),
+        quote.symbol,
+    ),
 }

@@ -50,10 +50,11 @@ def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
         by: s.Ranking = "gainers",
         quote: s.QuoteAsset = None,
         limit: s.MoversLimit = 20,
+        min_volume: s.MinVolume = s.DEFAULT_MIN_VOLUME,
     ) -> Response:
-        """What moved most in 24 h, in percent; or by volume, in the quote asset (then choose a `quote`)."""
+        """What moved most in 24 h, in percent; or what has the largest volume."""
         snapshot = await market.snapshot()
-        found: list[Quote] = snapshot.movers(by, quote.lower() if quote else None, limit)
+        found: list[Quote] = snapshot.movers(by, quote.lower() if quote else None, limit, min_volume)
         return await answer(request, Document(movers_document(snapshot, found), MAX_AGE_S))
 
     @router.get("/symbols", response_model=s.ListedSymbols, responses=documented(422, 429, 503))
@@ -63,7 +64,7 @@ def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
         limit: s.PageLimit = 1_000,
         after: s.After = None,
     ) -> Response:
-        """Every symbol there is, page by page; or those that fit a search."""
+        """Every symbol there is, page by page; or those that fit a search, by their volume."""
         directory = (await market.snapshot()).directory
         if search is not None:
             return await answer(request, Document(symbols_document(directory.search(search, limit), None), MAX_AGE_S))

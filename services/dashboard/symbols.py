@@ -1,10 +1,14 @@
 """The symbol directory, near matches of a mistyped symbol, and search. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
-from services.common.near import near_matches
+import msgspec
+
+from services.common.near import MAX_NEAR, near_matches
 from services.dashboard.errors import UnknownSymbolError
-from services.market.symbols import MAX_SYMBOL_LENGTH, Listing, normal_symbol
+from services.market.search import search
+from services.market.symbols import Listing, normal_symbol
 
 
 class Directory:
@@ -14,6 +18,9 @@ class Directory:
         learnt = {symbol: Listing(symbol) for symbol in priced}
         merged = learnt | {listing.symbol: listing for listing in listed}
         self.listings: dict[str, Listing] = dict(sorted(merged.items()))
+        self._facts: dict[str, bytes] = {}
+        self.volumes: Mapping[str, Decimal] = {}
+        """24 h volumes in one currency, by symbol; those without a path to it are absent."""
 
     def find(self, text: str) -> str:
         """The symbol that `text` names. Raises UnknownSymbolError."""
@@ -28,38 +35,21 @@ class Directory:
 
     def near(self, text: str) -> list[str]:
         """Symbols that resemble `text`, best first."""
-        return near_matches(text.lower()[:MAX_SYMBOL_LENGTH], self.listings.keys())
+        return [listing.symbol for listing in self.search(text, MAX_NEAR)]
 
     def search(self, text: str, limit: int) -> list[Listing]:
-        """Best first: the symbol or base itself, bases that begin so, symbols that do, those that hold it, similar."""
-        wanted = text.lower()
-        ranked = sorted(
-            (rank, *_tie(listing), listing)
-            for listing in self.listings.values()
-            if (rank := _rank(wanted, listing)) is not None
-        )
-        found = [listing for *_, listing in ranked[:limit]]
-        seen = {listing.symbol for listing in found}
-        similar = self.near(text) if len(found) < limit else []
-        return (found + [self.listings[symbol] for symbol in similar if symbol not in seen])[:limit]
+        """The symbols that fit what a person typed, best first; none that is not traded."""
+        return search(text, self.listings.values(), self.volumes, limit, near_matches)
+
+    def facts(self, symbol: str) -> bytes:
+        """What the listing says of a symbol, as further members of a JSON object."""
+        written = self._facts.get(symbol)
+        if written is None:
+            listing = self.listings[symbol]
+            members = {"base": listing.base, "quote": listing.quote, "status": listing.status}
+            written = self._facts[symbol] = b"," + msgspec.json.encode(members)[1:-1]
+        return written
 
     def quote_is(self, symbol: str, quote: str) -> bool:
-        """Whether `symbol` is priced in `quote` (lower case); by its ending where nobody has told."""
-        told = self.listings[symbol].quote.lower() if symbol in self.listings else ""
-        return told == quote if told else symbol.endswith(quote) and symbol != quote
-
-
-def _rank(wanted: str, listing: Listing) -> int | None:
-    base = listing.base.lower()
-    if wanted in (listing.symbol, base):
-        return 0
-    if base.startswith(wanted):
-        return 1
-    if listing.symbol.startswith(wanted):
-        return 2
-    return 3 if wanted in listing.symbol else None
-
-
-def _tie(listing: Listing) -> tuple[bool, int, str]:
-    """Among equals: what trades first, then short ones (the base of `btc` before that of `btcst`), then by name."""
-    return listing.status not in ("", "TRADING"), len(listing.base), listing.symbol
+        """Whether the exchange lists `symbol` as priced in `quote` (lower case)."""
+        return symbol in self.listings and self.listings[symbol].quote.lower() == quote

@@ -16,6 +16,11 @@ colon it can never be one of ours."""
 _SYMBOL: Final = re.compile(rf"{SYMBOL_CHARACTERS}{{1,{MAX_SYMBOL_LENGTH}}}")
 
 
+TRADING = "TRADING"
+DELISTED = "DELISTED"
+"""The status of a symbol that the exchange listed once and lists no more. All others are the exchange's own words."""
+
+
 class Listing(msgspec.Struct, frozen=True):
     """One symbol as the exchange lists it; empty texts if it is only known from its prices."""
 
@@ -23,6 +28,11 @@ class Listing(msgspec.Struct, frozen=True):
     base: str = ""
     quote: str = ""
     status: str = ""
+
+    @property
+    def tradable(self) -> bool:
+        """Whether it trades now, as far as is known."""
+        return self.status in ("", TRADING)
 
 
 class Listings(msgspec.Struct, frozen=True):

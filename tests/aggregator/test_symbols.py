@@ -1,10 +1,12 @@
 """Which symbols exist, and which are near."""
 
+from decimal import Decimal
+
 import pytest
 
-from services.aggregator.errors import SymbolsUnknownError, UnknownSymbolError
+from services.aggregator.errors import DelistedError, NotTradingError, SymbolsUnknownError, UnknownSymbolError
 from services.aggregator.symbols import Directory
-from services.market.symbols import Listing
+from services.market.symbols import DELISTED, TRADING, Listing
 
 
 def listed(*symbols: str) -> Directory:
@@ -62,3 +64,74 @@ def test_listings_are_sorted_and_include_priced_symbols() -> None:
     directory = Directory({"aaa"})
     directory.replace([Listing("zzz", "Z", "ZZ", "TRADING")])
     assert directory.listings() == [Listing("aaa"), Listing("zzz", "Z", "ZZ", "TRADING")]
+
+
+POL = Listing("polusdt", "POL", "USDT", TRADING)
+BTC = Listing("btcusdt", "BTC", "USDT", TRADING)
+
+
+def delisting() -> Directory:
+    directory = Directory({"polusdt"})
+    directory.replace([POL, BTC])
+    directory.replace([BTC])
+    return directory
+
+
+def test_what_leaves_the_listing_stays_known_and_cannot_be_followed() -> None:
+    directory = delisting()
+    assert directory.recognise("POLUSDT") == "polusdt"
+    with pytest.raises(DelistedError):
+        directory.find("polusdt")
+    assert directory.listings() == [BTC, Listing("polusdt", "POL", "USDT", DELISTED)]
+    assert directory.near("polusd") == []
+
+
+def test_what_is_listed_again_can_be_followed_again() -> None:
+    directory = delisting()
+    directory.replace([POL, BTC])
+    assert directory.find("polusdt") == "polusdt"
+    assert directory.listings() == [BTC, POL]
+
+
+@pytest.mark.parametrize("listed_first", [True, False])
+def test_what_an_earlier_life_knew_is_known(listed_first: bool) -> None:
+    directory = Directory(())
+    if listed_first:
+        directory.replace([BTC])
+    directory.restore([POL, BTC])
+    directory.replace([BTC])
+    assert directory.listings() == [BTC, Listing("polusdt", "POL", "USDT", DELISTED)]
+
+
+def test_a_listing_of_nothing_says_nothing() -> None:
+    """No coin is delisted because a peer cannot list."""
+    directory = delisting()
+    directory.replace([])
+    assert directory.find("btcusdt") == "btcusdt"
+    silent = Directory({"btcusdt"})
+    silent.restore([BTC])
+    silent.replace([])
+    assert silent.listings() == [Listing("btcusdt", "BTC", "USDT", "")]
+
+
+@pytest.mark.parametrize("status", ["BREAK", "HALT", "CANCEL_ONLY"])
+def test_what_does_not_trade_now_cannot_be_followed(status: str) -> None:
+    directory = Directory(())
+    directory.replace([Listing("maticusdt", "MATIC", "USDT", status)])
+    assert directory.recognise("maticusdt") == "maticusdt"
+    with pytest.raises(NotTradingError):
+        directory.find("maticusdt")
+
+
+def test_near_matches_come_by_volume() -> None:
+    directory = Directory((), lambda _: {"btcusdt": Decimal(9), "btceth": Decimal(1)})
+    directory.replace([Listing("btceth", "BTC", "ETH", TRADING), BTC, Listing("btcu", "BTC", "U", TRADING)])
+    assert directory.near("btc") == ["btcusdt", "btceth", "btcu"]
+
+
+def test_another_exchange_has_delisted_nothing() -> None:
+    directory = delisting()
+    directory.forget()
+    directory.replace([BTC])
+    assert directory.recognise("ethusdt") is None
+    assert [listing.status for listing in directory.listings()] == [TRADING, ""]

@@ -28,7 +28,21 @@ async def test_each_listing_is_told(aggregator: Running) -> None:
     aggregator.peer.symbols = ("btcusdt", "newusdt")
     await aggregator.peer.stop()
     await aggregator.peer.start()
-    await until_told(aggregator, {"btcusdt", "newusdt"})
+    await until_told(aggregator, {"btcusdt", "newusdt", "ethusdt", "bnbbtc"})
+
+
+async def test_what_left_the_listing_stays_known_across_restarts(peer: SocketPeer, redis_url: str) -> None:
+    async with running(peer, redis_url) as aggregator:
+        await until_told(aggregator, {"btcusdt", "ethusdt", "bnbbtc"})
+    peer.symbols = ("btcusdt", "bnbbtc")
+    async with running(peer, redis_url) as aggregator:
+        await until_told(aggregator, {"btcusdt", "ethusdt", "bnbbtc"})
+        listed = (await aggregator.http.get("/symbols")).json()["symbols"]
+        assert {"symbol": "ethusdt", "base": "ETH", "quote": "USDT", "status": "DELISTED"} in listed
+        refused = await aggregator.http.get("/coin?symbol=ETHUSDT&id=7")
+        assert (refused.status_code, refused.json()["code"]) == (409, "delisted")
+        leased = (await aggregator.http.put("/followers/7", json={"symbols": ["ethusdt", "btcusdt"]})).json()
+        assert (leased["symbols"], leased["unknown"]) == (["btcusdt"], {"ethusdt": []})
 
 
 async def test_a_redis_that_lost_the_symbols_gets_them_again(peer: SocketPeer, own_redis: RunningRedis) -> None:

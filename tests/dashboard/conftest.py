@@ -114,19 +114,21 @@ LISTINGS = [
     {"symbol": "btcusdt", "base": "BTC", "quote": "USDT", "status": "TRADING"},
     {"symbol": "ethusdt", "base": "ETH", "quote": "USDT", "status": "TRADING"},
     {"symbol": "ethbtc", "base": "ETH", "quote": "BTC", "status": "TRADING"},
+    {"symbol": "oldusdt", "base": "OLD", "quote": "USDT", "status": "DELISTED"},
     {"symbol": "emptyusdt", "base": "EMPTY", "quote": "USDT", "status": "TRADING"},
     {"symbol": "币安人生usdt", "base": "币安人生", "quote": "USDT", "status": "TRADING"},
 ]
 
 
 async def tell_market(url: str) -> None:
-    """Three prices of one source, one of another that must not be seen, and five listed symbols."""
+    """Four prices of one source, one of another that must not be seen, and six listed symbols."""
     prices: dict[Any, Any] = {
         "btcusdt": last_price(
             "btcusdt", "68123.450000000000000001", o="67000", h="68500", l="66800.01", v="1", q="8.5"
         ),
         "ethusdt": last_price("ethusdt", "90", o="100", h="101", l="89", v="5", q="500"),
         "ethbtc": last_price("ethbtc", "0.00000001"),
+        "oldusdt": last_price("oldusdt", "3", o="1", h="3", l="1", v="9", q="9000000"),
         "ghostusdt": last_price("ghostusdt", "1", source="binance"),
         "brokenusdt": "{",
         "garbledusdt": b'{"s":"garbledusdt","p":"\xff","t":1}',

@@ -1,11 +1,14 @@
 """The market of one instant: what is read from Redis' values, what is left out, and in what order it comes."""
 
+from decimal import Decimal
+
 import pytest
 
 from services.dashboard.documents import prices_document
 from services.dashboard.errors import UnknownSymbolError
 from services.dashboard.market import WINDOW_MS, Snapshot, SnapshotReader, read_listings, read_quote
 from services.dashboard.market_routes import page_of
+from services.dashboard.schemas import DEFAULT_MIN_VOLUME
 from services.dashboard.symbols import Directory
 from services.market.symbols import Listing
 from tests.dashboard.conftest import last_price
@@ -81,13 +84,37 @@ def test_movers() -> None:
         moving("oldusdt", "199", event_ms=NOW_MS - WINDOW_MS),
         last_price("untoldusdt", "1", event_ms=NOW_MS),
     )
-    names = {by: [quote.symbol for quote in market.movers(by, None, 9)] for by in ("gainers", "losers", "volume")}
+    names = {
+        by: [quote.symbol for quote in market.movers(by, None, 9, DEFAULT_MIN_VOLUME)]
+        for by in ("gainers", "losers", "volume")
+    }
     assert names == {
         "gainers": ["upusdt", "flatbtc", "downusdt"],
         "losers": ["downusdt", "flatbtc", "upusdt"],
         "volume": ["flatbtc", "downusdt", "upusdt"],
     }
-    assert [quote.symbol for quote in market.movers("gainers", "usdt", 1)] == ["upusdt"]
+
+
+LISTED = b"""{"symbols":[{"symbol":"btcusdt","base":"BTC","quote":"USDT","status":"TRADING"},
+{"symbol":"ethbtc","base":"ETH","quote":"BTC","status":"TRADING"},
+{"symbol":"thinbtc","base":"THIN","quote":"BTC","status":"TRADING"},
+{"symbol":"loneusdt","base":"LONEUS","quote":"DT","status":"TRADING"},
+{"symbol":"haltusdt","base":"HALT","quote":"USDT","status":"HALT"}]}"""
+
+
+def test_movers_have_a_volume_in_one_currency() -> None:
+    """3,000 BTC are more than 100,000 USDT; a pair without a path to it cannot be judged, and is none."""
+    market = snapshot(
+        moving("btcusdt", "100", quote_volume="200000"),
+        moving("ethbtc", "150", quote_volume="3000"),
+        moving("thinbtc", "199", quote_volume="900"),
+        moving("loneusdt", "199", quote_volume="9000000"),
+        moving("haltusdt", "199", quote_volume="9000000"),
+        symbols=LISTED,
+    )
+    assert [quote.symbol for quote in market.movers("gainers", None, 9, Decimal(100_000))] == ["ethbtc", "btcusdt"]
+    assert [quote.symbol for quote in market.movers("volume", None, 9, Decimal(0))] == ["ethbtc", "btcusdt", "thinbtc"]
+    assert [quote.symbol for quote in market.movers("gainers", "usdt", 9, Decimal(0))] == ["btcusdt"]
 
 
 def test_listings_that_are_none_are_no_listings() -> None:
@@ -109,7 +136,8 @@ def directory() -> Directory:
 
 def test_the_best_match_comes_first(directory: Directory) -> None:
     found = [listing.symbol for listing in directory.search("BTC", 20)]
-    assert found[:5] == ["btcusdt", "btceur", "btcstusdt", "ethbtc", "wbtcusdt"]
+    assert found[:4] == ["btcusdt", "btcstusdt", "ethbtc", "wbtcusdt"]
+    assert "btceur" not in found
     assert [listing.symbol for listing in directory.search("ethbtc", 1)] == ["ethbtc"]
     assert directory.search("pepe", 1)[0].symbol == "pepeusdt"
     assert directory.search("btcusdx", 1)[0].symbol == "btcusdt"

@@ -39,18 +39,21 @@ async def test_a_price_is_exact(client: httpx.AsyncClient, prefix: str) -> None:
         "quote_volume_24h": Decimal("8.5"),
         "change_24h": Decimal("1123.450000000000000001"),
         "change_percent_24h": Decimal("1.67679104"),
+        "base": "BTC",
+        "quote": "USDT",
+        "status": "TRADING",
     }
     assert (await client.get("/prices?symbols=ethbtc")).text.count('"price":0.00000001,') == 1
 
 
 async def test_all_prices_page_by_page(client: httpx.AsyncClient) -> None:
     whole = exact(await client.get("/prices"))
-    assert [price["symbol"] for price in whole["prices"]] == ["btcusdt", "ethbtc", "ethusdt"]
+    assert [price["symbol"] for price in whole["prices"]] == ["btcusdt", "ethbtc", "ethusdt", "oldusdt"]
     assert (whole["next"], whole["unknown"]) == (None, {})
     first = exact(await client.get("/prices?limit=2"))
     assert [price["symbol"] for price in first["prices"]] == ["btcusdt", "ethbtc"]
     second = exact(await client.get(f"/prices?limit=2&after={first['next']}"))
-    assert ([price["symbol"] for price in second["prices"]], second["next"]) == (["ethusdt"], None)
+    assert ([price["symbol"] for price in second["prices"]], second["next"]) == (["ethusdt", "oldusdt"], None)
 
 
 async def test_unknown_symbols_are_named_and_unpriced_ones_are_not(client: httpx.AsyncClient) -> None:
@@ -69,6 +72,8 @@ async def test_unknown_symbols_are_named_and_unpriced_ones_are_not(client: httpx
         "prices?limit=5001",
         "prices?limit=x",
         "movers?by=colour",
+        "movers?min_volume=-1",
+        "movers?min_volume=nan",
         "symbols?search=",
         "sparklines",
         f"sparklines?symbols={','.join(f's{number}' for number in range(201))}",
@@ -92,17 +97,35 @@ async def test_errors_of_the_routing_have_the_same_shape(client: httpx.AsyncClie
 
 
 async def test_movers_and_symbols(client: httpx.AsyncClient) -> None:
-    movers = exact(await client.get("/movers?quote=USDT"))["movers"]
+    movers = exact(await client.get("/movers?quote=USDT&min_volume=0"))["movers"]
     assert [(mover["symbol"], mover["change_percent_24h"]) for mover in movers] == [
         ("btcusdt", Decimal("1.67679104")),
         ("ethusdt", -10),
     ]
-    assert [mover["symbol"] for mover in exact(await client.get("/movers?by=losers&limit=1"))["movers"]] == ["ethusdt"]
+    assert [
+        mover["symbol"] for mover in exact(await client.get("/movers?by=losers&limit=1&min_volume=0"))["movers"]
+    ] == ["ethusdt"]
     symbols = (await client.get("/symbols?limit=2")).json()
     assert [entry["symbol"] for entry in symbols["symbols"]] == ["btcusdt", "emptyusdt"]
     assert symbols["next"] == "emptyusdt"
     found = (await client.get("/symbols?search=币安人生")).json()["symbols"][0]
     assert found == {"symbol": "币安人生usdt", "base": "币安人生", "quote": "USDT", "status": "TRADING"}
+
+
+async def test_a_thin_pair_is_no_mover(client: httpx.AsyncClient) -> None:
+    assert exact(await client.get("/movers"))["movers"] == []
+    assert [each["symbol"] for each in exact(await client.get("/movers?min_volume=9"))["movers"]] == ["ethusdt"]
+
+
+async def test_a_delisted_symbol_keeps_its_price_and_assets_and_is_not_offered(client: httpx.AsyncClient) -> None:
+    (price,) = exact(await client.get("/prices?symbols=oldusdt"))["prices"]
+    assert (price["base"], price["quote"], price["status"], price["price"]) == ("OLD", "USDT", "DELISTED", 3)
+    assert (await client.get("/symbols?search=oldusdt")).json()["symbols"] == []
+    listed = (await client.get("/symbols")).json()["symbols"]
+    assert {"symbol": "oldusdt", "base": "OLD", "quote": "USDT", "status": "DELISTED"} in listed
+    movers = exact(await client.get("/movers?min_volume=0"))["movers"]
+    assert "oldusdt" not in [mover["symbol"] for mover in movers]
+    assert "oldusdt" not in (await client.get("/history/oldusdx")).json()["near"]
 
 
 async def test_a_client_that_has_an_answer_is_not_sent_it_again(client: httpx.AsyncClient) -> None:

@@ -16,7 +16,7 @@ SYMBOLS = ("btcusdt", "ethusdt", "dogeusdt", "币安人生usdt")
 class ScriptedAggregator:
     """`kind` says which aggregator it plays. `followed` is what it would stream now, by follower id."""
 
-    kind: Literal["ours", "go", "failing", "garbled", "starting"] = "ours"
+    kind: Literal["ours", "go", "failing", "garbled", "starting", "delisted", "not_trading"] = "ours"
     port: int = 0
     requests: list[str] = field(default_factory=list)
     followed: dict[str, set[str]] = field(default_factory=dict)
@@ -48,6 +48,8 @@ class ScriptedAggregator:
             return 200, "<html>"
         if self.kind == "starting":
             return 503, {"error": "wait", "code": "symbols_unknown"}
+        if self.kind in ("delisted", "not_trading"):
+            return 409, {"error": "no", "code": self.kind}
         if symbol not in SYMBOLS:
             return 404, {"error": "no", "code": "unknown_symbol", "near": ["btcusdt"]}
         held = self.followed.setdefault(follower, set())

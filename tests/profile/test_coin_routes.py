@@ -2,9 +2,11 @@
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +75,14 @@ async def test_an_unknown_symbol_is_named_with_near_matches(user: User) -> None:
     answer = await user.send("POST", COIN, '{"symbol":"btcusdx","quantity":1}')
     assert "Did you mean btcusdt?" in assert_error(answer, 404, "unknown_symbol")
     assert answer.json()["near"] == ["btcusdt"]
+
+
+@pytest.mark.parametrize("kind", ["delisted", "not_trading"])
+async def test_what_is_not_traded_is_not_added(user: User, scripted: ScriptedAggregator, kind: Any) -> None:
+    scripted.kind = kind
+    answer = await user.send("POST", COIN, '{"symbol":"btcusdt","quantity":1}')
+    assert "btcusdt" in assert_error(answer, 409, kind)
+    assert (await user.request("GET", f"{COIN}s")).json() == {"there are your coins": []}
 
 
 async def test_nothing_is_added_while_symbols_cannot_be_checked(user: User, scripted: ScriptedAggregator) -> None:

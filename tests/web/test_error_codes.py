@@ -35,6 +35,6 @@ def test_every_code_has_a_sentence_in_the_web_app() -> None:
 
 def _codes() -> set[str]:
     """Those that profile makes, and those of others that it hands on."""
-    modules = [path for path in (REPOSITORY / "services" / "profile").glob("*.py") if "metrics" not in path.name]
+    modules = [path for path in (REPOSITORY / "services" / "profile").rglob("*.py") if "metrics" not in path.name]
     made = {code for path in modules for code in re.findall(r'[(,]\s*"([a-z_]+)",\s*f?"[^"]* ', path.read_text())}
     return made | set(_SENTENCES) | {kind.code for kind in MarketError.__subclasses__()}

@@ -40,9 +40,10 @@ async def movers(
     by: m.Ranking = "gainers",
     quote: m.QuoteAsset = None,
     limit: m.MoversLimit = 20,
+    min_volume: m.MinVolume = m.DEFAULT_MIN_VOLUME,
     market: Market = AllowedMarket,
 ) -> Response:
-    """What moved most in 24 h, in percent; or by volume, in the quote asset (then choose a `quote`)."""
+    """What moved most in 24 h, in percent; or what has the largest volume."""
     return market.relay(request, "movers")
 
 
@@ -54,7 +55,7 @@ async def symbols(
     after: m.After = None,
     market: Market = AllowedMarket,
 ) -> Response:
-    """Every symbol there is, page by page; or those that fit a search."""
+    """Every symbol there is, page by page; or those that fit a search, by their volume."""
     return market.relay(request, "symbols")
 
 

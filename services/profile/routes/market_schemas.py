@@ -3,6 +3,7 @@
 A test holds these descriptions against the dashboard's own, so that the two say the same.
 """
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -16,6 +17,8 @@ MAX_PRICES = 5_000
 MAX_NAMED = 500
 MAX_SPARKLINES = 200
 MAX_CANDLES = 50_000
+DEFAULT_MIN_VOLUME = Decimal(100_000)
+"""Below, in USDT a day, a pair is thin: one trade moves its price by percents."""
 
 Ranking = Literal["gainers", "losers", "volume"]
 Interval = Literal["1s", "1m", "1h", "1d"]
@@ -40,6 +43,9 @@ class Price(BaseModel):
     quote_volume_24h: ExactNumber | None = Field(examples=[834567890.12], description="In the quote asset.")
     change_24h: ExactNumber | None = Field(examples=[1123.45], description="`price` minus `open_24h`, exact.")
     change_percent_24h: ExactNumber | None = Field(examples=[1.67679104], description="To 8 places, half to even.")
+    base: str = Field(examples=["BTC"], description="As the exchange lists it; empty if it lists no such symbol.")
+    quote: str = Field(examples=["USDT"])
+    status: str = Field(examples=["TRADING"], description="As in symbols.")
 
 
 class Prices(BaseModel):
@@ -65,7 +71,10 @@ class ListedSymbol(BaseModel):
     symbol: str = Field(examples=["btcusdt"])
     base: str = Field(examples=["BTC"], description="Empty where the exchange does not tell.")
     quote: str = Field(examples=["USDT"])
-    status: str = Field(examples=["TRADING"])
+    status: str = Field(
+        examples=["TRADING"],
+        description="The exchange's own word; `DELISTED` if it listed the symbol once and lists it no more.",
+    )
 
 
 class ListedSymbols(BaseModel):
@@ -151,8 +160,22 @@ SymbolsQuery = Annotated[
 ]
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PRICES)]
 After = Annotated[SymbolText | None, Query(description="`next` of the page before.")]
-Search = Annotated[SymbolText | None, Query(description="Best matches first, and no pages.")]
+Search = Annotated[
+    SymbolText | None,
+    Query(description="Best matches first, and no pages. Symbols that are not traded are left out.", examples=["btc"]),
+]
 QuoteAsset = Annotated[Asset | None, Query(description="Only symbols priced in this asset.", examples=["usdt"])]
+MinVolume = Annotated[
+    Decimal,
+    Query(
+        ge=0,
+        le=10**18,
+        allow_inf_nan=False,
+        description="Least 24 h volume in USDT, converted along the exchange's own pairs: one trade moves a thin pair.",
+        examples=[100_000],
+    ),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10**18}),
+]
 MoversLimit = Annotated[int, Query(ge=1, le=200)]
 SparklineSymbols = Annotated[
     SymbolList,

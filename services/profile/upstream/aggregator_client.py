@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from services.profile import metrics
-from services.profile.errors import ApiError, NotFoundError, UnavailableError
+from services.profile.errors import ApiError, ConflictError, NotFoundError, UnavailableError
 
 log = structlog.get_logger()
 
@@ -18,6 +18,12 @@ MAX_NEAR = 10
 
 _UNKNOWN_SYMBOL = (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST)
 """Ours says 404; the Go original, which asks the exchange, may say 400."""
+
+
+_NOT_TRADED = {
+    "delisted": "{} is no longer traded on the exchange, so it cannot be added.",
+    "not_trading": "The exchange does not trade {} at the moment, so it cannot be added now.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,8 @@ def _refusal(symbol: str, answer: httpx.Response) -> ApiError:
         return UnavailableError(
             "symbols_unknown", "The exchange's symbols are not known yet. Try again in a few seconds."
         )
+    if answer.status_code == httpx.codes.CONFLICT and refusal.code in _NOT_TRADED:
+        return ConflictError(refusal.code, _NOT_TRADED[refusal.code].format(symbol))
     if answer.status_code in _UNKNOWN_SYMBOL:
         near = refusal.near[:MAX_NEAR]
         question = f" Did you mean {' or '.join(near)}?" if near else ""
