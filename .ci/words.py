@@ -25,7 +25,9 @@ FORMS = {"tells": "tell", "told": "tell", "telling": "tell", "says": "say", "sai
     word: word for word in BETTER
 }
 CHECKED = re.compile(r"\.(py|md|ts|mjs|js|svelte|sh|css|html|sql|proto|yaml|yml|toml|xml)$|Makefile$|Dockerfile$")
-SKIPPED = re.compile(r"_pb2|schema\.d\.ts|package-lock|requirements\.lock|compose-spec\.json|^\.ci/words\.py$|^LICENSE")
+SKIPPED = re.compile(
+    r"_pb2|/migrations/|schema\.d\.ts|package-lock|requirements\.lock|compose-spec\.json|^\.ci/words\.py$|^LICENSE"
+)
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 ALLOWED = re.compile(r"words: as specified|\"nobody\"|`nobody`|nobody:")
 """A line that quotes a contract, or names the Unix account."""

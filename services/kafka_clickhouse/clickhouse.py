@@ -1,4 +1,4 @@
-"""ClickHouse's HTTP interface as this service uses it: with deadlines, and errors told apart.
+"""ClickHouse's HTTP interface as this service uses it: with deadlines and classified errors.
 
 `translated` is the one place that knows which of ClickHouse's errors pass by themselves.
 """

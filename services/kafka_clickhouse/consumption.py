@@ -43,7 +43,7 @@ class Consumption:
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Consume for ever. A failed consumer is replaced, whatever Kafka's reason."""
+        """Consume for ever. A failed consumer is replaced, for any error of Kafka's."""
         backoff = Backoff(cap_s=RETRY_CAP_S)
         while True:
             began_s = time.monotonic()
@@ -103,23 +103,23 @@ class Consumption:
                 found = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_MAX_RECORDS)
                 for partition, records in found.items():
                     lanes.offer(partition, records)
-            await asyncio.Event().wait()  # the drain is somebody else's, and so is our end
+            await asyncio.Event().wait()  # the caller of `drain` ends this task
         finally:
             measuring.cancel()
             await lanes.drain(0)
 
     async def _measure_lag(self, consumer: AIOKafkaConsumer, lanes: Lanes) -> None:
-        """Ask where the partitions end, which also tells whether Kafka answers."""
-        told = True  # at the beginning nothing has been heard, which is no news
+        """Ask where the partitions end, which also shows whether Kafka answers."""
+        was_silent = True  # before the first answer, silence is not worth a line
         while True:
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(LAG_TIMEOUT_S):
                     await self._ask(consumer, lanes)
-            if self.silent and not told:
+            if self.silent and not was_silent:
                 log.warning("kafka.away", limit_s=SILENCE_LIMIT_S)
-            elif told and not self.silent:
+            elif was_silent and not self.silent:
                 log.info("kafka.answers")
-            told = self.silent
+            was_silent = self.silent
             await asyncio.sleep(LAG_INTERVAL_S)
 
     async def _ask(self, consumer: AIOKafkaConsumer, lanes: Lanes) -> None:
@@ -153,12 +153,12 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, Exception)  # noqa: S101 - the group's type says so
+    assert isinstance(error, Exception)  # noqa: S101 - by the group's type
     return error
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group and close. Kafka may be away: then the session's end tells the others."""
+    """Leave the group and close. Kafka may be away: then the other members learn of it when the session ends."""
     try:
         async with asyncio.timeout(STOP_TIMEOUT_S):
             await consumer.stop()

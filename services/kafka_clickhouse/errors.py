@@ -1,4 +1,4 @@
-"""What can go wrong, told apart by what helps: waiting, looking at one message, or a person."""
+"""Errors of this service, by remedy: waiting, setting one message aside, or an operator."""
 
 
 class KafkaClickHouseError(Exception):

@@ -1,7 +1,7 @@
 """One partition's way from Kafka to ClickHouse: a bounded buffer, and a task that empties it batch by batch.
 
 A batch goes when it is large enough, or its oldest message has waited long enough. It is committed after it is stored,
-so that whatever dies in between, its messages are read again. What Kafka deletes before that is counted as lost.
+so that after any failure in between, its messages are read again. What Kafka deletes before that is counted as lost.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 MAX_HELD_BYTES = 64 * 1024 * 1024
 
 Begin = Callable[[], Awaitable[int | None]]
-"""Gives the offset of the first message to read; None when that cannot be told."""
+"""Gives the offset of the first message to read; None when that is unknown."""
 Commit = Callable[[int], Awaitable[None]]
 """Takes the offset of the next message to read."""
 
@@ -132,7 +132,7 @@ class Lane:
             self.on_room()
 
     def _report_gap(self, handled: Sequence[Record]) -> None:
-        """Tell of the offsets that are missing since the last batch and in this one: Kafka has deleted their messages.
+        """Report the offsets that are missing since the last batch and in this one: Kafka has deleted their messages.
 
         Nothing else makes a gap: the topic is neither compacted nor written to in transactions.
         """

@@ -1,4 +1,4 @@
-"""The partitions that are ours now, each with its lane. Kafka's group says which: they come and go together.
+"""The partitions that are ours now, each with its lane. Kafka's group assigns them: they come and go together.
 
 A partition that goes is drained first, bounded: what is read is stored and committed, so that the next owner does not
 do it once more. If that takes too long the next owner does, to no effect.
@@ -23,7 +23,7 @@ from services.kafka_clickhouse.messages import Record
 log = structlog.get_logger()
 
 OFFSET_TIMEOUT_S = 8.0
-"""For asking of a committed offset, and for telling one."""
+"""For reading and for committing an offset."""
 REVOKE_DRAIN_S = 5.0
 """Below the group's rebalance timeout, or the others would go on without us."""
 
@@ -97,7 +97,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
             self.consumer.resume(partition)
 
     async def _begin(self, partition: TopicPartition) -> int | None:
-        """The committed offset, or the oldest there is where nothing was committed. None if Kafka does not tell."""
+        """The committed offset, or the oldest there is where nothing was committed. None if Kafka does not answer."""
         try:
             async with asyncio.timeout(OFFSET_TIMEOUT_S):
                 committed: int | None = await self.consumer.committed(partition)
@@ -109,7 +109,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
             return None
 
     async def _commit(self, partition: TopicPartition, offset: int) -> None:
-        """Commit, or say that it failed: then the messages are read again one day, which changes nothing."""
+        """Commit, or log that it failed: then the messages are read again one day, which changes nothing."""
         try:
             async with asyncio.timeout(OFFSET_TIMEOUT_S):
                 await self.consumer.commit({partition: offset})

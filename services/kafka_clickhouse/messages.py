@@ -43,7 +43,7 @@ def decode(values: Sequence[bytes | None]) -> tuple[list[KafkaMsg], list[Undecod
 
 
 def decode_one(value: bytes | None) -> KafkaMsg:
-    """One message, whatever it takes. Raises `UndecodableError`."""
+    """One message, by the slow and tolerant way. Raises `UndecodableError`."""
     if value is None:
         raise UndecodableError("the message has no value")
     try:

@@ -1,4 +1,4 @@
-"""Tells a few bad messages from a bad deploy: the former are set aside, at the latter consumption stops.
+"""Distinction between a few bad messages and a bad deploy: the former are set aside, at the latter consumption stops.
 
 A window slides over the messages of a partition. When most of those in it cannot be decoded, it is more likely that we
 (or the producer) are wrong than that all of them are, and to set them aside would only move the damage. The first

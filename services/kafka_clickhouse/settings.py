@@ -1,4 +1,4 @@
-"""What kafka_clickhouse can be told from outside."""
+"""Settings of kafka_clickhouse, read from the environment."""
 
 from pydantic import Field
 

@@ -56,7 +56,7 @@ class TickerStore:
             metrics.INSERT_FAILURES.labels("refused").inc()
             raise
         finally:
-            self._note(None)  # it answers; or we were cancelled, and nobody is left who would hear it answer
+            self._note(None)  # it answers; or this was cancelled, and no later call will see it answer
 
     async def _insert_until_stored(self, block: bytes, token: str) -> None:
         backoff = Backoff(cap_s=RETRY_CAP_S)

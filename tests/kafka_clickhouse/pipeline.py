@@ -37,7 +37,7 @@ class Tick:
 
     @property
     def value(self) -> bytes:
-        told = {
+        message = {
             "message_id": f"{self.symbol}:{self.event_ms}",
             "e": "24hrMiniTicker",
             "E": self.event_ms,
@@ -53,7 +53,7 @@ class Tick:
             "q": "834567890.12",
             "src": self.source,
         }
-        return json.dumps(told).encode()
+        return json.dumps(message).encode()
 
 
 def ticks(count: int, *, symbols: int = 40, first: int = 0) -> list[Tick]:

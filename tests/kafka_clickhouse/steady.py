@@ -1,4 +1,4 @@
-"""A producer that goes on whatever happens to Kafka, and remembers what Kafka has confirmed."""
+"""A producer that outlives any fault of Kafka, and remembers what Kafka has confirmed."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ class SteadyProducer:
         began_s = time.monotonic()
         while not self.enough:
             chunk = ticks(CHUNK, first=len(self.sent))
-            while not await self._sent(chunk):  # noqa: ASYNC110 - nobody tells when Kafka is back
+            while not await self._sent(chunk):  # noqa: ASYNC110 - Kafka's return is not announced
                 await asyncio.sleep(0.2)
             self.sent += chunk
             await asyncio.sleep(max(0.0, began_s + len(self.sent) / self.rate - time.monotonic()))

@@ -39,13 +39,13 @@ moments = st.builds(
 @st.composite
 def tickers(draw: st.DrawFn) -> list[KafkaMsg]:
     """Of two symbols; some at one instant, which the contract excludes and nothing prevents."""
-    told = draw(
+    drawn = draw(
         st.lists(
             st.tuples(st.sampled_from(["AUSDT", "BUSDT"]), moments, prices, volumes, volumes), min_size=1, max_size=40
         )
     )
     return [
-        KafkaMsg(f"{s}:{at}", "24hrMiniTicker", at, at, s, c, "1", "1", "1", "0", "0", v, q) for s, at, c, v, q in told
+        KafkaMsg(f"{s}:{at}", "24hrMiniTicker", at, at, s, c, "1", "1", "1", "0", "0", v, q) for s, at, c, v, q in drawn
     ]
 
 
@@ -70,7 +70,7 @@ async def candles(client: AsyncClient, interval: str, source: str) -> list[tuple
 
 
 def reference(rows: Iterable[KafkaMsg], length_s: int) -> list[tuple[Any, ...]]:
-    """The same by definition. Volumes of 0 and 0 are those of a peer that does not tell them."""
+    """The same by definition. Volumes of 0 and 0 are those of a peer that does not send them."""
     groups: dict[tuple[str, int], list[KafkaMsg]] = {}
     for row in rows:
         groups.setdefault((row.s, row.E // 1_000 // length_s * length_s), []).append(row)
@@ -84,17 +84,17 @@ def _ohlc(group: list[KafkaMsg]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
 
 
 def _rolling(group: list[KafkaMsg]) -> tuple[Decimal | None, Decimal | None]:
-    told = [(row.E, Decimal(row.v), Decimal(row.q)) for row in group if (row.v, row.q) != ("0", "0")]
-    return max(told)[1:] if told else (None, None)
+    known = [(row.E, Decimal(row.v), Decimal(row.q)) for row in group if (row.v, row.q) != ("0", "0")]
+    return max(known)[1:] if known else (None, None)
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tickers(), st.randoms(use_true_random=False))
 async def test_any_order_any_repetition_any_split_make_the_same_candles(
-    database: str, told: list[KafkaMsg], chance: random.Random
+    database: str, messages: list[KafkaMsg], chance: random.Random
 ) -> None:
     source = next(sources)
-    sent = told + chance.choices(told, k=len(told))
+    sent = messages + chance.choices(messages, k=len(messages))
     chance.shuffle(sent)
     client = await connect(database)
     try:
@@ -106,7 +106,7 @@ async def test_any_order_any_repetition_any_split_make_the_same_candles(
             for interval in LENGTHS_S:
                 await client.command(f"OPTIMIZE TABLE candles_{interval}_states FINAL")
         for interval, length_s in LENGTHS_S.items():
-            assert await candles(client, interval, source) == reference(told, length_s)
+            assert await candles(client, interval, source) == reference(messages, length_s)
     finally:
         await client.close()
 

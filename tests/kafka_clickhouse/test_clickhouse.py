@@ -70,7 +70,7 @@ async def test_a_cancellation_is_heard_also_while_a_connection_that_failed_is_cl
         await connecting
 
 
-async def test_a_wrong_password_is_waited_for_until_somebody_puts_it_right(url: str) -> None:
+async def test_a_wrong_password_is_retried_until_it_is_put_right(url: str) -> None:
     with pytest.raises(StorageUnavailableError, match="516"):
         await connect(url.replace("crypto:", "crypto:not", 1))
 
@@ -96,7 +96,7 @@ async def test_candles_that_a_broken_insert_did_not_reach_are_made_by_its_repeti
     await store.close()
 
 
-async def test_readiness_asks_again_when_nobody_tries_to_insert_any_more(url: str) -> None:
+async def test_readiness_asks_again_when_no_insert_is_tried_any_more(url: str) -> None:
     store = TickerStore(f"http://crypto:x@127.0.0.1:{free_port()}/crypto", 30)
     trying = asyncio.create_task(store.insert(b"", "token"))
     await until(lambda: fails(store), what="the insert to fail")

@@ -55,8 +55,8 @@ async def test_the_age_of_a_partitions_newest_grows_while_nothing_is_stored(betw
         await between.producer.send_and_wait(between.topic, tick.value, partition=partition)
 
     async def ages() -> dict[str, float]:
-        told = await consumer.metrics("kafka_clickhouse_newest_age_seconds")
-        return told if len(told) == 2 else {}
+        ages = await consumer.metrics("kafka_clickhouse_newest_age_seconds")
+        return ages if len(ages) == 2 else {}
 
     first = await until(ages, what="both ages")
     assert first['{partition="0"}'] - first['{partition="1"}'] == pytest.approx(86_400, abs=1)
@@ -67,7 +67,7 @@ async def test_the_age_of_a_partitions_newest_grows_while_nothing_is_stored(betw
     await until(all_grow, what="the ages to grow")
 
 
-async def test_a_row_holds_what_the_message_told(between: Pipeline) -> None:
+async def test_a_row_holds_what_the_message_held(between: Pipeline) -> None:
     between.start()
     await between.send([Tick("BTCUSDT", START_MS + 123, Decimal("68123.45"), "simulator")])
     await between.until_stored(1)
@@ -75,10 +75,10 @@ async def test_a_row_holds_what_the_message_told(between: Pipeline) -> None:
         "message_id, event_type, toUnixTimestamp64Milli(event_time), toUnixTimestamp64Milli(receive_time), symbol, "
         "close_price, open_price, high_price, low_price, change_price, change_percent, volume, quote_volume, source"
     )
-    told = ("68123.45", "67000", "68500", "66800.01", "1123.45", "1.67679104", "12345.678", "834567890.12")
+    texts = ("68123.45", "67000", "68500", "66800.01", "1123.45", "1.67679104", "12345.678", "834567890.12")
     times = (START_MS + 123, START_MS + 210)
     assert await between.query(f"SELECT {columns} FROM market_tickers") == [
-        (f"BTCUSDT:{START_MS + 123}", "24hrMiniTicker", *times, "BTCUSDT", *map(Decimal, told), "simulator")
+        (f"BTCUSDT:{START_MS + 123}", "24hrMiniTicker", *times, "BTCUSDT", *map(Decimal, texts), "simulator")
     ]
 
 
@@ -131,4 +131,4 @@ async def test_messages_of_the_go_original_are_stored(between: Pipeline) -> None
     assert await between.query(f"SELECT {columns} FROM market_tickers") == [
         ("6f1c", Decimal("68123.45"), Decimal("1.6767910447"), 0, "binance")
     ]
-    assert await between.query("SELECT volume_24h FROM candles_1m") == [(None,)]  # nobody has told it
+    assert await between.query("SELECT volume_24h FROM candles_1m") == [(None,)]  # unknown

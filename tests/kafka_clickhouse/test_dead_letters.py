@@ -1,4 +1,4 @@
-"""What is left of a letter that nobody waits for any more."""
+"""What is left of a letter whose sender was cancelled."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Whatever dies, freezes or is cut between Kafka and ClickHouse: no row missing, none twice, candles right.
+"""Anything dies, freezes or is cut between Kafka and ClickHouse: no row missing, none twice, candles right.
 
 Short by default. `make soak` runs it for as long as things may really last, by the variables below.
 """
@@ -48,11 +48,11 @@ async def more_is_stored(between: Pipeline, than: int) -> None:
     await between.until_stored(than + 1, CATCH_UP_S)
 
 
-async def says(consumer: Consumer, dependency: str, problem: str) -> None:
-    async def said() -> bool:
+async def reports(consumer: Consumer, dependency: str, problem: str) -> None:
+    async def reported() -> bool:
         return (await consumer.problems()).get(dependency) == problem
 
-    await until(said, 60, f"{dependency}: {problem}")
+    await until(reported, 60, f"{dependency}: {problem}")
 
 
 async def test_kafka_is_killed_and_comes_back(own_kafka: RunningKafka, clickhouse_server: RunningClickHouse) -> None:
@@ -76,7 +76,7 @@ async def test_clickhouse_is_killed_and_comes_back(
         async with steadily(between) as producer:
             await more_is_stored(between, 500)
             own_clickhouse.process.kill()
-            await says(consumer, "clickhouse", "StorageUnavailableError")
+            await reports(consumer, "clickhouse", "StorageUnavailableError")
             await asyncio.sleep(CLICKHOUSE_OUTAGE_S)
             own_clickhouse.process.start()
             await clickhouse.wait_until_ready(own_clickhouse.server)
@@ -91,7 +91,7 @@ async def test_clickhouse_freezes_and_thaws(kafka_broker: RunningKafka, own_clic
         async with steadily(between) as producer:
             await more_is_stored(between, 500)
             own_clickhouse.process.freeze()
-            await says(consumer, "clickhouse", "StorageUnavailableError")
+            await reports(consumer, "clickhouse", "StorageUnavailableError")
             own_clickhouse.process.thaw()
             await more_is_stored(between, len(producer.sent))
         await all_is_there(between, producer)
@@ -107,7 +107,7 @@ async def test_a_stop_while_clickhouse_is_away_ends_in_time_and_loses_nothing(
         own_clickhouse.process.kill()
         sent = ticks(500)
         await between.send(sent)
-        await says(consumer, "clickhouse", "StorageUnavailableError")
+        await reports(consumer, "clickhouse", "StorageUnavailableError")
         assert await asyncio.to_thread(consumer.process.stop) == 0
         assert "partitions.drain_cut" in consumer.process.output()
         own_clickhouse.process.start()

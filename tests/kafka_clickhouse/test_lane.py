@@ -17,9 +17,9 @@ FAILED = "kafka_clickhouse_insert_failures_total", {"kind": "down"}
 
 
 async def test_a_batch_in_work_counts_among_the_bytes_that_are_held() -> None:
-    nobody = f"127.0.0.1:{free_port()}"
-    store = TickerStore(f"http://user:password@{nobody}/none", 1)  # what goes there stays in work
-    intake = Intake(store, DeadLetters(nobody, "none"), PoisonWatch(), PoisonWatch())
+    unreachable = f"127.0.0.1:{free_port()}"
+    store = TickerStore(f"http://user:password@{unreachable}/none", 1)  # what goes there stays in work
+    intake = Intake(store, DeadLetters(unreachable, "none"), PoisonWatch(), PoisonWatch())
 
     async def beginning() -> int:
         return 0

@@ -49,7 +49,7 @@ def test_what_the_go_original_leaves_out_has_a_meaning() -> None:
     assert (read.src, read.v, read.q) == ("binance", "0", "0")
 
 
-def test_what_follows_from_the_rest_need_not_be_told() -> None:
+def test_what_follows_from_the_rest_may_be_absent() -> None:
     absent = dict.fromkeys(("message_id", "e", "receive_time", "change_price", "change_percent"))
     read = decode_one(message(**absent))
     assert read.message_id == OURS["message_id"]

@@ -100,7 +100,7 @@ async def has_ttl(client: AsyncClient, table: str) -> bool:
     return " TTL " in made_by
 
 
-async def test_rows_are_kept_for_as_long_as_the_settings_say(new_url: str) -> None:
+async def test_rows_are_kept_for_as_long_as_configured(new_url: str) -> None:
     await upgrade(new_url, {"market_tickers": 30, "candles_1s_states": 7})
     async with connected(new_url) as client:
         insert = (

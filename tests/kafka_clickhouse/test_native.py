@@ -43,12 +43,12 @@ def database(clickhouse_server: RunningClickHouse) -> Iterator[str]:
         runner.run(context.__aexit__(None, None, None))
 
 
-async def round_trip(url: str, told: list[KafkaMsg]) -> list[tuple[object, ...]]:
+async def round_trip(url: str, messages: list[KafkaMsg]) -> list[tuple[object, ...]]:
     """What the engine has of these rows, and of nothing else."""
     client = await connect(url)
     try:
         await client.command(f"TRUNCATE TABLE {TABLE}")
-        await client.raw_insert(TABLE, COLUMNS, encode(told), settings={"insert_deduplicate": 0}, fmt="Native")
+        await client.raw_insert(TABLE, COLUMNS, encode(messages), settings={"insert_deduplicate": 0}, fmt="Native")
         columns = ", ".join(name if "time" not in name else f"toUnixTimestamp64Milli({name})" for name in COLUMNS)
         return [tuple(row) for row in (await client.query(f"SELECT {columns} FROM {TABLE}")).result_rows]
     finally:
@@ -57,7 +57,7 @@ async def round_trip(url: str, told: list[KafkaMsg]) -> list[tuple[object, ...]]
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(rows, min_size=1, max_size=30, unique_by=lambda row: (row.s, row.E, row.src)))
-def test_the_engine_reads_what_was_encoded(database: str, told: list[KafkaMsg]) -> None:
+def test_the_engine_reads_what_was_encoded(database: str, messages: list[KafkaMsg]) -> None:
     expected = [
         (
             *(row.message_id, row.e, row.s),
@@ -67,9 +67,9 @@ def test_the_engine_reads_what_was_encoded(database: str, told: list[KafkaMsg]) 
             ),
             *(row.src, row.E, row.receive_time),
         )
-        for row in told
+        for row in messages
     ]
-    assert sorted(asyncio.run(round_trip(database, told))) == sorted(expected)
+    assert sorted(asyncio.run(round_trip(database, messages))) == sorted(expected)
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 65_535, 65_536, 70_000])

@@ -21,10 +21,10 @@ async def between(kafka_broker: RunningKafka, clickhouse_server: RunningClickHou
 
 
 async def until_problem(consumer: Consumer, dependency: str, problem: str) -> None:
-    async def said() -> bool:
+    async def reported() -> bool:
         return (await consumer.problems()).get(dependency) == problem
 
-    await until(said, 60, f"{dependency}: {problem}")
+    await until(reported, 60, f"{dependency}: {problem}")
 
 
 def test_few_bad_messages_stop_nothing() -> None:
@@ -60,7 +60,7 @@ def test_with_a_limit_of_one_nothing_ever_stops() -> None:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=3_000), st.integers(1, 700))
-def test_it_stops_exactly_where_a_plain_count_says(bad: list[bool], batch: int) -> None:
+def test_it_stops_exactly_where_a_plain_count_does(bad: list[bool], batch: int) -> None:
     def counted() -> bool:
         for end in range(1, len(bad) + 1):
             window = bad[max(0, end - WINDOW) : end]

@@ -1,4 +1,4 @@
-"""What Kafka deletes before it is stored is lost, and told: how much, and which."""
+"""What Kafka deletes before it is stored is lost, and reported: how much, and which."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -48,7 +48,7 @@ async def until_committed(consumer: Consumer) -> None:
     await until(committed, what="a batch to be committed")
 
 
-async def test_what_was_deleted_while_nobody_read_is_counted_and_logged_once(between: Pipeline) -> None:
+async def test_what_was_deleted_unread_is_counted_and_logged_once(between: Pipeline) -> None:
     sent = ticks(200)
     consumer = between.start()
     await send(between, sent[:100])
