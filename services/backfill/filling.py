@@ -40,12 +40,13 @@ class Backfill:
         _note_absent(task, between(missing, piece.first, position))
         while (page := next_page(missing, position)) is not None:
             first, count = page
-            found = await self.klines.page(task.symbol, task.span.interval, first, count)
-            # A short page is the end of what the exchange has.
-            told_until = _number(task, found[-1]) + 1 if len(found) >= count else task.span.end
-            position = min(told_until, piece.end)
-            empty_until = next((n for n in (_number(task, kline) for kline in found) if n >= piece.end), told_until)
-            await self._take(task, found, between(missing, first, position))
+            answer = await self.klines.page(task.symbol, task.span.interval, first, count)
+            self._report_rejected(task, answer.rejected)
+            known_until = task.span.end if answer.until is None else answer.until
+            position = min(known_until, piece.end)
+            beyond = (number for kline in answer.klines if (number := _number(task, kline)) >= piece.end)
+            empty_until = next(beyond, known_until)
+            await self._take(task, answer.klines, between(missing, first, position))
             self.progress.advance(task)
         return empty_until
 
@@ -57,6 +58,11 @@ class Backfill:
             await self.store.write(task.symbol, task.span.interval, chosen)
         task.written += len(chosen)
         _note_absent(task, lacking.difference(_number(task, kline) for kline in chosen))
+
+    def _report_rejected(self, task: Task, rejected: Sequence[str]) -> None:
+        if rejected:
+            name = f"{task.symbol} {task.span.interval.name}"
+            self.progress.say(f"{name}: {len(rejected)} rows of the exchange cannot be true, the first: {rejected[0]}")
 
 
 def _number(task: Task, kline: Kline) -> int:

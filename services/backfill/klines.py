@@ -15,8 +15,9 @@ from services.backfill.errors import (
     TemporarilyUnavailableError,
     UsageError,
 )
-from services.backfill.plan import Interval
+from services.backfill.plan import Interval, time_text
 from services.backfill.retries import retry_until
+from services.exchanges.clock import LATEST_MS, is_time
 from services.exchanges.errors import RestError
 from services.exchanges.exchange import Exchange, RestRequest
 from services.market.events import Kline
@@ -32,6 +33,19 @@ _MAX_BODY_BYTES = 4 * 1024 * 1024
 _DEFAULT_RETRY_AFTER_S = 60.0
 _TOO_MANY_REQUESTS, _BANNED = 429, 418
 _SERVER_ERRORS = 500
+_CLOCK_LEEWAY_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the exchange has from a candle on, as far as it can be true."""
+
+    klines: list[Kline]
+    """Ascending, each once."""
+    until: int | None
+    """The candle up to which the exchange has answered; None if it has nothing more."""
+    rejected: list[str]
+    """The rows that cannot be true, each named."""
 
 
 @dataclass(slots=True)
@@ -43,6 +57,8 @@ class KlineSource:
     patience_s: float
     say: Callable[[str], None]
     max_weight: int = MAX_WEIGHT
+    latest_ms: int = LATEST_MS
+    """No kline is later; `now_ms` sets it by the exchange's clock."""
     _used_weight: int = field(default=0)
     _used_in_minute: int = field(default=0)
 
@@ -50,24 +66,38 @@ class KlineSource:
         """The exchange's clock. Raises `ExchangeError` or `TemporarilyUnavailableError`."""
         body = await self._get(self.exchange.time_request())
         try:
-            return self.exchange.parse_time(body)
+            now_ms = self.exchange.parse_time(body)
         except RestError as error:
             raise ExchangeError(str(error)) from error
+        if not is_time(now_ms):
+            raise ExchangeError(f"the exchange's time cannot be {now_ms} ms")
+        self.latest_ms = now_ms + _CLOCK_LEEWAY_MS
+        return now_ms
 
-    async def page(self, symbol: str, interval: Interval, first: int, count: int) -> list[Kline]:
-        """The first `count` klines that the exchange has from candle `first` on, ascending; fewer at the end.
+    async def page(self, symbol: str, interval: Interval, first: int, count: int) -> Page:
+        """The first `count` klines that the exchange has from candle `first` on; fewer at the end.
 
-        The last may still be forming. Raises `UsageError` for an unknown symbol, `ExchangeError`, or
+        A row that cannot be true costs only itself: what is written as exact is never corrected. The last row may still
+        be forming. Raises `UsageError` for an unknown symbol, `ExchangeError`, or
         `TemporarilyUnavailableError` when patience is over. Safe to cancel.
         """
         start_ms = first * interval.length_ms
         body = await self._get(self.exchange.klines_request(symbol, interval.name, start_ms, count))
+        unreadable: list[str] = []
+
+        def reject(row: bytes, reason: str) -> None:
+            unreadable.append(f"{row[:40].decode(errors='replace')} ({reason})")
+
         try:
-            page = self.exchange.parse_klines(body)
+            rows = self.exchange.parse_klines(body, reject)
         except RestError as error:
             raise ExchangeError(str(error)) from error
-        _check(page, interval, start_ms)
-        return list(page)
+        klines, untrue = _judge(rows, interval, start_ms, self.latest_ms)
+        if len(rows) + len(unreadable) < count:  # the end of what the exchange has
+            return Page(klines, None, unreadable + untrue)
+        # So many rows, one to a candle at most, cover as many candles at least.
+        covered = klines[-1].open_ms // interval.length_ms + 1 if klines else first + count
+        return Page(klines, covered, unreadable + untrue)
 
     async def _get(self, request: RestRequest) -> bytes:
         await self._stay_within_limit()
@@ -132,12 +162,30 @@ async def _bounded_body(response: httpx.Response) -> bytes:
     return b"".join(chunks)
 
 
-def _check(page: Sequence[Kline], interval: Interval, start_ms: int) -> None:
-    """Refuse a page of which any row cannot be true: what is written as exact is never corrected."""
-    next_ms = start_ms
-    for kline in page:
-        low, high = Decimal(kline.low), Decimal(kline.high)
-        inside = all(low <= Decimal(price) <= high for price in (kline.open, kline.close))
-        if kline.open_ms < next_ms or kline.open_ms % interval.length_ms or not inside or low <= 0:
-            raise ExchangeError(f"the exchange's {interval.name} kline of {kline.open_ms} cannot be true")
-        next_ms = kline.open_ms + interval.length_ms
+def _judge(rows: Sequence[Kline], interval: Interval, start_ms: int, latest_ms: int) -> tuple[list[Kline], list[str]]:
+    """The klines that can be true, ascending, and the names of the others."""
+    found: dict[int, Kline] = {}
+    rejected: list[str] = []
+    contradicted: set[int] = set()
+    for kline in rows:
+        if problem := _problem(kline, interval, start_ms, latest_ms):
+            rejected.append(f"{_time_of(kline)} ({problem})")
+        elif found.setdefault(kline.open_ms, kline) != kline:
+            contradicted.add(kline.open_ms)
+    rejected += [f"{_time_of(found.pop(open_ms))} (twice, and different)" for open_ms in sorted(contradicted)]
+    return [found[open_ms] for open_ms in sorted(found)], rejected
+
+
+def _problem(kline: Kline, interval: Interval, start_ms: int, latest_ms: int) -> str | None:
+    low, high = Decimal(kline.low), Decimal(kline.high)
+    if not start_ms <= kline.open_ms <= latest_ms:
+        return "not what was asked for"
+    if kline.open_ms % interval.length_ms:
+        return f"no start of a candle of {interval.name}"
+    if low <= 0 or not all(low <= Decimal(price) <= high for price in (kline.open, kline.close)):
+        return "its prices contradict one another"
+    return None
+
+
+def _time_of(kline: Kline) -> str:
+    return time_text(kline.open_ms) if is_time(kline.open_ms) else f"{kline.open_ms} ms"

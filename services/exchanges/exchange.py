@@ -141,8 +141,11 @@ class Exchange(Protocol):
     def klines_request(self, symbol: str, interval: str, start_ms: int, count: int) -> RestRequest:
         """Asks for up to `count` candles of an interval (`1s`, `1m`, `1h`, `1d`) that begin at `start_ms` or later."""
 
-    def parse_klines(self, body: bytes) -> Sequence[Kline]:
-        """The answer to `klines_request`, as it came. Raises `RestError`."""
+    def parse_klines(self, body: bytes, reject: Callable[[bytes, str], None]) -> Sequence[Kline]:
+        """The answer to `klines_request`, as it came; `reject` gets each row that cannot be read, and why.
+
+        Raises `RestError`.
+        """
 
     def is_unknown_symbol(self, body: bytes) -> bool:
         """Whether an answer with a client error means that the exchange does not know the symbol."""

@@ -3,7 +3,7 @@
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -81,11 +81,18 @@ def klines_request(symbol: str, interval: str, start_ms: int, count: int) -> Res
     return RestRequest("/api/v3/klines", params, weight=2)
 
 
-def parse_klines(body: bytes) -> list[Kline]:
+def parse_klines(body: bytes, reject: Callable[[bytes, str], None]) -> list[Kline]:
     try:
-        return _klines.decode(body)
+        rows = _rows.decode(body)
     except MALFORMED as error:
         raise RestError(f"the exchange's klines are malformed: {error}") from error
+    klines: list[Kline] = []
+    for row in rows:
+        try:
+            klines.append(_kline.decode(row))
+        except MALFORMED as error:
+            reject(bytes(row), str(error))
+    return klines
 
 
 def refusal(body: bytes) -> str:
@@ -135,6 +142,7 @@ def _as_streamed(symbol: str, row: PastTrade) -> bytes:
 _past_trade: Final = msgspec.json.Decoder(PastTrade)
 _pair: Final = msgspec.json.Decoder(Pair)
 _exchange_info: Final = msgspec.json.Decoder(ExchangeInfo)
-_klines: Final = msgspec.json.Decoder(list[Kline])
+_rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_kline: Final = msgspec.json.Decoder(Kline)
 _time: Final = msgspec.json.Decoder(ServerTime)
 _refusal: Final = msgspec.json.Decoder(Refusal)
