@@ -15,6 +15,7 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.common.connections import raise_descriptor_limit
 from services.common.http import PortTakenError
 
 log = structlog.get_logger()
@@ -25,6 +26,14 @@ CALL_TIMEOUT_S = 3.0
 KEEPALIVE_TIME_MS = 10_000
 PING_TIMEOUT_MS = 5_000
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+PREFACE_TIMEOUT_MS = 5_000
+"""For a client to connect and exchange HTTP/2's settings."""
+MAX_IDLE_MS = 600_000
+"""Without a call; a client's channel opens a connection again with its next one."""
+MAX_STREAMS = 1_000
+"""Calls at once of one connection."""
+MAX_CONNECTIONS = 2_000
+"""Fewer where the descriptors of the process are: half of them are for databases and files."""
 
 _CHANNEL_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
@@ -43,6 +52,10 @@ _SERVER_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_TIME_MS // 2),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.so_reuseport", 0),
+    ("grpc.http2.settings_timeout", PREFACE_TIMEOUT_MS),
+    ("grpc.server_handshake_timeout_ms", PREFACE_TIMEOUT_MS),
+    ("grpc.max_connection_idle_ms", MAX_IDLE_MS),
+    ("grpc.max_concurrent_streams", MAX_STREAMS),
 ]
 
 
@@ -66,7 +79,9 @@ async def serve_grpc(
     `register` adds the servicers to the server; `service_names` are their full names, for health and reflection.
     Raises `PortTakenError`.
     """
-    server = aio.server(options=_SERVER_OPTIONS, interceptors=interceptors, maximum_concurrent_rpcs=max_concurrent_rpcs)
+    max_connections = min(MAX_CONNECTIONS, raise_descriptor_limit() // 2)
+    options = [*_SERVER_OPTIONS, ("grpc.max_allowed_incoming_connections", max_connections)]
+    server = aio.server(options=options, interceptors=interceptors, maximum_concurrent_rpcs=max_concurrent_rpcs)
     register(server)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)

@@ -7,12 +7,35 @@ Log what a person would act on. Never a token, a password or a whole request.
 """
 
 import logging
+import re
 import sys
-from typing import Literal
+from collections.abc import MutableMapping
+from typing import Any, Literal
 
 import structlog
 
+MAX_FIELD_CHARACTERS = 1_000
+MAX_STACK_CHARACTERS = 32_000
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What ends a line, commands a terminal, or turns the direction of writing."""
+_UNPRINTABLE_IN_STACK = re.compile("[^\n\t\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\U0010ffff]")
+
 _TIMESTAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def printable(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Texts of bounded length, with what could pass for another line escaped: they may hold what a client has sent."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            stack = name in ("exception", "stack")
+            limit = MAX_STACK_CHARACTERS if stack else MAX_FIELD_CHARACTERS
+            text = value if len(value) <= limit else f"{value[:limit]}… ({len(value)} characters)"
+            event[name] = (_UNPRINTABLE_IN_STACK if stack else _UNPRINTABLE).sub(_escaped, text)
+    return event
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return character.group().encode("unicode_escape").decode()
 
 
 def configure_logging(service: str, level: str, fmt: Literal["json", "console"]) -> None:
@@ -22,6 +45,7 @@ def configure_logging(service: str, level: str, fmt: Literal["json", "console"])
         structlog.processors.add_log_level,
         _TIMESTAMP,
         structlog.processors.format_exc_info,
+        printable,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if fmt == "json" else structlog.dev.ConsoleRenderer(colors=False)

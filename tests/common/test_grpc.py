@@ -1,6 +1,8 @@
 """The gRPC kit: a peer that is dead, frozen or not serving is noticed, and nothing waits for it for ever."""
 
+import asyncio
 import sys
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -22,6 +24,22 @@ async def test_serves_health_and_drains() -> None:
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
     async with open_channel(f"127.0.0.1:{port}") as channel:
         with pytest.raises(aio.AioRpcError):
+            await check_channel(channel)
+
+
+async def test_connections_are_bounded_and_silent_ones_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.common.grpc.MAX_CONNECTIONS", 1)
+    async with serve_grpc(lambda _: None, [], "127.0.0.1:0") as port, asyncio.timeout(60):
+        silent, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await silent.read(1)  # the server's settings: it is in
+        refused, other = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            assert await refused.read() == b""
+        with suppress(ConnectionError):
+            await silent.read()
+        other.close()
+        writer.close()
+        async with open_channel(f"127.0.0.1:{port}") as channel:
             await check_channel(channel)
 
 

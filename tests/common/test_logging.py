@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from services.common.logging import MAX_FIELD_CHARACTERS, printable
+
 SCRIPT = """
 import logging, sys
 import structlog
@@ -49,3 +51,27 @@ def test_an_exception_shows_no_local_variable(form: str) -> None:
     assert "it failed" in output
     assert "hidden" not in output
     assert "unseen" not in output
+
+
+def logged(**fields: str) -> dict[str, object]:
+    return dict(printable(None, "info", {"event": "sample", **fields}))
+
+
+def test_what_a_client_sent_cannot_pass_for_a_line_or_a_command() -> None:
+    event = logged(path="/a\r\n2026 [info] forged\x1b[2J\x9b31m\u2028\u202e", exception="Error: x\n  at\x1b[31m")
+    assert event["path"] == "/a\\r\\n2026 [info] forged\\x1b[2J\\x9b31m\\u2028\\u202e"
+    assert event["exception"] == "Error: x\n  at\\x1b[31m"
+    assert logged(name="Ünïcode, кириллица, 日本")["name"] == "Ünïcode, кириллица, 日本"
+
+
+def test_a_long_field_is_cut_and_its_length_named() -> None:
+    text = str(logged(path="x" * 60_000)["path"])
+    assert text == "x" * MAX_FIELD_CHARACTERS + "… (60000 characters)"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_both_forms_escape(form: str) -> None:
+    script = SCRIPT.replace("attempt=3", "path='/\\x1b[2J\\nforged'")
+    finished = subprocess.run([sys.executable, "-c", script, form], capture_output=True, text=True, check=True)
+    assert "\x1b" not in finished.stdout
+    assert not any(line.startswith("forged") for line in finished.stdout.splitlines())
