@@ -40,12 +40,14 @@ def check_keys(keys: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a valid access token says. `session_id` and `issued_at_s` are None in the Go original's tokens."""
+    """What a valid access token says. What is optional is None in the Go original's tokens."""
 
     user_id: int
     expires_at_s: int
     session_id: str | None
     issued_at_s: int | None
+    name: str | None = None
+    """The account's; also None in tokens of earlier versions."""
 
     @property
     def bearer(self) -> Bearer:
@@ -121,9 +123,10 @@ def _decode(token: str, key: str, *, minimal: bool, check_end: bool) -> dict[str
 
 def _claims(payload: Mapping[str, object]) -> AccessClaims:
     user_id, expires_at_s = payload["sub"], payload["exp"]
-    session_id, issued_at_s = payload.get("sid"), payload.get("iat")
+    session_id, issued_at_s, name = payload.get("sid"), payload.get("iat"), payload.get("name")
     if not (isinstance(user_id, int) and not isinstance(user_id, bool) and 0 < user_id <= MAX_USER_ID):
         raise InvalidTokenError
     if not isinstance(expires_at_s, int) or not isinstance(session_id, str | None):
         raise InvalidTokenError
-    return AccessClaims(user_id, expires_at_s, session_id, issued_at_s if isinstance(issued_at_s, int) else None)
+    issued_at_s = issued_at_s if isinstance(issued_at_s, int) else None
+    return AccessClaims(user_id, expires_at_s, session_id, issued_at_s, name if isinstance(name, str) else None)

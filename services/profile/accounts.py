@@ -2,18 +2,34 @@
 
 The row follows the account and may be late: registration can be cut between the two. So every request that needs the
 row makes it when it is missing, with the name that the authorization service vouches for.
+
+Ids alone do not say whose a row is: they start at 1 again when the accounts are replaced (another database, a restored
+backup) and the portfolios are not. So a row whose name is not the account's is never shown, changed or deleted.
 """
+
+import unicodedata
 
 import structlog
 
 from services.profile import metrics
 from services.profile.access.callers import Access, Caller
-from services.profile.errors import UnauthenticatedError, UnavailableError
+from services.profile.errors import ApiError, ConflictError, UnauthenticatedError, UnavailableError
 from services.profile.portfolio.rules import Portfolio
 from services.profile.portfolio.store import PortfolioStore
-from services.profile.upstream.authorization_client import Authorization, UnsupportedError
+from services.profile.upstream.authorization_client import Authorization, Tokens, UnsupportedError
 
 log = structlog.get_logger()
+
+
+class ForeignRowError(ConflictError):
+    """The profile's row of the caller's id belongs to another name."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "account_mismatch",
+            "This server keeps another account's portfolio under the number of yours, so yours cannot be opened. "
+            "Ask its operator to put this right.",
+        )
 
 
 class Accounts:
@@ -25,27 +41,37 @@ class Accounts:
         self._access = access
 
     async def registered(self, user_id: int, name: str) -> None:
-        """Make the row of a new account. If the database is down the account stands all the same: heal later."""
+        """Make the row of a new account. If the database is down the account stands all the same: heal later.
+
+        Raises ForeignRowError.
+        """
         try:
-            await self._store.put_user(user_id, name)
+            await self._put_user(user_id, unicodedata.normalize("NFC", name))
         except UnavailableError:
             metrics.ROWS_DEFERRED.inc()
 
-    async def logged_in(self, caller: Caller, typed_name: str) -> None:
-        """Make the row if it is missing. As in `registered`, a failure here fails nothing.
+    async def logged_in(self, caller: Caller, tokens: Tokens, typed_name: str) -> None:
+        """Make the row if it is missing. As in `registered`, a database that is down fails nothing.
 
+        The tokens of the Go original name nobody, so that this is the only time to see whose row it is: then it does.
         Names are compared without case, so what was typed may not be how the name is written; it is used only where
-        the authorization service (the Go original) cannot say.
+        the authorization service (the Go original) cannot say. Raises ForeignRowError, with the session ended.
         """
         try:
             await self._heal_if_missing(caller, typed_name)
         except UnavailableError:
+            if caller.claims.name is None:
+                raise
             metrics.ROWS_DEFERRED.inc()
+        except ForeignRowError:
+            await self._end_session(tokens)
+            raise
 
     async def portfolio(self, caller: Caller) -> Portfolio:
-        """The caller's portfolio. Raises UnauthenticatedError when the account is gone, UnavailableError."""
+        """The caller's portfolio. Raises ForeignRowError, UnavailableError, or UnauthenticatedError without account."""
         portfolio = await self._store.load(caller.user_id)
         if portfolio is not None:
+            _require_owner(portfolio, caller.claims.name)
             return portfolio
         try:
             name = await self._authorization.verify(caller.token)
@@ -62,7 +88,7 @@ class Accounts:
         """
         asked = False
         try:
-            async with self._store.deleting(caller.user_id):
+            async with self._store.deleting(caller.user_id, lambda name: is_same_name(name, caller.claims.name)):
                 asked = True
                 await self._delete_account(caller)
         except UnavailableError as error:
@@ -78,7 +104,9 @@ class Accounts:
             log.warning("account.not_deletable", user_id=caller.user_id)
 
     async def _heal_if_missing(self, caller: Caller, typed_name: str) -> None:
-        if await self._store.load(caller.user_id) is not None:
+        portfolio = await self._store.load(caller.user_id)
+        if portfolio is not None:
+            _require_owner(portfolio, caller.claims.name or typed_name)
             return
         try:
             name = await self._authorization.verify(caller.token)
@@ -87,7 +115,39 @@ class Accounts:
         await self._heal(caller.user_id, name)
 
     async def _heal(self, user_id: int, name: str) -> Portfolio:
-        await self._store.put_user(user_id, name)
+        await self._put_user(user_id, name)
         metrics.ROWS_HEALED.inc()
         log.info("profile.healed", user_id=user_id)
         return Portfolio(user_id, name, {})
+
+    async def _put_user(self, user_id: int, name: str) -> None:
+        stored = await self._store.put_user(user_id, name)
+        _require_owner(Portfolio(user_id, stored, {}), name)
+
+    async def _end_session(self, tokens: Tokens) -> None:
+        """No tokens for a portfolio that cannot be opened; if this fails they were handed to no client either."""
+        try:
+            await self._authorization.logout(tokens.refresh, tokens.access)
+        except ApiError as error:
+            log.warning("account.session_left_open", code=error.code)
+
+
+def is_same_name(stored: str, name: str | None) -> bool:
+    """Whether a row's name is the account's, by Unicode's compatibility caseless form; None (not known) is."""
+    return name is None or _caseless(stored) == _caseless(name)
+
+
+def _caseless(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", name).casefold())
+
+
+def _require_owner(portfolio: Portfolio, name: str | None) -> None:
+    if not is_same_name(portfolio.name, name):
+        metrics.ROWS_FOREIGN.inc()
+        log.error(
+            "account.row_of_another_name",
+            user_id=portfolio.user_id,
+            hint="accounts and portfolios belong to different systems: restore the accounts that belong to these "
+            "portfolios; for the same person under a new name, correct the name in profile's table users",
+        )
+        raise ForeignRowError

@@ -14,6 +14,7 @@ from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.common.tokens import TokenVerifier
 from services.profile.access.callers import Access
+from services.profile.access.cookies import is_plain_and_remote
 from services.profile.access.tickets import Tickets
 from services.profile.accounts import Accounts
 from services.profile.api import build_api
@@ -35,6 +36,7 @@ log = structlog.get_logger()
 async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
     """The running service. Leaving it closes websockets (1012), lets requests finish, then closes the rest."""
     async with AsyncExitStack() as stack:
+        _log_plain_origins(settings)
         sock = listen(settings.http_host, settings.http_port)
         stack.callback(sock.close)
         services = await _open_services(settings, life, stack)
@@ -51,6 +53,20 @@ async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
         stack.push_async_callback(services.manager.drain)
         log.info("http.listening", host=settings.http_host, port=sock.getsockname()[1])
         yield
+
+
+def _log_plain_origins(settings: Settings) -> None:
+    """Name the origins on which a password and a session travel unencrypted, or last until a page is reloaded."""
+    plain = sorted(origin for origin in settings.public_origins if is_plain_and_remote(origin))
+    if plain and settings.insecure_cookies:
+        log.warning("cookies.insecure", origins=plain, hint="sessions can be read on the way: use HTTPS")
+    elif plain:
+        log.warning(
+            "cookies.not_kept",
+            origins=plain,
+            hint="a login there lasts until the page is reloaded: use HTTPS, or set INSECURE_COOKIES=true in a network "
+            "that you trust",
+        )
 
 
 async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitStack) -> Services:

@@ -22,6 +22,7 @@ ROWS_DEFERRED = Counter(
     "profile_rows_deferred", "Accounts whose profile row could not be written at once; the next request heals it."
 )
 ROWS_HEALED = Counter("profile_rows_healed", "Profile rows made for an account that had none.")
+ROWS_FOREIGN = Counter("profile_rows_foreign", "Requests refused because the row of their id has another name.")
 WEBSOCKETS_REFUSED = Counter("profile_websockets_refused", "Websocket handshakes refused, by slug.", ["code"])
 MARKET_REQUESTS = Counter(
     "profile_market_requests",

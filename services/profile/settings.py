@@ -2,7 +2,7 @@
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from limits import parse
 from pydantic import Field, HttpUrl, field_validator
@@ -38,8 +38,8 @@ class Settings(MigrationSettings):
     """Where our own pages come from (`https://coins.example`): no other may open websockets or use cookies."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
-    secure_cookie: Literal["auto", "always", "never"] = "auto"
-    """`auto`: Secure everywhere but on localhost over plain HTTP."""
+    insecure_cookies: bool = False
+    """Keep logins on the plain HTTP origins of `public_origins` too; else they last there until a page is reloaded."""
     refresh_cookie_max_age_s: int = Field(default=30 * 24 * 3600, gt=0)
     """How long a browser keeps the refresh token; the token's own end is the authorization service's to say."""
     authorization_timeout_s: float = Field(default=3.0, gt=0)

@@ -41,6 +41,48 @@ async def test_register_login_and_use_the_token(client: httpx.AsyncClient) -> No
     assert (tested.status_code, tested.json()) == (200, {"message": "molodec! 👍"})
 
 
+async def test_a_browser_gets_the_refresh_token_in_a_cookie_alone(user: User) -> None:
+    user.client.cookies.clear()
+    port = user.client.base_url.port
+    credentials = {"name": user.name, "password": PASSWORD}
+    for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": str(user.client.base_url).rstrip("/")}):
+        login = await user.client.post("/v1/login", json=credentials, headers=headers)
+        body = login.json()
+        assert body["🌐 Here is your tokens"] == {"access": body["access_token"], "refresh": ""}
+        assert body["persistent"] is True
+        names = [cookie.partition("=")[0] for cookie in login.headers.get_list("set-cookie")]
+        assert names == [f"refreshToken-{port}", f"deviceTokens-{port}"]
+        refreshed = await user.client.post("/v1/refresh", headers=headers)
+        assert refreshed.status_code == 200
+        assert refreshed.json()["tokens 💁"]["refresh"] == ""
+        assert refreshed.headers.get_list("set-cookie")[0].startswith(f"refreshToken-{port}=")
+
+
+async def test_a_login_in_a_browser_ends_the_session_whose_cookie_it_brings(user: User) -> None:
+    credentials = {"name": user.name, "password": PASSWORD}
+    page = {"Sec-Fetch-Site": "same-origin"}
+    assert (await user.client.post("/v1/login", json=credentials)).status_code == 200
+    assert (await user.request("POST", "/v1/auth/test")).status_code == 200
+    user.client.cookies.clear()
+    first = await user.client.post("/v1/login", json=credentials, headers=page)
+    bearer = {"Authorization": f"Bearer {first.json()['access_token']}"}
+    assert (await user.client.post("/v1/auth/test", headers=bearer)).status_code == 200
+    assert (await user.client.post("/v1/login", json=credentials, headers=page)).status_code == 200
+    assert_error(await user.client.post("/v1/auth/test", headers=bearer), 401, "session_ended")
+
+
+async def test_a_browser_keeps_being_known_after_logging_out(user: User) -> None:
+    page = {"Sec-Fetch-Site": "same-origin"}
+    credentials = {"name": user.name, "password": PASSWORD}
+    login = await user.client.post("/v1/login", json=credentials, headers=page)
+    name = f"deviceTokens-{user.client.base_url.port}"
+    device = user.client.cookies[name]
+    bearer = {"Authorization": f"Bearer {login.json()['access_token']}"}
+    assert (await user.client.post("/v1/auth/logout", headers=page | bearer)).status_code == 200
+    await user.client.post("/v1/login", json=credentials, headers=page)
+    assert user.client.cookies[name] == device
+
+
 async def test_names_are_taken_once_whatever_their_case(user: User) -> None:
     answer = await user.client.post("/v1/register", json={"name": user.name.upper(), "password": PASSWORD})
     assert_error(answer, 409, "name_taken")

@@ -33,11 +33,12 @@ class Script:
     status: StatusCode = StatusCode.OK
     trailing: tuple[tuple[str, str], ...] = ()
     seen: tuple[tuple[str, Any], ...] = ()
+    text: str = SECRET_TEXT
 
     async def answer(self, _: Any, context: Any) -> Empty:
         self.seen = tuple(context.invocation_metadata())
         if self.status is not StatusCode.OK:
-            await context.abort(self.status, SECRET_TEXT, self.trailing)
+            await context.abort(self.status, self.text, self.trailing)
         context.set_trailing_metadata(self.trailing)
         return Empty()
 
@@ -80,6 +81,7 @@ async def authorization(script: Script) -> AsyncIterator[Authorization]:
         (StatusCode.UNAVAILABLE, "unavailable", UnavailableError, "authorization_unavailable"),
         (StatusCode.DEADLINE_EXCEEDED, None, UnavailableError, "authorization_unavailable"),
         (StatusCode.INTERNAL, "boom", UnavailableError, "authorization_unavailable"),
+        (StatusCode.UNAVAILABLE, "store_refuses", UnavailableError, "store_refuses"),
         (StatusCode.UNKNOWN, None, UnavailableError, "authorization_unavailable"),
     ],
 )
@@ -91,6 +93,37 @@ async def test_every_status_becomes_an_answer_of_ours(
         await authorization.login("name", "password", NOBODY)
     assert failed.value.code == code
     assert "SELECT" not in failed.value.sentence
+
+
+BCRYPT = "crypto/bcrypt: hashedPassword is not the hash of the given password"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "code"),
+    [
+        (f"unknown error: 🚫🟰 passwords not equal: {BCRYPT}", UnauthenticatedError, "wrong_credentials"),
+        (BCRYPT, UnauthenticatedError, "wrong_credentials"),
+        ("unknown error: 🚫🟰 passwords not equal", UnauthenticatedError, "wrong_credentials"),
+        ("Could not hash password: bcrypt: password length exceeds 72 bytes", InvalidError, "password_too_long"),
+        ("db error: database error: connection refused", UnavailableError, "authorization_unavailable"),
+        ("", UnavailableError, "authorization_unavailable"),
+    ],
+)
+async def test_what_the_go_original_calls_internal(
+    authorization: Authorization, script: Script, text: str, kind: type[ApiError], code: str
+) -> None:
+    script.status, script.text = StatusCode.INTERNAL, text
+    with pytest.raises(kind) as failed:
+        await authorization.login("name", "password", NOBODY)
+    assert failed.value.code == code
+
+
+async def test_a_token_of_the_go_original_is_not_spent_without_its_owner(
+    authorization: Authorization, script: Script
+) -> None:
+    with pytest.raises(UnauthenticatedError):
+        await authorization.refresh("$2a$10$token", None, NOBODY)
+    assert script.seen == ()
 
 
 @pytest.mark.parametrize("status", [StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED, StatusCode.NOT_FOUND])

@@ -64,7 +64,6 @@ def configured(
         "JWT_ACCEPT_MINIMAL": "true",
         "MAX_WEBSOCKETS_PER_USER": "1",
         "PUBLIC_ORIGINS": ORIGIN,
-        "SECURE_COOKIE": "always",
         "TRUSTED_PROXIES": "127.0.0.0/8",
     }
     started = start("profile", "HTTP_PORT", profile.database_url, env)
@@ -92,8 +91,13 @@ async def test_only_a_trusted_proxy_says_who_asks(user: User, far_user: User) ->
 
 
 async def test_a_secure_cookie(far_user: User) -> None:
-    answer = await far_user.client.post("/v1/login", json={"name": far_user.name, "password": PASSWORD})
-    assert "; Secure" in answer.headers["set-cookie"]
+    credentials = {"name": far_user.name, "password": PASSWORD}
+    answer = await far_user.client.post("/v1/login", json=credentials, headers={"Origin": ORIGIN})
+    refresh, devices = answer.headers.get_list("set-cookie")
+    assert refresh.startswith("__Host-refreshToken=")
+    assert devices.startswith("__Host-deviceTokens=")
+    assert all("; Path=/;" in cookie and cookie.endswith("; Secure") for cookie in (refresh, devices))
+    assert answer.json()["persistent"] is True
 
 
 async def test_another_origin_is_ours(far_user: User, configured: Service) -> None:

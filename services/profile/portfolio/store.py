@@ -4,7 +4,7 @@
 404 or the same state say what happened.)
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -29,7 +29,7 @@ _LOAD = text(
 _COINS = text("SELECT id, user_id, symbol, trim_scale(quantity) FROM coins WHERE user_id = :user_id ORDER BY id")
 _PUT_USER = text(
     "INSERT INTO users (id, name) VALUES (:user_id, :name)"
-    " ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name WHERE users.name <> EXCLUDED.name"
+    " ON CONFLICT (id) DO UPDATE SET name = users.name RETURNING name"
 )
 _LOCK_USER = text("SELECT id FROM users WHERE id = :user_id FOR UPDATE")
 _COUNT_COINS = text("SELECT count(*) FROM coins WHERE user_id = :user_id")
@@ -39,7 +39,8 @@ _ADD_COIN = text(
 )
 _SET_QUANTITY = text("UPDATE coins SET quantity = :quantity WHERE user_id = :user_id AND symbol = :symbol RETURNING id")
 _REMOVE_COIN = text("DELETE FROM coins WHERE user_id = :user_id AND symbol = :symbol RETURNING id")
-_DELETE_USER = text("DELETE FROM users WHERE id = :user_id")
+_DELETE_USER = text("DELETE FROM users WHERE id = :user_id AND name = :name")
+_NAME = text("SELECT name FROM users WHERE id = :user_id FOR UPDATE")
 
 
 class PortfolioStore:
@@ -63,10 +64,11 @@ class PortfolioStore:
             rows = await connection.execute(_COINS, {"user_id": user_id})
             return [Coin(*row) for row in rows]
 
-    async def put_user(self, user_id: int, name: str) -> None:
-        """Make the user's row, or correct its name."""
+    async def put_user(self, user_id: int, name: str) -> str:
+        """Make the user's row unless there is one, which stays as it is; the name in the row."""
         async with self._transaction() as connection:
-            await connection.execute(_PUT_USER, {"user_id": user_id, "name": name})
+            stored: str = (await connection.execute(_PUT_USER, {"user_id": user_id, "name": name})).scalar_one()
+            return stored
 
     async def add_coin(self, user_id: int, symbol: str, quantity: Decimal) -> None:
         """Raises ConflictError when the coin is there already or the portfolio is full.
@@ -97,10 +99,15 @@ class PortfolioStore:
             return (await connection.execute(_REMOVE_COIN, {"user_id": user_id, "symbol": symbol})).first() is not None
 
     @asynccontextmanager
-    async def deleting(self, user_id: int) -> AsyncIterator[None]:
-        """Delete the user and their coins; committed when the block ends well, undone when it raises."""
+    async def deleting(self, user_id: int, is_owner: Callable[[str], bool]) -> AsyncIterator[None]:
+        """Delete the user and their coins; committed when the block ends well, undone when it raises.
+
+        A row whose name `is_owner` denies stays.
+        """
         async with self._transaction() as connection:
-            await connection.execute(_DELETE_USER, {"user_id": user_id})
+            name = (await connection.execute(_NAME, {"user_id": user_id})).scalar_one_or_none()
+            if name is not None and is_owner(name):
+                await connection.execute(_DELETE_USER, {"user_id": user_id, "name": name})
             yield
 
     @asynccontextmanager

@@ -5,16 +5,17 @@ from dataclasses import asdict
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
-from services.profile.access.browser import clear_refresh_cookie, cookie_is_secure, set_refresh_cookie
 from services.profile.access.callers import Caller
-from services.profile.errors import UnauthenticatedError, UnavailableError
+from services.profile.access.cookies import Cookies
+from services.profile.errors import ApiError, UnauthenticatedError, UnavailableError
 from services.profile.routes.answers import documented
 from services.profile.routes.dependencies import (
     BearerDep,
     CallerDep,
     ClientInfoDep,
+    CookiesDep,
     RefreshTokenDep,
     SameOrigin,
     Services,
@@ -30,7 +31,7 @@ from services.profile.routes.schemas import (
     SessionView,
     TokenPair,
 )
-from services.profile.upstream.authorization_client import Tokens
+from services.profile.upstream.authorization_client import Browser, Tokens
 
 log = structlog.get_logger()
 
@@ -48,19 +49,33 @@ async def register(body: Credentials, services: ServicesDep, client: ClientInfoD
     return Message(message="user successful created 🎊🤩")
 
 
-@router.post("/login", responses=documented(*_BODY_ERRORS, 401, 403, 429, 503), dependencies=[SameOrigin])
+@router.post(
+    "/login",
+    responses=documented(*_BODY_ERRORS, 401, 403, 409, 429, 503),
+    response_model_exclude_none=True,
+    dependencies=[SameOrigin],
+)
 async def login(
-    body: Credentials, services: ServicesDep, client: ClientInfoDep, request: Request, response: Response
+    body: Credentials, services: ServicesDep, client: ClientInfoDep, cookies: CookiesDep, response: Response
 ) -> LoginAnswer:
-    """Open a session: an access token for the `Authorization` header, a refresh token in a cookie."""
-    tokens = await services.authorization.login(body.name, body.password, client)
-    caller = _caller_of_new(tokens, services)
-    await services.accounts.logged_in(caller, body.name)
-    _set_cookie(request, response, tokens, services)
+    """Open a session: an access token for the `Authorization` header, a refresh token in a cookie.
+
+    A browser gets the refresh token in the cookie alone, and the session whose cookie it brings ends.
+    """
+    replaced = cookies.refresh_token if cookies.page.browser else None
+    browser = Browser(cookies.devices, replaced)
+    opened = await services.authorization.login(body.name, body.password, client, browser)
+    caller = _caller_of_new(opened.tokens, services)
+    await services.accounts.logged_in(caller, opened.tokens, body.name)
+    if replaced is not None and caller.claims.session_id is None:
+        await _end_replaced_session(replaced, caller, services)
+    _set_refresh_cookie(response, cookies, opened.tokens, caller)
+    cookies.set_devices(response, opened.devices)
     return LoginAnswer(
-        tokens=TokenPair(access=tokens.access, refresh=tokens.refresh),
-        access_token=tokens.access,
+        tokens=_pair(opened.tokens, cookies),
+        access_token=opened.tokens.access,
         expires_in=_seconds_left(caller),
+        persistent=cookies.page.keeps_cookies if cookies.page.browser else None,
     )
 
 
@@ -70,16 +85,17 @@ async def refresh(
     bearer: BearerDep,
     services: ServicesDep,
     client: ClientInfoDep,
-    request: Request,
+    cookies: CookiesDep,
     response: Response,
 ) -> RefreshAnswer:
     """Spend the cookie's refresh token on new tokens. A bearer token may be expired or absent, not another user's."""
-    user_id = services.access.owner(bearer.credentials) if bearer else None
+    user_id = (services.access.owner(bearer.credentials) if bearer else None) or cookies.owner
     tokens = await services.authorization.refresh(refresh_token, user_id, client)
     caller = _caller_of_new(tokens, services)
-    _set_cookie(request, response, tokens, services)
+    _set_refresh_cookie(response, cookies, tokens, caller)
+    cookies.rename(response)
     return RefreshAnswer(
-        tokens=TokenPair(access=tokens.access, refresh=tokens.refresh),
+        tokens=_pair(tokens, cookies),
         access_token=tokens.access,
         expires_in=_seconds_left(caller),
     )
@@ -87,11 +103,11 @@ async def refresh(
 
 @router.post("/auth/logout", responses=documented(401, 403, 503), dependencies=[SameOrigin])
 async def logout(
-    caller: CallerDep, refresh_token: RefreshTokenDep, services: ServicesDep, request: Request, response: Response
+    caller: CallerDep, refresh_token: RefreshTokenDep, services: ServicesDep, cookies: CookiesDep, response: Response
 ) -> Message:
     """End this session: its tokens are void and its websockets close."""
     await services.authorization.logout(refresh_token, caller.token)
-    clear_refresh_cookie(response, secure=cookie_is_secure(request, services.settings.secure_cookie))
+    cookies.clear(response)
     return Message(message="user succesfully logouted 👉🚪")
 
 
@@ -132,7 +148,20 @@ def _seconds_left(caller: Caller) -> int:
     return max(0, caller.claims.expires_at_s - int(time.time()))
 
 
-def _set_cookie(request: Request, response: Response, tokens: Tokens, services: Services) -> None:
-    settings = services.settings
-    secure = cookie_is_secure(request, settings.secure_cookie)
-    set_refresh_cookie(response, tokens.refresh, max_age_s=settings.refresh_cookie_max_age_s, secure=secure)
+def _pair(tokens: Tokens, cookies: Cookies) -> TokenPair:
+    """The tokens of the contract. A page needs no refresh token: what its scripts can read, a foreign one can too."""
+    return TokenPair(access=tokens.access, refresh="" if cookies.page.browser else tokens.refresh)
+
+
+def _set_refresh_cookie(response: Response, cookies: Cookies, tokens: Tokens, caller: Caller) -> None:
+    # Tokens without a session are the Go original's, which asks for the owner at each refresh.
+    owner = caller.user_id if caller.claims.session_id is None else None
+    cookies.set_refresh_token(response, tokens.refresh, owner)
+
+
+async def _end_replaced_session(refresh_token: str, caller: Caller, services: Services) -> None:
+    """At the Go original, which does not do it with the login. The login stands if this fails."""
+    try:
+        await services.authorization.logout(refresh_token, caller.token)
+    except ApiError as error:
+        log.info("login.replaced_session_stays", code=error.code)

@@ -23,10 +23,10 @@ from services.profile.routes.schemas import (
 
 router = APIRouter(prefix="/v2/coin", route_class=JsonRoute, tags=["coins"])
 
-_BODY_ERRORS = (400, 401, 408, 413, 415, 422, 503)
+_BODY_ERRORS = (400, 401, 408, 409, 413, 415, 422, 503)
 
 
-@router.get("/symbols", response_model=Coins, responses=documented(401, 503))
+@router.get("/symbols", response_model=Coins, responses=documented(401, 409, 503))
 async def list_coins(portfolio: PortfolioDep, services: ServicesDep) -> Response:
     """The caller's coins, in the order of adding, with exact quantities."""
     coins = await services.store.coins(portfolio.user_id)
@@ -34,7 +34,7 @@ async def list_coins(portfolio: PortfolioDep, services: ServicesDep) -> Response
     return Response(body, media_type="application/json")
 
 
-@router.post("/symbol", status_code=201, responses=documented(*_BODY_ERRORS, 409, s404=UnknownSymbolAnswer))
+@router.post("/symbol", status_code=201, responses=documented(*_BODY_ERRORS, s404=UnknownSymbolAnswer))
 async def add_coin(body: CoinBody, portfolio: PortfolioDep, services: ServicesDep) -> CoinAdded:
     """Add a coin. Its symbol must be one that the exchange trades."""
     followed = await services.leases.follow(body.symbol)

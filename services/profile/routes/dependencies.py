@@ -7,11 +7,12 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from redis.asyncio import Redis
 
-from services.profile.access.browser import COOKIE, require_same_origin
+from services.common.signing import Signer, signing_order
+from services.profile.access.browser import require_same_origin
 from services.profile.access.callers import Access, Caller
+from services.profile.access.cookies import REFRESH, Cookies, page_of
 from services.profile.access.tickets import Tickets
 from services.profile.accounts import Accounts
-from services.profile.errors import UnauthenticatedError
 from services.profile.live.manager import ConnectionManager
 from services.profile.portfolio.rules import Portfolio
 from services.profile.portfolio.store import PortfolioStore
@@ -20,10 +21,8 @@ from services.profile.upstream.authorization_client import Authorization, Client
 from services.profile.upstream.dashboard_client import Market
 from services.profile.upstream.leases import Leases
 
-MAX_REFRESH_TOKEN_CHARACTERS = 4096
-
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token that a login gives.")
-_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The refresh token that a login sets.")
+_cookie = APIKeyCookie(name=REFRESH, auto_error=False, description="The refresh token that a login sets.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +88,18 @@ def same_origin(request: Request, services: ServicesDep) -> None:
 SameOrigin = Depends(same_origin)
 
 
-def refresh_token(value: Annotated[str | None, Depends(_cookie)]) -> str:
-    """The cookie's refresh token; text that can be none (gRPC would refuse to carry it) counts as missing."""
-    if not value or not value.isascii() or not value.isprintable() or len(value) > MAX_REFRESH_TOKEN_CHARACTERS:
-        raise UnauthenticatedError("missing_refresh_token", f"The {COOKIE} cookie is missing. Log in first.")
-    return value
+def cookies_of(request: Request, services: ServicesDep) -> Cookies:
+    settings = services.settings
+    page = page_of(request, settings.public_origins, allow_insecure=settings.insecure_cookies)
+    signer = Signer(signing_order(settings.jwt_keys), purpose="refresh token owner")
+    return Cookies(request.cookies, page, signer, settings.refresh_cookie_max_age_s)
+
+
+CookiesDep = Annotated[Cookies, Depends(cookies_of)]
+
+
+def refresh_token(cookies: CookiesDep, _: Annotated[str | None, Depends(_cookie)]) -> str:
+    return cookies.require_refresh_token()
 
 
 RefreshTokenDep = Annotated[str, Depends(refresh_token)]

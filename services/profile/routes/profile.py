@@ -1,22 +1,21 @@
 """/v2/user/profile: the portfolio's document, tickets for watching it live, and its end."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from services.profile.access.browser import clear_refresh_cookie, cookie_is_secure
 from services.profile.access.redis import redis_answers
 from services.profile.access.tickets import LIFETIME_S, TICKET_PREFIX
 from services.profile.errors import UpgradeRequiredError
 from services.profile.live.document import render_document
 from services.profile.live.prices import read_prices
 from services.profile.routes.answers import documented
-from services.profile.routes.dependencies import CallerDep, IdentifiedDep, PortfolioDep, ServicesDep
+from services.profile.routes.dependencies import CallerDep, CookiesDep, IdentifiedDep, PortfolioDep, ServicesDep
 from services.profile.routes.jsonbody import JsonRoute
 from services.profile.routes.schemas import Message, ProfileDocument, Ticket
 
 router = APIRouter(prefix="/v2/user/profile", route_class=JsonRoute, tags=["profile"])
 
 
-@router.get("", response_model=ProfileDocument, responses=documented(401, 503))
+@router.get("", response_model=ProfileDocument, responses=documented(401, 409, 503))
 async def read_profile(portfolio: PortfolioDep, services: ServicesDep) -> Response:
     """The caller's portfolio and what it is worth now."""
     with redis_answers():
@@ -25,15 +24,17 @@ async def read_profile(portfolio: PortfolioDep, services: ServicesDep) -> Respon
 
 
 @router.delete("", responses=documented(401, 503))
-async def delete_profile(caller: IdentifiedDep, services: ServicesDep, request: Request, response: Response) -> Message:
+async def delete_profile(
+    caller: IdentifiedDep, services: ServicesDep, cookies: CookiesDep, response: Response
+) -> Message:
     """Delete the portfolio, the account and its sessions. There is no way back; after a 503, repeat it."""
     await services.accounts.delete(caller)
     await services.manager.portfolio_changed(caller.user_id)
-    clear_refresh_cookie(response, secure=cookie_is_secure(request, services.settings.secure_cookie))
+    cookies.clear(response)
     return Message(message="user has deleted")
 
 
-@router.post("/ws-ticket", responses=documented(401, 503))
+@router.post("/ws-ticket", responses=documented(401, 409, 503))
 async def issue_ticket(caller: CallerDep, _: PortfolioDep, services: ServicesDep) -> Ticket:
     """A single-use ticket with which a browser opens the websocket."""
     ticket = await services.tickets.issue(caller.claims)

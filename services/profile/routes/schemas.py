@@ -67,7 +67,7 @@ class Message(Answer):
 
 class TokenPair(Answer):
     access: str = Field(examples=[ACCESS_EXAMPLE])
-    refresh: str = Field(examples=[REFRESH_EXAMPLE])
+    refresh: str = Field(examples=[REFRESH_EXAMPLE], description="Empty to browsers, which have it in a cookie.")
 
 
 AccessToken = Annotated[str, Field(examples=[ACCESS_EXAMPLE])]
@@ -80,6 +80,12 @@ class LoginAnswer(Answer):
     access_token: AccessToken
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a word of OAuth's, no secret
     expires_in: ExpiresIn
+    persistent: bool | None = Field(
+        default=None,
+        examples=[True],
+        description="To browsers: whether the login outlasts a reload of the page. It does not over plain HTTP, where "
+        "browsers store no Secure cookie.",
+    )
 
 
 class RefreshAnswer(Answer):

@@ -4,6 +4,7 @@ Its sentences are not passed on, whoever wrote them: what a person reads is chos
 trailing `x-error-code`, and by the status where the slug is new to us.
 """
 
+import re
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -50,8 +51,17 @@ _SENTENCES = {
     "session_not_found": "You have no such session.",
     "too_many_attempts": "Too many attempts. Wait a little, then try again.",
     "busy": "Too many people are logging in right now. Try again in a moment.",
+    "store_refuses": "The server cannot save anything right now; its disk may be full. Open sessions go on.",
 }
 """What to say, by slug. `access_token_expired` is ours to see first (access.py)."""
+_GO_ERRORS = {
+    "hashedPassword is not the hash of the given password": (grpc.StatusCode.UNAUTHENTICATED, "wrong_credentials"),
+    "passwords not equal": (grpc.StatusCode.UNAUTHENTICATED, "wrong_credentials"),
+    "password length exceeds 72 bytes": (grpc.StatusCode.INVALID_ARGUMENT, "password_too_long"),
+}
+"""What the Go original calls INTERNAL though the person can mend it, by a part of its text (bcrypt's, mostly)."""
+_GO_REFRESH_TOKEN = "$2"  # noqa: S105 - how its tokens begin: they are bcrypt hashes
+_DEVICES = re.compile(r"[0-9A-Za-z_.-]{1,359}")
 _PROOFS = ("Login", "Refresh", "Logout")
 """Calls in which somebody proves who they are."""
 
@@ -65,9 +75,25 @@ class ClientInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Browser:
+    """What a browser brings to a login: its device tokens, and the refresh token whose session the login replaces."""
+
+    devices: str = ""
+    refresh_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     access: str
     refresh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A new session, and the device tokens that the browser is to keep; empty where the peer has none."""
+
+    tokens: Tokens
+    devices: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +107,9 @@ class Session:
     client_address: str
     user_agent: str
     current: bool
+
+
+NO_BROWSER = Browser()
 
 
 class UnsupportedError(UnavailableError):
@@ -107,14 +136,19 @@ class Authorization:
                 return int(value)
         return None
 
-    async def login(self, name: str, password: str, client: ClientInfo) -> Tokens:
+    async def login(self, name: str, password: str, client: ClientInfo, browser: Browser = NO_BROWSER) -> Login:
         """Open a session. InvalidError, UnauthenticatedError, TooManyError."""
         request = auth_pb2.AuthRequest(name=name, password=password)
-        call = self._stub.Login(request, metadata=_client_metadata(client), timeout=self._timeout_s)
-        return _tokens(await _answer("Login", call))
+        metadata = (*_client_metadata(client), *_browser_metadata(browser))
+        call = self._stub.Login(request, metadata=metadata, timeout=self._timeout_s)
+        tokens = _tokens(await _answer("Login", call))
+        return Login(tokens, await _devices(call))
 
     async def refresh(self, refresh_token: str, user_id: int | None, client: ClientInfo) -> Tokens:
         """Rotate the session's tokens. UnauthenticatedError; also when `user_id` is given and is not the owner."""
+        if user_id is None and refresh_token.startswith(_GO_REFRESH_TOKEN):
+            # The Go original would spend the token, for tokens of the user 0.
+            raise UnauthenticatedError("invalid_refresh_token", _SENTENCES["invalid_refresh_token"])
         # The Go original does not survive a request without the id, so one that nobody has says that there is none.
         owner = (("x-user-id", str(user_id or NO_USER_ID)),)
         metadata: Metadata = (("x-refresh-token", refresh_token), *owner, *_client_metadata(client))
@@ -171,7 +205,9 @@ def _translated(rpc: str, error: aio.AioRpcError) -> ApiError:
         known = slug if slug in _SENTENCES else default_slug
         return known, _SENTENCES[known]
 
-    match _meaning(rpc, error.code()):
+    code, go_slug = _meaning(rpc, error)
+    slug = go_slug or slug
+    match code:
         case grpc.StatusCode.INVALID_ARGUMENT:
             if slug in _SENTENCES:
                 return InvalidError(slug, _SENTENCES[slug])
@@ -188,15 +224,20 @@ def _translated(rpc: str, error: aio.AioRpcError) -> ApiError:
             return TooManyError(*chosen("too_many_attempts"), _retry_after_s(trailing.get("retry-after-s")))
         case grpc.StatusCode.UNIMPLEMENTED:
             return UnsupportedError()
-        case code:
+        case grpc.StatusCode.UNAVAILABLE if slug in _SENTENCES:
+            return UnavailableError(slug, _SENTENCES[slug])
+        case _:
             log.warning("authorization.failed", rpc=rpc, status=code.name)
             return UnavailableError("authorization_unavailable", "Accounts cannot be reached now. Try again shortly.")
 
 
-def _meaning(rpc: str, code: grpc.StatusCode) -> grpc.StatusCode:
-    """The status, but for the Go original's: it refuses in three ways, which would tell what names there are."""
+def _meaning(rpc: str, error: aio.AioRpcError) -> tuple[grpc.StatusCode, str]:
+    """Status and slug, but for the Go original's: it refuses in many ways, which would show what names there are."""
+    code, text = error.code(), error.details() or ""
+    if code is grpc.StatusCode.INTERNAL:
+        return next((meaning for part, meaning in _GO_ERRORS.items() if part in text), (code, ""))
     refusals = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED)
-    return grpc.StatusCode.UNAUTHENTICATED if rpc in _PROOFS and code in refusals else code
+    return (grpc.StatusCode.UNAUTHENTICATED if rpc in _PROOFS and code in refusals else code), ""
 
 
 def _retry_after_s(text: Any) -> int:
@@ -208,6 +249,16 @@ def _client_metadata(client: ClientInfo) -> Metadata:
     pairs = (("x-client-address", client.address), ("x-user-agent", client.user_agent))
     cleaned = ((key, _metadata_text(value)) for key, value in pairs if value)
     return tuple((key, value) for key, value in cleaned if value)
+
+
+def _browser_metadata(browser: Browser) -> Metadata:
+    pairs = (("x-device-tokens", browser.devices), ("x-refresh-token", browser.refresh_token))
+    return tuple((key, value) for key, value in pairs if value)
+
+
+async def _devices(call: aio.UnaryUnaryCall[Any, Any]) -> str:
+    devices = dict(await call.initial_metadata() or ()).get("x-device-tokens", "")
+    return devices if isinstance(devices, str) and _DEVICES.fullmatch(devices) else ""
 
 
 def _metadata_text(value: str) -> str:

@@ -36,6 +36,8 @@ export interface paths {
         /**
          * Login
          * @description Open a session: an access token for the `Authorization` header, a refresh token in a cookie.
+         *
+         *     A browser gets the refresh token in the cookie alone, and the session whose cookie it brings ends.
          */
         readonly post: operations["login_v1_login_post"];
         readonly delete?: never;
@@ -707,6 +709,12 @@ export interface components {
              * @example 900
              */
             readonly expires_in: number;
+            /**
+             * Persistent
+             * @description To browsers: whether the login outlasts a reload of the page. It does not over plain HTTP, where browsers store no Secure cookie.
+             * @example true
+             */
+            readonly persistent?: boolean | null;
         };
         /** Message */
         readonly Message: {
@@ -1002,6 +1010,7 @@ export interface components {
             readonly access: string;
             /**
              * Refresh
+             * @description Empty to browsers, which have it in a cookie.
              * @example q2mT1Xw0lB8nYcZbV5s7
              */
             readonly refresh: string;
@@ -1188,6 +1197,15 @@ export interface operations {
             };
             /** @description Request Timeout */
             readonly 408: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -1506,6 +1524,15 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Conflict */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Service Unavailable */
             readonly 503: {
                 headers: {
@@ -1683,6 +1710,15 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Conflict */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Request Entity Too Large */
             readonly 413: {
                 headers: {
@@ -1779,6 +1815,15 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Conflict */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Request Entity Too Large */
             readonly 413: {
                 headers: {
@@ -1837,6 +1882,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -1913,6 +1967,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
