@@ -62,7 +62,7 @@ def reachable_state_dir(preferred: Path, account: Account | None) -> Path:
     preferred.parent.mkdir(parents=True, exist_ok=True)
     if account is None or _reachable_by_others(preferred.parent):
         return preferred
-    _make_outside_dir()
+    make_outside_dir()
     return outside_state_dir(preferred)
 
 
@@ -86,7 +86,7 @@ def reachable_program(path: Path, account: Account | None) -> Path:
 def _copied_outside(root: Path, names: Sequence[str]) -> Path:
     first = root / names[0]
     # The time of change stands for the version: a newer wheel gets a copy of its own.
-    _make_outside_dir()
+    make_outside_dir()
     target = outside_dir() / f"{first.name}-{_digest(f'{first.resolve()} {first.stat().st_mtime_ns}')}"
     if not target.exists():
         partial = target.with_name(f"{target.name}.{os.getpid()}")
@@ -111,7 +111,8 @@ def outside_dir(checkout: Path = REPOSITORY) -> Path:
     return OUTSIDE / f"{checkout.name}-{_digest(str(checkout.resolve()))}"
 
 
-def _make_outside_dir() -> None:
+def make_outside_dir() -> None:
+    """Make the directory outside the checkout, whose names are root's alone."""
     for directory in (OUTSIDE, outside_dir()):
         directory.mkdir(exist_ok=True)
         directory.chmod(0o711)
@@ -124,3 +125,14 @@ def _digest(text: str) -> str:
 def _reachable_by_others(path: Path) -> bool:
     """Whether any account may enter every directory down to `path`."""
     return all(parent.stat().st_mode & 0o001 for parent in (path.resolve(), *path.resolve().parents) if parent.is_dir())
+
+
+def own_all(path: Path, account: Account | None) -> None:
+    """Give everything below `path` to the account, unless the directory itself is the account's already."""
+    if account is None or path.stat().st_uid == account.uid:
+        return
+    for directory, _, files in os.walk(path):
+        for name in files:
+            os.chown(Path(directory) / name, account.uid, account.gid, follow_symlinks=False)
+    for directory, _, _ in os.walk(path, topdown=False):
+        os.chown(directory, account.uid, account.gid, follow_symlinks=False)

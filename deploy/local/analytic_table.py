@@ -3,13 +3,15 @@
 They need each other, and nothing of the operational contour but Redis.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from deploy.local import clickhouse, kafka, pulse
 from deploy.local.analytics import Plan
 from deploy.local.component import Component, answers_ready
+from deploy.local.confinement import Confinement
 from deploy.local.exchange import Exchange
 from deploy.local.kafka import KafkaServer
 from deploy.local.pulse import Pulse
@@ -22,6 +24,11 @@ class AnalyticTable:
 
     table: Table
     plan: Plan
+    confinement: Confinement = field(default_factory=Confinement)
+
+    def confined(self, components: Iterable[Component]) -> list[Component]:
+        """The components with their accounts."""
+        return self.confinement.confine(components)
 
     def dashboard(self) -> Component:
         """The market API. Its prices come from Redis, so that it always runs."""

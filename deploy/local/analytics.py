@@ -4,12 +4,14 @@ Nothing here keeps the operational contour from running: what is missing becomes
 """
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from deploy.local import clickhouse, kafka, ports
 from deploy.local.account import unprivileged_account
 from deploy.local.clickhouse import ClickHouseServer
+from deploy.local.confinement import ACCOUNTS
 from deploy.local.errors import LaunchError
 from deploy.local.kafka import KafkaServer
 from deploy.local.settings import LauncherSettings
@@ -60,7 +62,9 @@ async def _own_clickhouse(settings: LauncherSettings, fixed: Ports, passwords: M
         raise LaunchError(NO_ENGINE)
     await ports.require_free([("clickhouse", fixed.clickhouse)])
     both = passwords["clickhouse"], passwords["clickhouse_reader"]
-    return await asyncio.to_thread(clickhouse.prepare, settings.state_dir / "clickhouse", fixed.clickhouse, *both)
+    account = ACCOUNTS["clickhouse"] if os.geteuid() == 0 else None
+    path = settings.state_dir / "clickhouse"
+    return await asyncio.to_thread(clickhouse.prepare, path, fixed.clickhouse, *both, account)
 
 
 async def _require_kafka(fixed: Ports) -> None:

@@ -24,6 +24,8 @@ from deploy.local import (
 from deploy.local.account import outside_dir, outside_state_dir, private_dir, unprivileged_account
 from deploy.local.analytic_table import AnalyticTable
 from deploy.local.component import Component
+from deploy.local.confinement import Confinement
+from deploy.local.confinement import prepare as confinement_of_services
 from deploy.local.console import Console
 from deploy.local.credentials import Credentials, load_or_make
 from deploy.local.errors import LaunchError
@@ -139,8 +141,9 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     planning = asyncio.create_task(analytics.plan(settings, fixed, credentials.passwords))
     try:
         table = await _prepare(settings, console, fixed, credentials)
+        confinement = await _confinement(settings, console)
         await _require_free_ports(table.stores() + table.services(exchange.BINANCE, ""), console)
-        supervisor.start(table.stores())
+        supervisor.start(confinement.confine(table.stores()))
         chosen, plan = await choosing, await planning
     finally:
         choosing.cancel()
@@ -148,17 +151,24 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     console.say(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
     services = table.services(chosen, plan.kafka_address)
     await _require_free_ports(services, console)
-    supervisor.start(services)
+    supervisor.start(confinement.confine(services))
     missing = await supervisor.until_ready(READY_LIMIT_S)
     banner.show(console, settings, fixed, chosen, plan)
     for name, what in missing.items():
         console.say(f"{name} is not ready yet: {what}", "bold red")
     if not missing:
         console.say(f"prices are live after {time.monotonic() - started:.1f} s", "bold")
-    supervisor.start([table.web()])  # nobody waits for the page
-    await _bring_up_analytics(AnalyticTable(table, plan), chosen, console, supervisor)
+    supervisor.start(confinement.confine([table.web()]))  # nobody waits for the page
+    await _bring_up_analytics(AnalyticTable(table, plan, confinement), chosen, console, supervisor)
     await supervisor.until_ready(None)
     console.say(f"everything is ready after {time.monotonic() - started:.1f} s", "bold")
+
+
+async def _confinement(settings: LauncherSettings, console: Console) -> Confinement:
+    try:
+        return await asyncio.to_thread(confinement_of_services, settings.state_dir, console.say)
+    except (RuntimeError, OSError) as error:
+        raise LaunchError(str(error)) from error
 
 
 async def _bring_up_analytics(
@@ -169,8 +179,8 @@ async def _bring_up_analytics(
     backfill.forget(settings.state_dir)
     if plan.note:
         console.say(plan.note, "yellow")
-    await _start_or_tell([contour.dashboard()], console, supervisor)
-    if not plan.clickhouse_url or not await _start_or_tell(contour.storage(), console, supervisor):
+    await _start_or_tell(contour.confined([contour.dashboard()]), console, supervisor)
+    if not plan.clickhouse_url or not await _start_or_tell(contour.confined(contour.storage()), console, supervisor):
         return
     try:
         backfill.remember(settings.state_dir, contour.consumer_env(chosen))
@@ -192,7 +202,7 @@ async def _bring_up_kafka(contour: AnalyticTable, chosen: Exchange, console: Con
         except LaunchError as error:
             console.say(str(error), "yellow")
             return
-    await _start_or_tell(contour.recording(chosen, broker), console, supervisor)
+    await _start_or_tell(contour.confined(contour.recording(chosen, broker)), console, supervisor)
 
 
 async def _start_or_tell(components: Sequence[Component], console: Console, supervisor: Supervisor) -> bool:

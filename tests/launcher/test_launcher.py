@@ -95,6 +95,16 @@ def children(process: Process) -> dict[int, str]:
     return {child.pid: " ".join(child.cmdline()) for child in psutil.Process(process.pid).children(recursive=True)}
 
 
+def listening_accounts(process: Process) -> dict[str, int]:
+    """Command of everything below the launcher that listens → its effective user id."""
+    found = psutil.Process(process.pid).children(recursive=True)
+    return {
+        " ".join(child.cmdline()): child.uids().effective
+        for child in found
+        if any(one.status == psutil.CONN_LISTEN for one in child.net_connections("tcp"))
+    }
+
+
 def still_there(pids: dict[int, str]) -> dict[int, str]:
     return {pid: command for pid, command in pids.items() if _is_alive(pid)}
 
@@ -170,6 +180,10 @@ async def test_ticks_reach_history_and_nothing_outlives_a_killed_launcher(
         assert (await client.get("/prices", params={"symbols": "btcusdt"})).json()["source"] == "simulator"
         await until(candles, 60, "the first candle")
 
+    if os.geteuid() == 0:
+        accounts = listening_accounts(whole)
+        assert len(accounts) >= 9
+        assert {command: uid for command, uid in accounts.items() if uid == 0} == {}
     before = children(whole)
     for part in ("kafka.Kafka", "deploy.local.clickhouse", "services.kafka_clickhouse"):
         assert any(part in command for command in before.values())

@@ -1,12 +1,15 @@
 """How the launcher and the tests start the local ClickHouse, and how anybody reaches it."""
 
 import asyncio
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+
+from deploy.local.account import Account, own_all, reachable_state_dir
 
 DIRECTORY = Path(sys.prefix) / "chdb"
 """Where `make setup` put the engine: on no other process's path."""
@@ -61,13 +64,23 @@ def available() -> bool:
     return next((DIRECTORY / "chdb").glob("_chdb*.so"), None) is not None
 
 
-def prepare(data_dir: Path, port: int, password: str, reader_password: str) -> ClickHouseServer:
-    """Make the directory for the data. Raises RuntimeError where there is no engine, or it cannot be."""
+def prepare(
+    data_dir: Path, port: int, password: str, reader_password: str, account: Account | None = None
+) -> ClickHouseServer:
+    """Make the directory for the data, or give it to `account`, which will run the engine, where that can reach it.
+
+    Raises RuntimeError where there is no engine, or the directory cannot be.
+    """
     if not available():
         raise RuntimeError("no ClickHouse engine for this platform: set CLICKHOUSE_URL to a server")
     if "?" in str(data_dir):  # settings follow one; the data would lie elsewhere
         raise RuntimeError(f"the ClickHouse engine cannot keep its data below a question mark: {data_dir}")
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reachable = reachable_state_dir(data_dir, account)
+    if reachable != data_dir and data_dir.exists() and not reachable.exists():  # root has run the engine itself
+        shutil.move(data_dir, reachable)
+    reachable.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own_all(reachable, account)
+    data_dir = reachable
     return ClickHouseServer(data_dir, port, password, reader_password)
 
 
