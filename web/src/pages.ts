@@ -5,7 +5,7 @@ import { money } from './lib/format';
 import { headline } from './lib/headline.svelte';
 import type { Num } from './lib/json';
 import type { Route } from './lib/router.svelte';
-import { pairOf } from './lib/symbols';
+import { pairOf } from './market/directory.svelte';
 import type { SessionState } from './session/session.svelte';
 import { t } from './ui/messages';
 

@@ -10,7 +10,7 @@ declare const __SHELL__: Readonly<Record<string, string>>;
 const worker = self as unknown as ServiceWorkerGlobalScope;
 const shell = __SHELL__;
 const CACHE = `shell-${hash(JSON.stringify(shell))}`;
-const PAGES = /^\/(login|register|account|market|coin\/[^/]+)?$/;
+const PAGES = /^\/((login|register|account|market|coin\/[^/]+)\/?)?$/;
 
 worker.addEventListener('install', (event) => event.waitUntil(store()));
 worker.addEventListener('activate', (event) => event.waitUntil(forgetOld()));

@@ -1,12 +1,12 @@
 /** Whose amount the dialog asks for. Somebody who is not logged in is led to where that can be changed. */
-import { router } from '../lib/router.svelte';
+import { loginPath, router } from '../lib/router.svelte';
 import { session } from '../session/session.svelte';
 
 class HoldingDialogState {
   symbol: string | null = $state(null);
 
   open(symbol: string): void {
-    if (session.state === 'out') router.go('/login');
+    if (session.state === 'out') router.go(loginPath());
     else this.symbol = symbol;
   }
 

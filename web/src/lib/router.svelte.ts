@@ -5,10 +5,27 @@ export type Route =
 
 const PAGES = { '/': 'portfolio', '/market': 'market', '/login': 'login', '/register': 'register', '/account': 'account' } as const;
 
-export function parse(path: string): Route {
+/** A slash at the end changes nothing. */
+export function parse(address: string): Route {
+  const path = address.replace(/(?<=.)\/+$/, '');
   const coin = /^\/coin\/([^/]+)$/.exec(path);
   if (coin?.[1] !== undefined) return { page: 'coin', symbol: decoded(coin[1]).toLowerCase() };
   return { page: PAGES[path as keyof typeof PAGES] ?? 'missing' };
+}
+
+/** The page to come back to after logging in, as it may stand in an address: one of ours, or null. */
+export function ownPath(text: string | null): string | null {
+  if (text === null || !/^\/(?![/\\])[^\s\\]*$/.test(text)) return null;
+  const url = new URL(text, location.origin);
+  const { page } = parse(url.pathname);
+  if (url.origin !== location.origin || page === 'missing' || page === 'login' || page === 'register') return null;
+  return url.pathname + url.search;
+}
+
+/** Where to log in, or sign up, so that one comes back to where one is. */
+export function loginPath(page: 'login' | 'register' = 'login'): string {
+  const here = ownPath(new URLSearchParams(location.search).get('next')) ?? ownPath(location.pathname + location.search);
+  return here === null || here === '/' ? `/${page}` : `/${page}?next=${encodeURIComponent(here)}`;
 }
 
 export function coinPath(symbol: string): string {

@@ -8,6 +8,7 @@ import { get } from '../api/client';
 import { clock } from '../lib/clock.svelte';
 import { add, decimal, multiply, percent, subtract, ZERO, type Decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
+import { directory } from '../market/directory.svelte';
 import { portfolio, type Holding } from './portfolio.svelte';
 
 const EVERY_MS = 10_000;
@@ -59,7 +60,9 @@ class Day {
   watch(holdings: () => readonly Holding[]): () => void {
     const controller = new AbortController();
     const ask = (): void => {
-      if (document.visibilityState === 'visible') void this.#ask(holdings(), controller.signal);
+      if (document.visibilityState !== 'visible') return;
+      void directory.load();
+      void this.#ask(holdings(), controller.signal);
     };
     untrack(() => this.#forgetOld());
     untrack(ask); // what is learned must not be a reason to ask again at once

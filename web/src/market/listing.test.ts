@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import type { Price } from '../api/types';
 import type { Num } from '../lib/json';
-import { listed, movers, quotesOf, toggled, type Listed, type Wanted } from './listing';
+import { listed, quotesOf, toggled, type Listed, type Wanted } from './listing';
 
 const NOW = 1_767_225_600_000;
 
@@ -39,12 +39,12 @@ const WBTC = coin('WBTC', 'USDT', { price: '68000', change: '-2', volume: '5000'
 const NEW = coin('NEW', 'USDT');
 const ALL = [NEW, ETHBTC, BTCST, WBTC, ETH, BTC];
 
-const wanted = (some: Partial<Wanted>): Wanted => ({ search: '', quote: null, order: { by: 'volume', ascending: false }, ...some });
+const wanted = (some: Partial<Wanted>): Wanted => ({ search: '', found: null, quote: null, order: null, ...some });
 const symbols = (rows: readonly Listed[]): readonly string[] => rows.map(({ symbol }) => symbol);
 
 test('rows come by volume, price, change or name, in either way', () => {
   expect(symbols(listed(ALL, wanted({ quote: 'usdt' })))).toEqual(['wbtcusdt', 'btcusdt', 'ethusdt', 'btcstusdt', 'newusdt']);
-  const by = (order: Wanted['order']): readonly string[] => symbols(listed(ALL, wanted({ quote: 'usdt', order })));
+  const by = (order: NonNullable<Wanted['order']>): readonly string[] => symbols(listed(ALL, wanted({ quote: 'usdt', order })));
   expect(by({ by: 'price', ascending: true })).toEqual(['btcstusdt', 'ethusdt', 'wbtcusdt', 'btcusdt', 'newusdt']);
   expect(by({ by: 'change', ascending: false })).toEqual(['btcstusdt', 'ethusdt', 'btcusdt', 'wbtcusdt', 'newusdt']);
   expect(by({ by: 'coin', ascending: true })).toEqual(['btcusdt', 'btcstusdt', 'ethusdt', 'newusdt', 'wbtcusdt']);
@@ -57,8 +57,12 @@ test('what is not known comes last in both directions', () => {
   }
 });
 
-test('the coin itself comes before what begins so, and that before what holds it', () => {
-  expect(symbols(listed(ALL, wanted({ search: 'btc' })))).toEqual(['btcusdt', 'btcstusdt', 'wbtcusdt', 'ethbtc']);
+test('a search has the API’s order as it comes, unless a column is asked for; before the answer it is by volume', () => {
+  const found = ['ethbtc', 'btcstusdt', 'btcusdt', 'similarusdt'];
+  expect(symbols(listed(ALL, wanted({ search: 'btc', found })))).toEqual(['ethbtc', 'btcstusdt', 'btcusdt']);
+  expect(symbols(listed(ALL, wanted({ search: 'btc', found, quote: 'usdt' })))).toEqual(['btcstusdt', 'btcusdt']);
+  expect(symbols(listed(ALL, wanted({ search: 'btc', found, order: { by: 'coin', ascending: true } })))[0]).toBe('btcusdt');
+  expect(symbols(listed(ALL, wanted({ search: 'btc' })))).toEqual(['wbtcusdt', 'btcusdt', 'ethbtc', 'btcstusdt']);
 });
 
 test('a pair is found as people write it', () => {
@@ -79,12 +83,4 @@ test('the header turns the order around, and begins with the largest, names with
 test('quotes come by how much is priced in them', () => {
   expect(quotesOf([...ALL, coin('X', '')])).toEqual(['usdt', 'btc']);
   expect(quotesOf([coin('A', 'EUR'), coin('A', 'USDT'), coin('A', 'BRL')])).toEqual(['usdt', 'brl', 'eur']);
-});
-
-test('movers have moved within a day: gainers up, losers down, in the quote asked for', () => {
-  const old = coin('OLD', 'USDT', { price: '1', change: '99', volume: '99999', time: NOW - 86_400_000 });
-  const all = [...ALL, old];
-  expect(symbols(movers(all, 'gainers', 'usdt', NOW, 5))).toEqual(['btcstusdt', 'ethusdt']);
-  expect(symbols(movers(all, 'losers', 'usdt', NOW, 5))).toEqual(['wbtcusdt', 'btcusdt']);
-  expect(symbols(movers(all, 'volume', null, NOW, 2))).toEqual(['wbtcusdt', 'btcusdt']);
 });

@@ -18,10 +18,19 @@ export interface Listed {
 }
 
 export interface Wanted {
+  /** As it is typed. */
   readonly search: string;
+  /** What the API finds for the search, best first; null while that is not known. */
+  readonly found: readonly string[] | null;
   /** In lower case; null: any. */
   readonly quote: string | null;
-  readonly order: Order;
+  /** Null: the search's own order, or by volume. */
+  readonly order: Order | null;
+}
+
+/** A search without what people write between the halves of a pair. */
+export function plainSearch(search: string): string {
+  return search.toLowerCase().replace(/[\s/_-]/g, '');
 }
 
 /** What the next click on a column's header asks for. */
@@ -29,19 +38,26 @@ export function toggled(order: Order, by: Column): Order {
   return order.by === by ? { by, ascending: !order.ascending } : { by, ascending: by === 'coin' };
 }
 
-/** Those that are wanted: best matches of the search first, then in the order; what is not known comes last either way. */
-export function listed<T extends Listed>(all: readonly T[], { search, quote, order }: Wanted): readonly T[] {
-  const wanted = search.toLowerCase().replace(/[\s/_-]/g, '');
-  const direction = order.ascending ? 1 : -1;
-  const rows = [];
-  for (const one of all) {
-    if (quote !== null && one.quote.toLowerCase() !== quote) continue;
-    const rank = wanted === '' ? 0 : rankOf(one, wanted);
-    if (rank !== null) rows.push({ one, rank, key: keyOf(one, order.by) });
-  }
+/** Those that are wanted, in the order; what is not known comes last either way. A search has the API's order, as it comes. */
+export function listed<T extends Listed>(all: readonly T[], { search, found, quote, order }: Wanted): readonly T[] {
+  const wanted = plainSearch(search);
+  const rows = all.filter((one) => (quote === null || one.quote.toLowerCase() === quote) && contains(one, wanted));
+  if (wanted === '' || found === null || order !== null) return ordered(rows, order ?? BY_VOLUME);
+  const bySymbol = new Map(rows.map((one) => [one.symbol, one]));
+  return found.flatMap((symbol) => bySymbol.get(symbol) ?? []);
+}
+
+const BY_VOLUME: Order = { by: 'volume', ascending: false };
+
+function contains({ symbol, base }: Listed, wanted: string): boolean {
+  return symbol.includes(wanted) || base.toLowerCase().includes(wanted);
+}
+
+function ordered<T extends Listed>(all: readonly T[], { by, ascending }: Order): readonly T[] {
+  const direction = ascending ? 1 : -1;
+  const rows = all.map((one) => ({ one, key: keyOf(one, by) }));
   rows.sort((a, b) => {
-    if (a.rank !== b.rank) return a.rank - b.rank;
-    const byKey = order.by === 'coin' ? direction * compareNames(a.one, b.one) : compareKeys(a.key, b.key, direction);
+    const byKey = by === 'coin' ? direction * compareNames(a.one, b.one) : compareKeys(a.key, b.key, direction);
     return byKey || compareNames(a.one, b.one);
   });
   return rows.map(({ one }) => one);
@@ -52,32 +68,6 @@ export function quotesOf(all: readonly Listed[]): readonly string[] {
   const counts = new Map<string, number>();
   for (const { quote } of all) if (quote !== '') counts.set(quote.toLowerCase(), (counts.get(quote.toLowerCase()) ?? 0) + 1);
   return [...counts].sort(([a, n], [b, m]) => m - n || Number(b === 'usdt') - Number(a === 'usdt') || (a < b ? -1 : 1)).map(([quote]) => quote);
-}
-
-export type Ranking = 'gainers' | 'losers' | 'volume';
-const DAY_MS = 86_400_000;
-
-/** What rose, fell or traded most of those whose figures are of the last 24 h, as the API's /movers has it. */
-export function movers<T extends Listed>(all: readonly T[], by: Ranking, quote: string | null, now: number, limit: number): readonly T[] {
-  const column = by === 'volume' ? 'volume' : 'change';
-  const current = all.flatMap((one) => {
-    const key = keyOf(one, column);
-    const old = one.figures === null || Number(one.figures.event_time) <= now - DAY_MS;
-    const other = quote !== null && one.quote.toLowerCase() !== quote;
-    if (key === null || old || other) return [];
-    return by === 'volume' || (by === 'gainers' ? key > 0 : key < 0) ? [{ one, key }] : [];
-  });
-  current.sort((a, b) => (by === 'losers' ? a.key - b.key : b.key - a.key) || compareNames(a.one, b.one));
-  return current.slice(0, limit).map(({ one }) => one);
-}
-
-/** 0 is the base itself, then bases and symbols that begin so, then those that hold it; null: it does not match. */
-function rankOf({ symbol, base }: Listed, wanted: string): number | null {
-  const name = base.toLowerCase();
-  if (name === wanted || symbol === wanted) return 0;
-  if (name.startsWith(wanted)) return 1;
-  if (symbol.startsWith(wanted)) return 2;
-  return symbol.includes(wanted) ? 3 : null;
 }
 
 function keyOf({ figures }: Listed, by: Column): number | null {

@@ -5,16 +5,15 @@
  * second. Both can run at once, and the newer event wins.
  */
 import { get } from '../api/client';
-import type { Answer, ListedSymbol, Operation, Price } from '../api/types';
+import type { Answer, Operation, Price } from '../api/types';
 import { clock } from '../lib/clock.svelte';
 import { compare, decimal, percent, subtract, text } from '../lib/decimal';
 import type { Num } from '../lib/json';
 import { poll, type Poll } from '../lib/poll';
-import { pairOf } from '../lib/symbols';
+import { directory, type Pair, type Trading } from './directory.svelte';
 
 const SEEN_EVERY_MS = 1000;
 const ALL_EVERY_MS = 15_000;
-const LISTING_EVERY_MS = 600_000;
 /** One page is read in a few milliseconds, so that scrolling stays smooth in between. */
 const PAGE = 500;
 const MOST_NAMED = 400;
@@ -29,11 +28,7 @@ const TOLD = ['price', 'event_time', 'open_24h', 'high_24h', 'low_24h', 'volume_
 type PricesAnswer = Answer<Operation<'/v1/market/prices', 'get'>>;
 
 export class Ticker {
-  base = $state('');
-  quote = $state('');
-  /** Whether the exchange trades it now, as far as it has told. */
-  trading = $state(true);
-  /** Whether the exchange has told of it at all; a page may be about a symbol that does not exist. */
+  /** Whether it is listed or has a price; a page may be about a symbol that does not exist. */
   known = false;
   figures: Price | null = $state.raw(null);
   /** Which way the price went last. */
@@ -41,17 +36,20 @@ export class Ticker {
   /** The most decimal places seen in its prices: it keeps them, so that the column stands still. */
   places = $state(2);
 
-  constructor(readonly symbol: string) {
-    const { base, quote } = pairOf(symbol);
-    this.base = base;
-    this.quote = quote;
+  readonly #pair: Pair = $derived.by(() => directory.pair(this.symbol));
+
+  constructor(readonly symbol: string) {}
+
+  get base(): string {
+    return this.#pair.base;
   }
 
-  learn({ base, quote, status }: ListedSymbol): void {
-    if (base !== '') this.base = base.toUpperCase();
-    if (quote !== '') this.quote = quote.toUpperCase();
-    this.trading = status === '' || status === 'TRADING';
-    this.known = true;
+  get quote(): string {
+    return this.#pair.quote;
+  }
+
+  get trading(): Trading {
+    return directory.trading(this.symbol);
   }
 
   update(figures: Price): void {
@@ -65,6 +63,12 @@ export class Ticker {
     }
     this.figures = figures;
     this.known = true;
+  }
+
+  /** The figures of another answer; the symbol. */
+  follow(figures: Price): string {
+    this.update(figures);
+    return this.symbol;
   }
 
   /** A newer price of the same market, told by the live connection: the change follows, as the API has it; the rest stays. */
@@ -95,7 +99,6 @@ class Market {
   unknown: ReadonlyMap<string, readonly string[]> = $state.raw(new Map());
 
   #tickers = new Map<string, Ticker>();
-  #listedAt = -Infinity;
   #shownAt = $state(-Infinity);
 
   constructor() {
@@ -162,7 +165,7 @@ class Market {
   }
 
   async #readAll(signal: AbortSignal): Promise<void> {
-    const listing = clock.read() - this.#listedAt > LISTING_EVERY_MS ? this.#readListing(signal) : null;
+    const listing = directory.load();
     let after: string | null = null;
     do {
       const page: PricesAnswer = await get('/v1/market/prices', { query: { limit: PAGE, after }, signal });
@@ -170,19 +173,10 @@ class Market {
       after = page.next;
     } while (after !== null);
     await listing;
+    for (const { symbol } of directory.all) this.ticker(symbol).known = true;
     const known = [...this.#tickers.values()].filter((ticker) => ticker.known);
     if (this.list.length !== known.length) this.list = known;
     this.revision += 1;
-  }
-
-  async #readListing(signal: AbortSignal): Promise<void> {
-    try {
-      const { symbols } = await get('/v1/market/symbols', { query: { limit: 5000 }, signal });
-      for (const listed of symbols) this.ticker(listed.symbol).learn(listed);
-      this.#listedAt = clock.read();
-    } catch {
-      // Names can be told from the symbols; the next round asks again.
-    }
   }
 }
 

@@ -9,8 +9,10 @@ const EMPTY_MS = 60_000;
 const PAUSE_MS = 120;
 const MOST_PER_REQUEST = 100;
 
-/** Nearest floats: these are drawn, not read. */
-export type Line = readonly number[];
+/** A time, ms, and a price: nearest floats, for these are drawn, not read. */
+export type Point = readonly [number, number];
+/** In order of time. */
+export type Line = readonly Point[];
 
 class Sparklines {
   #lines: ReadonlyMap<string, Line> = $state.raw(new Map());
@@ -43,7 +45,7 @@ class Sparklines {
     for (const symbol of missing) this.#askedAt.set(symbol, now);
     try {
       const { sparklines } = await get('/v1/market/sparklines', { query: { symbols: missing.join(',') } });
-      const found = Object.entries(sparklines).map(([symbol, points]) => [symbol, points.map(([, close]) => Number(close))] as const);
+      const found = Object.entries(sparklines).map(([symbol, points]) => [symbol, closesOf(points)] as const);
       this.#lines = new Map([...this.#lines, ...found]);
     } catch {
       // The column stays empty for a while.
@@ -58,12 +60,33 @@ class Sparklines {
 
 export const sparklines = new Sparklines();
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** A candle's close is the price at its end. */
+function closesOf(points: readonly (readonly unknown[])[]): Line {
+  return points.map(([start, close]) => [Number(start) + HOUR_MS, Number(close)]);
+}
+
+/**
+ * The last 24 h up to the price of `now`: from the price of then, by the closes between, to this one. So the line rises where
+ * the change beside it does: its ends are the two prices that the change is made of.
+ */
+export function shapeOf(closes: Line, open: number | null, price: number, now: number): Line {
+  if (closes.length === 0) return [];
+  const within = closes.filter(([time]) => time > now - DAY_MS && time < now);
+  return [...(open === null ? [] : [[now - DAY_MS, open] as const]), ...within, [now, price]];
+}
+
 /** The line as an SVG path in a box of that size, from its left edge to its right; empty for less than two points. */
 export function pathOf(line: Line, width: number, height: number): string {
-  if (line.length < 2) return '';
-  const [least, most] = [Math.min(...line), Math.max(...line)];
-  const y = (value: number): number => (most === least ? height / 2 : height - ((value - least) / (most - least)) * height);
-  return line.map((value, index) => `${index === 0 ? 'M' : 'L'}${round((index / (line.length - 1)) * width)} ${round(y(value))}`).join('');
+  const [first, last] = [line[0], line.at(-1)];
+  if (first === undefined || last === undefined || line.length < 2 || last[0] === first[0]) return '';
+  const prices = line.map(([, price]) => price);
+  const [least, most] = [Math.min(...prices), Math.max(...prices)];
+  const x = (time: number): number => ((time - first[0]) / (last[0] - first[0])) * width;
+  const y = (price: number): number => (most === least ? height / 2 : height - ((price - least) / (most - least)) * height);
+  return line.map(([time, price], index) => `${index === 0 ? 'M' : 'L'}${round(x(time))} ${round(y(price))}`).join('');
 }
 
 function round(value: number): number {

@@ -23,6 +23,11 @@ export class View {
     this.order = column === undefined ? DEFAULT_ORDER : { by: column, ascending: way === 'up' };
   }
 
+  /** The order that somebody has asked for. */
+  get chosenOrder(): Order | null {
+    return this.order === DEFAULT_ORDER ? null : this.order;
+  }
+
   /** What prices are in, or null for any. Volumes compare only in one asset, so unless chosen it is the most usual one. */
   quote(quotes: readonly string[]): string | null {
     const wanted = this.#quote ?? quotes[0] ?? null;

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import type { ProfileDocument } from '../api/types';
+import type { ListedSymbol, ProfileDocument } from '../api/types';
 import { parseExact } from '../lib/json';
 import { toasts } from '../lib/toasts.svelte';
 import { portfolio } from '../live/portfolio.svelte';
+import { directory } from '../market/directory.svelte';
 import { addCoin, changeQuantity, removeCoin } from './actions';
 
 const api = vi.hoisted(() => ({ get: vi.fn(), post: vi.fn(), patch: vi.fn(), remove: vi.fn() }));
@@ -44,6 +45,16 @@ test('a change that an open connection does not bring is read', async () => {
   expect(quantity()).toBe('2');
 });
 
+test('an amount that was changed can be put back, to the last digit', async () => {
+  portfolio.apply(document('"btcusdt":0.123456789012345678'));
+  await changeQuantity('btcusdt', '2');
+  portfolio.follow(document('"btcusdt":2'));
+  expect(toasts.list.at(-1)?.text).toContain('2 BTCUSDT');
+  expect(toasts.undo()).toBe(true);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(api.patch.mock.calls.at(-1)?.[1]).toEqual({ body: { symbol: 'btcusdt', quantity: '0.123456789012345678' } });
+});
+
 test('so is a coin that was removed', async () => {
   api.get.mockResolvedValue(document(''));
   await removeCoin(portfolio.holdings[0]!);
@@ -52,6 +63,7 @@ test('so is a coin that was removed', async () => {
 });
 
 test('which of two quotes was removed is told', async () => {
+  directory.take([['btcusdt', 'USDT'], ['btcfdusd', 'FDUSD']].map(([symbol, quote]) => ({ symbol, base: 'BTC', quote, status: 'TRADING' }) as ListedSymbol));
   portfolio.apply(document('"btcusdt":1,"btcfdusd":2'));
   await removeCoin(portfolio.holding('btcfdusd')!);
   expect(toasts.list.at(-1)?.text).toContain('BTC/FDUSD');

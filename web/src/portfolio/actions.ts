@@ -3,7 +3,8 @@ import { get, patch, post, remove } from '../api/client';
 import { explain } from '../api/errors';
 import { compare, decimal } from '../lib/decimal';
 import { exact } from '../lib/format';
-import { namesOf, pairOf } from '../lib/symbols';
+import type { Num } from '../lib/json';
+import { namesOf, pairOf } from '../market/directory.svelte';
 import { toasts } from '../lib/toasts.svelte';
 import { portfolio, type Holding } from '../live/portfolio.svelte';
 import { t } from './messages';
@@ -18,11 +19,30 @@ export async function addCoin(symbol: string, quantity: string): Promise<void> {
   await shown(signal, () => holds(symbol, quantity));
 }
 
-/** Raises ApiError. */
+/** Change the amount, and offer the way back. Raises ApiError. */
 export async function changeQuantity(symbol: string, quantity: string): Promise<void> {
+  const { signal } = portfolio;
+  const before = portfolio.holding(symbol)?.quantity;
+  await put(symbol, quantity);
+  if (signal.aborted || before === undefined) return;
+  const run = (): void => void putBack(symbol, before);
+  const amount = `${exact(quantity as Num)} ${pairOf(symbol).base}`;
+  toasts.show(t('changed', { amount }), { action: { label: t('undo'), run }, undoes: true });
+}
+
+async function put(symbol: string, quantity: string): Promise<void> {
   const { signal } = portfolio;
   await patch('/v2/coin/symbol', { body: { symbol, quantity } });
   await shown(signal, () => holds(symbol, quantity));
+}
+
+async function putBack(symbol: string, quantity: string): Promise<void> {
+  const { signal } = portfolio;
+  try {
+    await put(symbol, quantity);
+  } catch (error) {
+    if (!signal.aborted) toasts.show(explain(error), { tone: 'error' });
+  }
 }
 
 /** Remove at once, and offer the way back: the same amount, to the last digit. */

@@ -1,19 +1,12 @@
-/** The portfolio's past, fetched coin by coin, a few at a time, and kept until the coins or the range change. */
+/** The portfolio's past: the closes of all its coins, asked for at once, added up. */
 import { get } from '../api/client';
-import { ApiError } from '../api/errors';
 import type { Holding } from '../live/portfolio.svelte';
 import { clock } from '../lib/clock.svelte';
 import { intervalOf, LENGTH_MS, over, STEP_MS, valueOverTime, type Close, type Interval, type Point, type Range } from './history';
 
-const AT_ONCE = 4;
-/** The market says how many requests are too many, and how long to wait then. */
-const MOST_WAITS = 3;
-const LONGEST_WAIT_S = 20;
+const MOST_PER_REQUEST = 200;
 
-export type Past =
-  | { readonly state: 'loading' }
-  | { readonly state: 'failed' }
-  | Known;
+export type Past = { readonly state: 'loading' } | { readonly state: 'failed' } | Known;
 
 interface Known {
   readonly state: 'known';
@@ -34,35 +27,16 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
   const step = STEP_MS[interval];
   const to = Math.floor(clock.read() / step) * step;
   const from = to - LENGTH_MS[range];
-  // The last so many candles before now: one more than fit into the range, which is the last one before it.
-  const limit = LENGTH_MS[range] / step + 2;
-  const waiting = [...holdings];
-  const coins: { symbol: string; quantity: Holding['quantity']; closes: readonly Close[] }[] = [];
-  let failed = 0;
-  let waits = 0;
-  async function work(): Promise<void> {
-    for (let holding = waiting.shift(); holding !== undefined; holding = waiting.shift()) {
-      const { symbol, quantity } = holding;
-      try {
-        const { candles } = await get('/v1/market/history/{symbol}', { path: { symbol }, query: { interval, limit }, signal });
-        coins.push({ symbol, quantity, closes: over(candles.map(({ t, c }) => ({ t: Number(t), c })), from, to) });
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof ApiError && error.status === 429 && waits++ < MOST_WAITS * AT_ONCE) {
-          await pause(Math.min(error.retryAfterS ?? LONGEST_WAIT_S, LONGEST_WAIT_S) * 1000, signal);
-          waiting.push(holding);
-        } else if (error instanceof ApiError && error.status === 404) {
-          coins.push({ symbol, quantity, closes: [] }); // listed no more, and nothing known of it
-        } else {
-          failed += 1;
-        }
-      }
-    }
+  let closes: ReadonlyMap<string, readonly Close[]>;
+  try {
+    closes = await closesOf(holdings.map(({ symbol }) => symbol), interval, from, signal);
+  } catch {
+    signal.throwIfAborted();
+    return { state: 'failed' };
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  // A curve of some of the coins would be a wrong curve.
-  if (failed > 0) return { state: 'failed' };
-  const known = coins.filter(({ closes }) => closes.length > 0);
+  const known = holdings
+    .map(({ symbol, quantity }) => ({ symbol, quantity, closes: over(closes.get(symbol) ?? [], from, to) }))
+    .filter((coin) => coin.closes.length > 0);
   const symbols = new Set(known.map(({ symbol }) => symbol));
   const points = valueOverTime(known);
   return {
@@ -76,17 +50,12 @@ export async function fetchPast(holdings: readonly Holding[], range: Range, sign
   };
 }
 
-/** Raises the signal's reason when it is aborted meanwhile. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', stop);
-  });
+async function closesOf(symbols: readonly string[], interval: Interval, from: number, signal: AbortSignal): Promise<ReadonlyMap<string, readonly Close[]>> {
+  const found = new Map<string, readonly Close[]>();
+  for (let start = 0; start < symbols.length; start += MOST_PER_REQUEST) {
+    const named = symbols.slice(start, start + MOST_PER_REQUEST).join(',');
+    const { closes } = await get('/v1/market/closes', { query: { symbols: named, interval, from: String(from) }, signal });
+    for (const [symbol, line] of Object.entries(closes)) found.set(symbol, line.flatMap(([t, c]) => (t && c ? [{ t: Number(t), c }] : [])));
+  }
+  return found;
 }

@@ -2,9 +2,9 @@
 import { get } from '../api/client';
 import { explain } from '../api/errors';
 import type { ListedSymbol } from '../api/types';
+import { directory } from '../market/directory.svelte';
 
 const PAUSE_MS = 90;
-const MOST = 8;
 
 export class SymbolSearch {
   matches: readonly ListedSymbol[] = $state.raw([]);
@@ -16,6 +16,9 @@ export class SymbolSearch {
 
   #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** At most so many matches, in the order of the API, which has one ranking for every search. */
+  constructor(private readonly most = 8) {}
 
   ask(text: string): void {
     this.forget();
@@ -42,13 +45,15 @@ export class SymbolSearch {
 
   async #fetch(search: string, signal: AbortSignal): Promise<void> {
     try {
-      const { symbols } = await get('/v1/market/symbols', { query: { search, limit: MOST }, signal });
+      const { symbols } = await get('/v1/market/symbols', { query: { search, limit: this.most }, signal });
       if (signal.aborted) return;
+      directory.learn(symbols);
       this.matches = symbols;
       this.answered = search;
     } catch (error) {
       if (signal.aborted) return;
       this.matches = [];
+      this.answered = null;
       this.problem = explain(error);
     }
     this.pending = false;

@@ -41,6 +41,10 @@ export const t = translator(
       unexpected: 'Something went wrong on this page. Reload it, and please report this if it happens again.',
       reload: 'Reload',
       charts: 'Charts by TradingView',
+      halted: 'Halted',
+      haltedHint: 'The exchange does not trade this coin now. The price is the last one.',
+      delisted: 'Delisted',
+      delistedHint: 'The exchange no longer lists this coin. The price is the last one.',
     },
     {
       appName: 'Crypto-Service',
@@ -81,6 +85,10 @@ export const t = translator(
       unexpected: 'На странице что-то пошло не так. Обновите её и сообщите нам, если это повторится.',
       reload: 'Обновить',
       charts: 'Графики TradingView',
+      halted: 'Торги остановлены',
+      haltedHint: 'Биржа сейчас не торгует этой монетой. Показана последняя цена.',
+      delisted: 'Снята с торгов',
+      delistedHint: 'Биржа больше не торгует этой монетой. Показана последняя цена.',
     },
   ),
 );

@@ -1,0 +1,107 @@
+/**
+ * The exchange's listing: which symbols there are, of which two assets, and whether they are traded.
+ *
+ * A symbol's text says nothing about its assets (`btcaeur` is BTC in AEUR): what is not listed is shown as it is.
+ */
+import { get } from '../api/client';
+import type { ListedSymbol } from '../api/types';
+import { clock } from '../lib/clock.svelte';
+
+const EVERY_MS = 600_000;
+/** After a failure, or while something that is shown is not in the listing. */
+const AGAIN_MS = 30_000;
+const MOST = 5000;
+
+export interface Pair {
+  readonly base: string;
+  /** Empty where it is not known. */
+  readonly quote: string;
+}
+
+/** `unknown`: the listing has not come, or does not say. */
+export type Trading = 'traded' | 'halted' | 'delisted' | 'unknown';
+
+class Directory {
+  #listed: ReadonlyMap<string, ListedSymbol> = $state.raw(new Map());
+  /** Whether the whole listing is here. */
+  #complete = $state(false);
+  #askedAt = -Infinity;
+  #missing = false;
+
+  /** Read the listing where it is due. Raises nothing: names are shown as soon as they are known. */
+  async load(): Promise<void> {
+    const age = clock.read() - this.#askedAt;
+    if (age < AGAIN_MS || (age < EVERY_MS && this.#complete && !this.#missing)) return;
+    this.#askedAt = clock.read();
+    this.#missing = false;
+    try {
+      const { symbols } = await get('/v1/market/symbols', { query: { limit: MOST } });
+      this.take(symbols);
+    } catch {
+      this.#missing = true;
+    }
+  }
+
+  /** The whole listing. */
+  take(symbols: readonly ListedSymbol[]): void {
+    this.#listed = new Map(symbols.map((listed) => [listed.symbol, listed]));
+    this.#complete = symbols.length > 0;
+  }
+
+  /** Some of it, newer than what is known. */
+  learn(symbols: readonly ListedSymbol[]): void {
+    if (symbols.some((one) => !this.#listed.has(one.symbol))) this.#listed = new Map([...this.#listed, ...symbols.map((one) => [one.symbol, one] as const)]);
+  }
+
+  get all(): readonly ListedSymbol[] {
+    return [...this.#listed.values()];
+  }
+
+  pair(symbol: string): Pair {
+    const listed = this.#listed.get(symbol);
+    if (!listed?.base) {
+      this.#missing = true;
+      return { base: symbol.toUpperCase(), quote: '' };
+    }
+    return { base: listed.base.toUpperCase(), quote: listed.quote.toUpperCase() };
+  }
+
+  trading(symbol: string): Trading {
+    const listed = this.#listed.get(symbol);
+    if (listed !== undefined) return tradingOf(listed);
+    return this.#complete ? 'delisted' : 'unknown';
+  }
+}
+
+export function tradingOf({ status }: ListedSymbol): Trading {
+  if (status === '') return 'unknown';
+  return status === 'TRADING' ? 'traded' : status === 'DELISTED' ? 'delisted' : 'halted';
+}
+
+/** Whether it can be added to a portfolio, as far as is known. */
+export function canBeAdded(trading: Trading): boolean {
+  return trading === 'traded' || trading === 'unknown';
+}
+
+export const directory = new Directory();
+
+export function pairOf(symbol: string): Pair {
+  return directory.pair(symbol);
+}
+
+/** `BTC/USDT`; `BTCUSDT` where its halves are not known. */
+export function pairName({ base, quote }: Pair): string {
+  return quote === '' ? base : `${base}/${quote}`;
+}
+
+/** What each of these symbols is called among them: its base, with the quote where another one has the same base. */
+export function namesOf(symbols: readonly string[]): ReadonlyMap<string, string> {
+  const counts = new Map<string, number>();
+  for (const { base } of symbols.map(pairOf)) counts.set(base, (counts.get(base) ?? 0) + 1);
+  return new Map(
+    symbols.map((symbol) => {
+      const pair = pairOf(symbol);
+      return [symbol, counts.get(pair.base) === 1 ? pair.base : pairName(pair)];
+    }),
+  );
+}

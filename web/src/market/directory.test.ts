@@ -1,0 +1,41 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+
+import type { ListedSymbol } from '../api/types';
+import { canBeAdded, directory, namesOf, pairName, pairOf } from './directory.svelte';
+
+vi.mock('../api/client', () => ({ get: vi.fn() }));
+
+const listed = (symbol: string, base: string, quote: string, status = 'TRADING'): ListedSymbol => ({ symbol, base, quote, status }) as ListedSymbol;
+
+beforeEach(() =>
+  directory.take([
+    listed('btcaeur', 'BTC', 'AEUR'),
+    listed('btcu', 'BTC', 'U'),
+    listed('bnbidrt', 'BNB', 'IDRT'),
+    listed('polusdt', 'POL', 'USDT', 'BREAK'),
+    listed('maticusdt', 'MATIC', 'USDT', 'DELISTED'),
+    listed('usdcusdt', '', '', ''),
+  ]),
+);
+
+test('base and quote are the exchange’s; what is not listed is shown as it is', () => {
+  expect(['btcaeur', 'btcu', 'bnbidrt', 'usdcusdt', 'newusdt'].map((symbol) => pairName(pairOf(symbol)))).toEqual([
+    'BTC/AEUR',
+    'BTC/U',
+    'BNB/IDRT',
+    'USDCUSDT',
+    'NEWUSDT',
+  ]);
+});
+
+test('a coin in two quotes is two names', () => {
+  expect([...namesOf(['btcaeur', 'btcu', 'bnbidrt', 'newusdt']).values()]).toEqual(['BTC/AEUR', 'BTC/U', 'BNB', 'NEWUSDT']);
+});
+
+test('only what is traded can be added, and what nothing is known of', () => {
+  const states = ['btcaeur', 'polusdt', 'maticusdt', 'newusdt', 'usdcusdt'].map((symbol) => directory.trading(symbol));
+  expect(states).toEqual(['traded', 'halted', 'delisted', 'delisted', 'unknown']);
+  expect(states.map(canBeAdded)).toEqual([true, false, false, false, true]);
+  directory.take([]);
+  expect(directory.trading('btcaeur')).toBe('unknown');
+});
