@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -27,10 +28,13 @@ h2 code { font-size: 1.1rem; } .method { color: #0a7; } dt { font-weight: 600; }
 def add_docs_page(api: FastAPI, base_url: str) -> None:
     """Serve the page of `api`, which must have been made with `docs_url=None`. Its examples go to `base_url`."""
 
+    @cache  # anybody may ask for it, as often as they like
+    def page() -> str:
+        return render_docs(api.openapi(), base_url)
+
     @api.get("/docs", include_in_schema=False)
     async def docs(_: Request) -> HTMLResponse:
-        headers = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY}
-        return HTMLResponse(render_docs(api.openapi(), base_url), headers=headers)
+        return HTMLResponse(page(), headers={"Content-Security-Policy": _CONTENT_SECURITY_POLICY})
 
 
 def render_docs(openapi: Schema, base_url: str) -> str:
