@@ -97,14 +97,73 @@ def test_a_cluster_of_another_version_is_refused_with_what_to_do(place: Path) ->
         postgres_binaries.find_bin_dirs(place, postgres_binaries.bundled_bin_dirs())
 
 
+def test_the_bundled_server_is_not_asked_to_serve_a_cluster_of_the_systems(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = place / "system"
+    fake_installation(system, "99")
+    monkeypatch.setattr(postgres_binaries, "system_bin_dirs", lambda: [system])
+    (place / "PG_VERSION").write_text("99\n")
+
+    with pytest.raises(
+        RuntimeError,
+        match=r"made by PostgreSQL 99, which this system has, while BUNDLED_SERVERS asks for .*: start without",
+    ):
+        postgres_binaries.find_bin_dirs(place, postgres_binaries.bundled_bin_dirs())
+
+
+async def test_where_the_systems_initdb_fails_the_bundled_one_makes_the_cluster_and_that_is_reported(
+    place: Path,
+) -> None:
+    (bundled,) = postgres_binaries.bundled_bin_dirs()
+    fake_installation(place / "system", "99")
+    (place / "system" / "initdb").write_text("#!/bin/sh\necho 'no locale' >&2; exit 1\n")
+
+    server = postgres.prepare(place / "data", free_port(), PASSWORD, FAST, [place / "system", bundled])
+
+    assert server.note.startswith("PostgreSQL could not make its files (initdb): no locale. Using ")
+    process = start(server)
+    try:
+        assert await version(server)
+    finally:
+        process.stop(signal.SIGINT)
+
+
+def fake_installation(bin_dir: Path, major: str) -> None:
+    bin_dir.mkdir()
+    for name in ("postgres", "initdb"):
+        (bin_dir / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {major}.1 (Debian {major}.1-1)'\n")
+        (bin_dir / name).chmod(0o755)
+
+
+def test_shims_on_path_are_not_taken_for_servers(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mise's are links to mise, asdf's are scripts; `pg_config` knows the way."""
+    (bundled,) = postgres_binaries.bundled_bin_dirs()
+    mise, asdf = place / "mise", place / "asdf"
+    for directory in (mise, asdf):
+        directory.mkdir()
+    for name in ("mise", "initdb"):
+        (mise / name).write_bytes(b"\x7fELF")
+        (mise / name).chmod(0o755)
+    for name in ("postgres", "pg_ctl"):
+        (mise / name).symlink_to("mise")
+        (asdf / name).write_text('#!/bin/sh\nexec asdf exec "$0" "$@"\n')
+        (asdf / name).chmod(0o755)
+    (asdf / "pg_config").write_text(f"#!/bin/sh\necho {bundled}\n")
+    (asdf / "pg_config").chmod(0o755)
+    for first, second in ((mise, asdf), (asdf, mise)):
+        monkeypatch.setenv("PATH", f"{first}:{second}")
+        found = postgres_binaries.system_bin_dirs()
+        assert mise not in found
+        assert asdf not in found
+        assert bundled.resolve() in found
+
+
 def test_a_cluster_is_served_by_the_version_that_made_it(place: Path) -> None:
     (bundled,) = postgres_binaries.bundled_bin_dirs()
     (place / "PG_VERSION").write_text("99")
     other = place / "other"
-    other.mkdir()
-    for name in ("postgres", "initdb"):
-        (other / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 99.1 (Debian 99.1-1)'\n")
-        (other / name).chmod(0o755)
+    fake_installation(other, "99")
 
     assert postgres_binaries.find_bin_dirs(place, [bundled, other]) == [other]
 

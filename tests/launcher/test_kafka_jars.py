@@ -76,6 +76,23 @@ def test_java_home_wins_over_path(tools: Path, tmp_path: Path, monkeypatch: pyte
     assert kafka_jars.java() == tmp_path / "jdk" / "bin" / "java"
 
 
+def test_a_java_behind_a_shim_is_found_by_its_own_word(tools: Path, tmp_path: Path) -> None:
+    """jenv's and mise's shims go by their name, and may not be there for another account or in another directory."""
+    home = tmp_path / "jdk"
+    program(home / "bin" / "java", NEW_JAVA)
+    program(tools / "shims", f"""case $0 in */java) echo '    java.home = {home}' >&2; {NEW_JAVA};; *) exit 1;; esac""")
+    (tools / "java").symlink_to("shims")
+
+    assert kafka_jars.java() == home / "bin" / "java"
+
+
+def test_a_link_that_goes_by_its_name_is_kept(tools: Path) -> None:
+    program(tools / "shims", f"case $0 in */java) {NEW_JAVA};; *) exit 1;; esac")
+    (tools / "java").symlink_to("shims")
+
+    assert kafka_jars.java() == tools / "java"
+
+
 def test_a_java_that_does_not_run_here_is_none(tools: Path) -> None:
     program(tools / "java", "")
     (tools / "java").write_bytes(b"\x7fELF of another machine")
