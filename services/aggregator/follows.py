@@ -13,11 +13,12 @@ from contextlib import asynccontextmanager
 import structlog
 
 from services.aggregator import metrics
-from services.aggregator.errors import AggregatorError, StoreUnavailableError
+from services.aggregator.errors import StoreUnavailableError
 from services.aggregator.followers import Follow, Followers
 from services.aggregator.redis import MarketStore
 from services.aggregator.wanted import Wanted
 from services.common.backoff import Backoff
+from services.common.errors import ApiError
 
 log = structlog.get_logger()
 
@@ -112,7 +113,7 @@ class Follows:
         for follow in follows:
             try:
                 self.followers.follow(follow)
-            except AggregatorError:
+            except ApiError:
                 refused += 1
         self._changed()
         log.info("follows.restored", follows=len(follows), refused=refused)

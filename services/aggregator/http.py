@@ -7,7 +7,7 @@ import msgspec
 from fastapi import FastAPI, Query, Request, Response
 from starlette.middleware import Middleware
 
-from services.aggregator.answers import BodyLimit, documented, install_error_answers
+from services.aggregator.answers import ANSWERS, BodyLimit
 from services.aggregator.errors import UnknownSymbolError
 from services.aggregator.followers import LEASE_S, Follow
 from services.aggregator.follows import Follows
@@ -23,11 +23,14 @@ from services.aggregator.schemas import (
     LeaseAnswer,
     SymbolsAnswer,
     SymbolText,
+    UnknownSymbolAnswer,
 )
 from services.aggregator.streams import StreamState
 from services.aggregator.symbols import Directory
+from services.common.asgi import LastResort
 from services.common.conventions import HttpConventions, is_head
 from services.common.docs_page import add_docs_page
+from services.common.error_answers import documented
 from services.common.json_route import Utf8JsonRoute
 from services.market.symbols import DELISTED, normal_symbol
 
@@ -56,10 +59,14 @@ def http_app(context: ApiContext) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,  # a page of another origin cannot send PUT without asking
-        middleware=[Middleware(BodyLimit), Middleware(HttpConventions)],
+        middleware=[
+            Middleware(LastResort, answer=ANSWERS.internal),
+            Middleware(BodyLimit),
+            Middleware(HttpConventions),
+        ],
     )
     app.router.route_class = Utf8JsonRoute
-    install_error_answers(app)
+    ANSWERS.install(app)
     _add_follow_routes(app, context)
     _add_overview_routes(app, context)
     add_docs_page(app, "http://localhost:8088")
@@ -71,7 +78,7 @@ def _add_follow_routes(app: FastAPI, context: ApiContext) -> None:
     id_query = Query(alias="id", description="The follower", examples=[1])
     until_query = Query(description="`lease`: add to the follower's lease, and store nothing")
 
-    @app.get("/coin", response_model=FollowAnswer, responses=documented(404, 409, 422, 503))
+    @app.get("/coin", response_model=FollowAnswer, responses=documented(409, 422, 503, s404=UnknownSymbolAnswer))
     async def start(
         request: Request,
         symbol: Annotated[SymbolText, symbol_query],
@@ -88,7 +95,7 @@ def _add_follow_routes(app: FastAPI, context: ApiContext) -> None:
             await context.follows.follow(follow)
         return _json({"status": "started", "symbol": follow.symbol})
 
-    @app.delete("/coin", response_model=FollowAnswer, responses=documented(404, 422, 503))
+    @app.delete("/coin", response_model=FollowAnswer, responses=documented(422, 503, s404=UnknownSymbolAnswer))
     async def unfollow(
         symbol: Annotated[SymbolText, symbol_query], follower_id: Annotated[FollowerId, id_query]
     ) -> Response:

@@ -42,6 +42,7 @@ TICKS_SKIPPED: Final = Counter(
     ["reason"],
 )
 CACHE_REWRITES: Final = Counter("aggregator_cache_rewrites", "Times the whole price cache was written.")
+ERRORS: Final = Counter("aggregator_error_answers", "Error answers, by their slug.", ["code"])
 REDIS_ERRORS: Final = Counter("aggregator_redis_errors", "Redis calls that failed or took too long.", ["call"])
 
 FOLLOWERS: Final = Gauge("aggregator_followers", "Followers that hold at least one symbol.")

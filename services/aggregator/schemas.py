@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.aggregator.followers import MAX_FOLLOWER_ID, MAX_SYMBOLS_PER_FOLLOWER
+from services.common.error_answers import ErrorAnswer
 from services.market.symbols import MAX_SYMBOL_LENGTH
 
 SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
@@ -17,11 +18,6 @@ class FollowerSymbols(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"symbols": ["btcusdt", "ethusdt"]}]})
 
     symbols: list[SymbolText] = Field(max_length=MAX_SYMBOLS_PER_FOLLOWER)
-
-
-class ErrorAnswer(BaseModel):
-    error: str = Field(description="A sentence that a person can act on")
-    code: str = Field(description="A stable slug")
 
 
 class UnknownSymbolAnswer(ErrorAnswer):

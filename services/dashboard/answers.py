@@ -1,4 +1,4 @@
-"""Answers: errors in one shape, `{"error": <sentence>, "code": <slug>}`, and documents that clients may keep.
+"""Answers: documents that clients may keep, and errors.
 
 A document's ETag is a hash of its bytes, weak since it may travel compressed. Large ones are compressed once, in a
 thread, for whoever accepts gzip.
@@ -10,16 +10,11 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from fastapi import Request, Response
 
+from services.common.error_answers import ErrorAnswers
 from services.dashboard import metrics
-from services.dashboard.errors import MarketError
-from services.dashboard.schemas import ErrorAnswer, UnknownSymbolAnswer
 
 JSON = "application/json"
 CSV = "text/csv; charset=utf-8; header=present"
@@ -30,10 +25,7 @@ GZIP_LEVEL = 1
 _COMPRESSIBLE = frozenset({JSON, CSV})
 _REFUSED = re.compile(r"[qQ]=0(\.0*)?")
 
-_HTTP_ERRORS = {
-    404: ("not_found", "There is nothing here. The routes are described at /docs."),
-    405: ("method_not_allowed", "This route does not know that method. The routes are described at /docs."),
-}
+ANSWERS = ErrorAnswers(metrics.ERRORS)
 
 
 @dataclass(slots=True)
@@ -95,48 +87,3 @@ def accepts_gzip(accept_encoding: str) -> bool:
         if coding.strip().lower() == "gzip":
             return _REFUSED.fullmatch(parameters.replace(" ", "")) is None
     return False
-
-
-def install_error_answers(app: FastAPI) -> None:
-    """Answer every error of a route, and of the routing itself, in our shape."""
-
-    @app.exception_handler(MarketError)
-    async def on_market_error(_: Request, error: MarketError) -> Response:
-        return _error(error.status, error.code, error.sentence, error.extra, error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def on_invalid(_: Request, error: RequestValidationError) -> Response:
-        return _error(422, "invalid_request", _sentence(error.errors()[0]))
-
-    @app.exception_handler(HTTPException)
-    async def on_http_error(_: Request, error: HTTPException) -> Response:
-        code, sentence = _HTTP_ERRORS.get(error.status_code, ("http_error", "The request cannot be answered."))
-        return _error(error.status_code, code, sentence, headers=error.headers)
-
-
-def internal_error_response() -> Response:
-    """The answer when the fault is ours and unforeseen."""
-    return _error(500, "internal_error", "Something went wrong on our side. Try again.")
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`responses=` of a route that can fail with `statuses`."""
-    models = {404: UnknownSymbolAnswer}
-    return {status: {"model": models.get(status, ErrorAnswer)} for status in sorted(statuses)}
-
-
-def _sentence(problem: dict[str, Any]) -> str:
-    """One validation problem in words, without the input."""
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("query", "path"))
-    return f"{where}: {problem['msg']}."
-
-
-def _error(
-    status: int,
-    code: str,
-    sentence: str,
-    extra: Mapping[str, object] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    metrics.ERRORS.labels(code).inc()
-    return JSONResponse({"error": sentence, "code": code, **(extra or {})}, status, headers)

@@ -7,7 +7,7 @@ from services.common.asgi import LastResort, Measured, SecurityHeaders
 from services.common.conventions import HttpConventions
 from services.common.docs_page import add_docs_page
 from services.dashboard import metrics
-from services.dashboard.answers import install_error_answers, internal_error_response
+from services.dashboard.answers import ANSWERS
 
 DESCRIPTION = (
     "Prices, history and analytics of the market. Every route is there without /v1 too. Numbers are exact decimals, "
@@ -27,11 +27,11 @@ def build_api(*routers: APIRouter) -> FastAPI:
         middleware=[
             Middleware(Measured, seconds=metrics.HTTP_SECONDS),
             Middleware(SecurityHeaders),
-            Middleware(LastResort, answer=internal_error_response),
+            Middleware(LastResort, answer=ANSWERS.internal),
             Middleware(HttpConventions),
         ],
     )
-    install_error_answers(api)
+    ANSWERS.install(api)
     for router in routers:
         api.include_router(router, prefix="/v1")
         api.include_router(router, include_in_schema=False)

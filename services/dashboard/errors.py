@@ -1,84 +1,51 @@
-"""What a request can fail with. `answers` turns each into `{"error": <sentence>, "code": <slug>}`.
+"""Errors of this service's own. `services.common.errors` has the tree."""
 
-The sentence is for a person and says what to do; the code is stable and for programs. Neither ever holds the text of
-an exception, of SQL or of another service.
-"""
+from collections.abc import Sequence
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from services.common.errors import InvalidError, NotFoundError, TooManyError, UnavailableError
 
 
-class MarketError(Exception):
-    """A request that ends in an error answer with this class's status and slug."""
-
-    status: ClassVar[int]
-    code: ClassVar[str]
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.extra: Mapping[str, object] = {}
-        self.headers: Mapping[str, str] = {}
-
-
-class UnknownSymbolError(MarketError):
-    """Nobody has heard of such a symbol. `near` are symbols that there are, best first."""
-
-    status = 404
-    code = "unknown_symbol"
+class UnknownSymbolError(NotFoundError):
+    """No such symbol is listed or has a price. `near` are symbols that there are, best first."""
 
     def __init__(self, near: Sequence[str]) -> None:
         question = f" Did you mean {' or '.join(near)}?" if near else ""
-        super().__init__(f"There is no such symbol.{question}")
-        self.extra = {"near": list(near)}
+        super().__init__("unknown_symbol", f"There is no such symbol.{question}", extra={"near": list(near)})
 
 
-class InvalidRequestError(MarketError):
+class InvalidRequestError(InvalidError):
     """Readable, and not acceptable."""
 
-    status = 422
-    code = "invalid_request"
+    def __init__(self, sentence: str) -> None:
+        super().__init__("invalid_request", sentence)
 
 
-class TooManyRequestsError(MarketError):
-    """This client has asked as often as it may."""
-
-    status = 429
-    code = "too_many_requests"
+class TooManyRequestsError(TooManyError):
+    """This client has sent as many requests as it may."""
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"Too many requests from your address. Try again in {retry_after_s} s.")
-        self.headers = {"Retry-After": str(retry_after_s)}
+        sentence = f"Too many requests from your address. Try again in {retry_after_s} s."
+        super().__init__("too_many_requests", sentence, retry_after_s)
 
 
-class PricesUnavailableError(MarketError):
-    """Redis does not answer, or nobody has told it any price."""
-
-    status = 503
-    code = "prices_unavailable"
+class PricesUnavailableError(UnavailableError):
+    """Redis does not answer, or holds no price."""
 
     def __init__(self) -> None:
-        super().__init__("Prices cannot be read now. Try again in a few seconds.")
-        self.headers = {"Retry-After": "1"}
+        sentence = "Prices cannot be read now. Try again in a few seconds."
+        super().__init__("prices_unavailable", sentence, headers={"Retry-After": "1"})
 
 
-class HistoryUnavailableError(MarketError):
+class HistoryUnavailableError(UnavailableError):
     """ClickHouse does not answer in time, or is not there at all."""
 
-    status = 503
-    code = "history_unavailable"
-
     def __init__(self, sentence: str = "History cannot be read now. Try again in a few seconds.") -> None:
-        super().__init__(sentence)
-        self.headers = {"Retry-After": "2"}
+        super().__init__("history_unavailable", sentence, headers={"Retry-After": "2"})
 
 
-class HistoryBusyError(MarketError):
-    """As many history requests as we take wait already."""
-
-    status = 503
-    code = "history_busy"
+class HistoryBusyError(UnavailableError):
+    """As many history requests as may wait do so already."""
 
     def __init__(self) -> None:
-        super().__init__("Too many people ask for history at this moment. Try again in a second.")
-        self.headers = {"Retry-After": "1"}
+        sentence = "Too many requests for history at this moment. Try again in a second."
+        super().__init__("history_busy", sentence, headers={"Retry-After": "1"})

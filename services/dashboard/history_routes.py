@@ -6,14 +6,16 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from starlette.responses import Response
 
+from services.common.error_answers import documented
 from services.dashboard import schemas as s
-from services.dashboard.answers import answer, documented
+from services.dashboard.answers import answer
 from services.dashboard.closes import ClosesRequest
 from services.dashboard.history import MAX_TIME_S, Request, parse_time_s
 from services.dashboard.history_pages import HistoryPages
 from services.dashboard.limits import Limited
 from services.dashboard.market_routes import read_symbols
 from services.dashboard.redis import MarketReader
+from services.dashboard.schemas import UnknownSymbolAnswer
 
 
 def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) -> APIRouter:
@@ -22,7 +24,7 @@ def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) 
     @router.get(
         "/history/{symbol}",
         response_model=s.History,
-        responses={200: s.HISTORY_ANSWER, **documented(404, 422, 429, 503)},
+        responses={200: s.HISTORY_ANSWER, **documented(422, 429, 503, s404=UnknownSymbolAnswer)},
     )
     async def history(
         http: HttpRequest,

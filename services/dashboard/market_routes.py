@@ -6,8 +6,9 @@ from itertools import islice
 
 from fastapi import APIRouter, Request, Response
 
+from services.common.error_answers import documented
 from services.dashboard import schemas as s
-from services.dashboard.answers import Document, answer, documented
+from services.dashboard.answers import Document, answer
 from services.dashboard.documents import movers_document, prices_document, symbols_document
 from services.dashboard.errors import InvalidRequestError
 from services.dashboard.limits import Limited

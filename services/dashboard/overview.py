@@ -11,9 +11,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from services.common.errors import ApiError
 from services.dashboard import metrics
 from services.dashboard.answers import Document
-from services.dashboard.errors import MarketError
 from services.dashboard.kafka import LagReader, PartitionLag
 from services.dashboard.redis import MarketReader
 from services.dashboard.storage import BUCKET_S, CHART_S, COLUMNS, Age, Ingest, Storage, Table
@@ -101,7 +101,7 @@ class Overviews:
     async def _read_prices(self) -> Reading[Prices]:
         try:
             snapshot = await self._market.snapshot()
-        except MarketError:
+        except ApiError:
             return Reading(problem="No prices: Redis does not answer, or the aggregator has not told any yet.")
         newest_ms = max((quote.event_ms for quote in snapshot.quotes.values()), default=None)
         age_ms = None if newest_ms is None else max(0, snapshot.time_ms - newest_ms)
@@ -116,7 +116,7 @@ def _part(
             return Reading(problem=unset)
         try:
             value = await read()
-        except (MarketError, OSError):
+        except (ApiError, OSError):
             metrics.PART_UP.labels(name).set(0)
             return Reading(problem=silent)
         metrics.PART_UP.labels(name).set(1)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema
 
+from services.common.error_answers import ErrorAnswer
 from services.common.settings import SourceName
 from services.market.symbols import MAX_SYMBOL_LENGTH
 
@@ -29,11 +30,6 @@ SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBO
 SymbolList = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAMED * (MAX_SYMBOL_LENGTH + 1))]
 TimeText = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Asset = Annotated[str, StringConstraints(min_length=1, max_length=20)]
-
-
-class ErrorAnswer(BaseModel):
-    error: str = Field(description="A sentence that a person can act on.")
-    code: str = Field(description="A stable slug.")
 
 
 class UnknownSymbolAnswer(ErrorAnswer):

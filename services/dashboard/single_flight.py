@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import NamedTuple
 
+from services.common.errors import ApiError
 from services.dashboard import metrics
 from services.dashboard.answers import Document
-from services.dashboard.errors import HistoryUnavailableError, MarketError
+from services.dashboard.errors import HistoryUnavailableError
 
 LARGEST_SHARE = 4
 """An answer larger than a quarter of the memory is not kept: it would push out all others."""
@@ -55,7 +56,7 @@ class SingleFlightCache:
         failure: Exception = HistoryUnavailableError()
         try:
             document, keep_s = await compute()
-        except MarketError as error:
+        except ApiError as error:
             failure = error
             raise
         else:

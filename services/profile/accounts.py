@@ -11,9 +11,9 @@ import unicodedata
 
 import structlog
 
+from services.common.errors import ApiError, ConflictError, UnauthenticatedError, UnavailableError
 from services.profile import metrics
 from services.profile.access.callers import Access, Caller
-from services.profile.errors import ApiError, ConflictError, UnauthenticatedError, UnavailableError
 from services.profile.portfolio.rules import Portfolio
 from services.profile.portfolio.store import PortfolioStore
 from services.profile.upstream.authorization_client import Authorization, Tokens, UnsupportedError

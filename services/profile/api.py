@@ -6,11 +6,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import WebSocketRoute
 
 from services.common.docs_page import add_docs_page
+from services.profile.answers import ANSWERS
 from services.profile.routes import accounts as account_routes
 from services.profile.routes import coins as coin_routes
 from services.profile.routes import market as market_routes
 from services.profile.routes import profile as profile_routes
-from services.profile.routes.answers import install_error_answers
 from services.profile.routes.dependencies import Services
 from services.profile.routes.middleware import MIDDLEWARE
 from services.profile.routes.websocket import LiveProfile
@@ -45,7 +45,7 @@ def describe_api() -> FastAPI:
         strict_content_type=False,  # `routes.jsonbody` decides
         middleware=MIDDLEWARE,
     )
-    install_error_answers(api)
+    ANSWERS.install(api)
     for routes in (account_routes, coin_routes, profile_routes, market_routes):
         api.include_router(routes.router)
     return api

@@ -9,8 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 from grpc import StatusCode, aio
 
 from proto import auth_pb2_grpc
-from services.common.grpc import open_channel, serve_grpc
-from services.profile.errors import (
+from services.common.errors import (
     ApiError,
     ConflictError,
     ForbiddenError,
@@ -20,6 +19,7 @@ from services.profile.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from services.common.grpc import open_channel, serve_grpc
 from services.profile.upstream.authorization_client import Authorization, ClientInfo, UnsupportedError
 
 NOBODY = ClientInfo(None, None)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from services.profile.errors import BodyTimeoutError, MalformedError
+from services.common.errors import BodyTimeoutError, MalformedError
 from services.profile.routes import jsonbody
 from services.profile.routes.jsonbody import MAX_BODY_BYTES, decode
 from tests.profile.conftest import Service, User, assert_error

@@ -6,10 +6,10 @@ import pytest
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from services.common.errors import ForbiddenError
 from services.common.signing import Signer
 from services.profile.access.browser import require_same_origin
 from services.profile.access.cookies import Cookies, page_of
-from services.profile.errors import ForbiddenError
 
 OURS = frozenset({"https://coins.example"})
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from services.common.errors import NotFoundError, UnavailableError
 from services.common.lifecycle import Lifecycle
-from services.profile.errors import NotFoundError, UnavailableError
 from services.profile.upstream.aggregator_client import Aggregator, open_client
 from services.profile.upstream.leases import MAX_FOLLOWER_ID, Leases, draw_follower_id
 from tests.processes import until

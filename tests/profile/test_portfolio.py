@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.common.errors import InvalidError
 from services.market.decimals import parse_decimal, plain
-from services.profile.errors import InvalidError
 from services.profile.portfolio.rules import parse_quantity, parse_symbol
 
 LARGEST = "99999999999999999999.999999999999999999"

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from services.common.asgi import SecurityHeaders
-from services.profile.routes.answers import install_error_answers
+from services.profile.answers import ANSWERS
 from services.profile.web.app import PAGES, WebApp
 from services.profile.web.bundle import MAX_BUNDLE_BYTES, BundleError, load_bundle
 
@@ -48,7 +48,7 @@ async def browser(directory: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 def _client(directory: Path) -> httpx.AsyncClient:
     api = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, middleware=[Middleware(SecurityHeaders)])
-    install_error_answers(api)
+    ANSWERS.install(api)
     WebApp(directory).install(api)
     return httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://localhost")
 

@@ -2,7 +2,6 @@
 
 import re
 
-from services.dashboard.errors import MarketError
 from services.profile.upstream.authorization_client import _SENTENCES
 from tests.processes import REPOSITORY
 
@@ -34,7 +33,13 @@ def test_every_code_has_a_sentence_in_the_web_app() -> None:
 
 
 def _codes() -> set[str]:
-    """Those that profile makes, and those of others that it hands on."""
-    modules = [path for path in (REPOSITORY / "services" / "profile").rglob("*.py") if "metrics" not in path.name]
-    made = {code for path in modules for code in re.findall(r'[(,]\s*"([a-z_]+)",\s*f?"[^"]* ', path.read_text())}
-    return made | set(_SENTENCES) | {kind.code for kind in MarketError.__subclasses__()}
+    """Those that profile makes, those of the kit, and those of dashboard, which profile hands on."""
+    services = REPOSITORY / "services"
+    profile = [path for path in (services / "profile").rglob("*.py") if "metrics" not in path.name]
+    modules = [*profile, services / "common" / "error_answers.py", services / "dashboard" / "errors.py"]
+    made = {
+        code
+        for path in modules
+        for code in re.findall(r'[(,]\s*"([a-z_]+)",\s*(?:f?"[^"]* |sentence)', path.read_text())
+    }
+    return made | set(_SENTENCES)

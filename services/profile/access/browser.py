@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from starlette.requests import HTTPConnection
 
-from services.profile.errors import ForbiddenError
+from services.common.errors import ForbiddenError
 
 _OWN_FETCH_SITES = frozenset({"same-origin", "none"})
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from services.common.errors import UnauthenticatedError
 from services.common.tokens import AccessClaims, ExpiredTokenError, InvalidTokenError, TokenVerifier
 from services.profile.access.redis import redis_answers
 from services.profile.access.revocations import read_revoked
-from services.profile.errors import UnauthenticatedError
 
 
 @dataclass(frozen=True, slots=True)

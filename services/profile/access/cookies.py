@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from services.common.errors import UnauthenticatedError
 from services.common.signing import Signer
-from services.profile.errors import UnauthenticatedError
 
 REFRESH = "refreshToken"
 """The refresh token. The Go original writes it percent-encoded."""

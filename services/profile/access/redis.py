@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import structlog
 from redis.exceptions import RedisError
 
-from services.profile.errors import UnavailableError
+from services.common.errors import UnavailableError
 
 log = structlog.get_logger()
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import msgspec
 from redis.asyncio import Redis
 
+from services.common.errors import UnauthenticatedError
 from services.common.tokens import AccessClaims
 from services.market.names import TICKETS
 from services.profile.access.redis import redis_answers
-from services.profile.errors import UnauthenticatedError
 
 LIFETIME_S = 30
 PROTOCOL = "crypto-service.v1"

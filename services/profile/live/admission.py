@@ -5,8 +5,8 @@ import asyncio
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.common.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from services.profile.access.revocations import read_revoked
-from services.profile.errors import NotFoundError, UnauthenticatedError, UnavailableError
 from services.profile.live.clients import Client
 from services.profile.live.fanout import Fanout
 from services.profile.live.limits import LiveLimits

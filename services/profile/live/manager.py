@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 
 from starlette.types import Receive, Scope, Send
 
+from services.common.errors import ApiError
 from services.common.redis import open_redis
 from services.common.revocations import Bearer
-from services.profile.errors import ApiError
+from services.profile.answers import ANSWERS
 from services.profile.live import metrics
 from services.profile.live.admission import Admission
 from services.profile.live.clients import Client
@@ -17,7 +18,6 @@ from services.profile.live.limits import LiveLimits
 from services.profile.live.push import push_protocol_of
 from services.profile.live.seats import Seats
 from services.profile.live.updates import LoadPortfolio, Updates
-from services.profile.routes.answers import error_response
 
 
 class ConnectionManager:
@@ -56,7 +56,7 @@ class ConnectionManager:
         try:
             client = self._seats.take(push_protocol_of(scope), bearer)
         except ApiError as refusal:
-            await error_response(refusal)(scope, receive, send)
+            await ANSWERS.response(refusal)(scope, receive, send)
             return
         if client.audience.clients == {client}:  # its user has come, and nothing is known of them
             self._updates.request_portfolios([bearer.user_id])
@@ -66,7 +66,7 @@ class ConnectionManager:
             self._attach(client)
             await _until_closed(receive)
         except ApiError as refusal:
-            await error_response(refusal)(scope, receive, send)
+            await ANSWERS.response(refusal)(scope, receive, send)
         finally:
             self._leave(client)
 

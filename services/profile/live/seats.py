@@ -5,8 +5,8 @@ import math
 import random
 from collections.abc import Iterable
 
+from services.common.errors import TooManyError, UnavailableError
 from services.common.revocations import Bearer
-from services.profile.errors import TooManyError, UnavailableError
 from services.profile.live.clients import Audience, Client
 from services.profile.live.limits import LiveLimits
 from services.profile.live.push import CloseCode, PushProtocol

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from services.common.errors import InvalidError
 from services.market.decimals import DECIMAL_PLACES, INTEGER_DIGITS, parse_decimal, plain
 from services.market.symbols import MAX_SYMBOL_LENGTH, normal_symbol
-from services.profile.errors import InvalidError
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.profile.errors import ConflictError, UnavailableError
+from services.common.errors import ConflictError, UnavailableError
 from services.profile.portfolio.rules import Coin, Portfolio
 
 log = structlog.get_logger()

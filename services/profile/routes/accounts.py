@@ -7,10 +7,10 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Path, Response
 
+from services.common.error_answers import documented
+from services.common.errors import ApiError, UnauthenticatedError, UnavailableError
 from services.profile.access.callers import Caller
 from services.profile.access.cookies import Cookies
-from services.profile.errors import ApiError, UnauthenticatedError, UnavailableError
-from services.profile.routes.answers import documented
 from services.profile.routes.dependencies import (
     BearerDep,
     CallerDep,

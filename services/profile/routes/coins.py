@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Response
 
+from services.common.error_answers import documented
+from services.common.errors import InvalidError, NotFoundError
 from services.market.decimals import plain
-from services.profile.errors import InvalidError, NotFoundError
 from services.profile.portfolio.rules import Coin, parse_symbol
-from services.profile.routes.answers import documented
 from services.profile.routes.dependencies import PortfolioDep, ServicesDep
 from services.profile.routes.jsonbody import JsonRoute
 from services.profile.routes.schemas import (

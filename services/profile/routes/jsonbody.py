@@ -15,9 +15,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
+from services.common.errors import BodyTimeoutError, MalformedError, MediaTypeError, TooLargeError
 from services.common.json_text import json_text
 from services.market.decimals import parse_decimal
-from services.profile.errors import BodyTimeoutError, MalformedError, MediaTypeError, TooLargeError
 
 MAX_BODY_BYTES = 16 * 1024
 BODY_TIMEOUT_S = 10.0

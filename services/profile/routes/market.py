@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.common.error_answers import documented
 from services.profile.routes import market_schemas as m
-from services.profile.routes.answers import documented
 from services.profile.routes.dependencies import ServicesDep
 from services.profile.routes.schemas import UnknownSymbolAnswer
 from services.profile.upstream.dashboard_client import Market

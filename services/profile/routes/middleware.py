@@ -5,11 +5,11 @@ from starlette.middleware import Middleware
 from services.common.asgi import LastResort, Measured, SecurityHeaders
 from services.common.conventions import HttpConventions
 from services.profile import metrics
-from services.profile.routes.answers import internal_error_response
+from services.profile.answers import ANSWERS
 
 MIDDLEWARE = [
     Middleware(Measured, seconds=metrics.HTTP_SECONDS),
     Middleware(SecurityHeaders),
-    Middleware(LastResort, answer=internal_error_response),
+    Middleware(LastResort, answer=ANSWERS.internal),
     Middleware(HttpConventions),
 ]

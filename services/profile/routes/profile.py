@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Response
 
+from services.common.error_answers import documented
+from services.common.errors import UpgradeRequiredError
 from services.profile.access.redis import redis_answers
 from services.profile.access.tickets import LIFETIME_S, TICKET_PREFIX
-from services.profile.errors import UpgradeRequiredError
 from services.profile.live.document import render_document
 from services.profile.live.prices import read_prices
-from services.profile.routes.answers import documented
 from services.profile.routes.dependencies import CallerDep, CookiesDep, IdentifiedDep, PortfolioDep, ServicesDep
 from services.profile.routes.jsonbody import JsonRoute
 from services.profile.routes.schemas import Message, ProfileDocument, Ticket

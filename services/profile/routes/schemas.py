@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
+from services.common.error_answers import ErrorAnswer
+from services.common.errors import InvalidError
 from services.market.symbols import MAX_SYMBOL_LENGTH
-from services.profile.errors import InvalidError
 from services.profile.portfolio.rules import parse_quantity, parse_symbol
 
 ACCESS_EXAMPLE = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOjF9.c2lnbmF0dXJl"
@@ -157,13 +158,6 @@ class Ticket(Answer):
         examples=["ticket.q2mT1Xw0lB8nYcZbV5s7"],
         description='`new WebSocket(url, ["crypto-service.v1", subprotocol])`: offer both, the first is selected.',
     )
-
-
-class ErrorAnswer(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    error: str = Field(examples=["The access token has expired. Refresh it."], description="For a person.")
-    code: str = Field(examples=["token_expired"], description="For a program: stable.")
 
 
 class UnknownSymbolAnswer(ErrorAnswer):

@@ -6,12 +6,12 @@ Whoever is refused gets a plain HTTP answer instead of the upgrade, so that the 
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from services.common.errors import ApiError
 from services.common.tokens import AccessClaims
 from services.profile import metrics
 from services.profile.access.browser import require_same_origin
 from services.profile.access.tickets import offered_ticket, selected_protocol
-from services.profile.errors import ApiError
-from services.profile.routes.answers import error_response
+from services.profile.answers import ANSWERS
 from services.profile.routes.dependencies import Services
 
 
@@ -26,7 +26,7 @@ class LiveProfile:
             claims = await self._admit(HTTPConnection(scope), scope["subprotocols"])
         except ApiError as error:
             metrics.WEBSOCKETS_REFUSED.labels(error.code).inc()
-            await error_response(error)(scope, receive, send)
+            await ANSWERS.response(error)(scope, receive, send)
             return
         await self._services.manager.serve(
             scope,

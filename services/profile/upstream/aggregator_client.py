@@ -8,8 +8,8 @@ import httpx
 import msgspec
 import structlog
 
+from services.common.errors import ApiError, ConflictError, NotFoundError, UnavailableError
 from services.profile import metrics
-from services.profile.errors import ApiError, ConflictError, NotFoundError, UnavailableError
 
 log = structlog.get_logger()
 

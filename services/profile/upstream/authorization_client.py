@@ -16,8 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 from grpc import aio
 
 from proto import auth_pb2, auth_pb2_grpc
-from services.profile import metrics
-from services.profile.errors import (
+from services.common.errors import (
     ApiError,
     ConflictError,
     ForbiddenError,
@@ -27,6 +26,7 @@ from services.profile.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from services.profile import metrics
 
 log = structlog.get_logger()
 

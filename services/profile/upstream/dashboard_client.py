@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from services.common.client_limits import ClientLimit, client_key
 from services.common.conventions import is_head
+from services.common.errors import InvalidError, TooManyError, UnavailableError
 from services.profile import metrics
-from services.profile.errors import InvalidError, TooManyError, UnavailableError
 
 log = structlog.get_logger()
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from services.common.errors import ApiError, UnavailableError
 from services.common.lifecycle import Lifecycle
-from services.profile.errors import ApiError, UnavailableError
 from services.profile.upstream.aggregator_client import Aggregator, Followed, LeasesUnsupportedError
 
 log = structlog.get_logger()

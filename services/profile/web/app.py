@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.profile.errors import NotFoundError
+from services.common.errors import NotFoundError
 from services.profile.web.bundle import Bundle, BundleError, BundleFile, choose_form, load_bundle
 
 log = structlog.get_logger()
