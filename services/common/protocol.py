@@ -190,8 +190,8 @@ class GuardedProtocol(H11Protocol):
         if answering:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if self.transport.is_closing() or (answering and self.cycle.response_started):
-            self.transport.abort()
+        if self.transport.is_closing() or self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()  # an answer has left or is leaving, and another would pass for the next one's
             return
         self.flow.resume_reading()
         self.transport.write(refusal.answer())

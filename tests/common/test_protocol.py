@@ -57,7 +57,12 @@ async def echo(websocket: WebSocket) -> None:
         await websocket.send_text(text)
 
 
+async def inattentive(_: Request) -> Response:
+    return PlainTextResponse("hello")
+
+
 APP = Starlette(routes=[Route("/", hello, methods=["GET", "POST"]), WebSocketRoute("/ws", echo)])
+APP.router.routes.append(Route("/unread", inattentive, methods=["POST"]))
 KINDS = {"plain": {}, "websocket": {"ws": WebSocketsSansIOProtocol}}
 
 
@@ -240,6 +245,17 @@ async def test_the_second_of_two_requests_is_checked_too() -> None:
         received = await exchange(port, PLAIN + AMBIGUOUS["both framings"])
     assert [line[9:12] for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.1")] == [b"200"]
     assert b"HTTP/1.1 400" in received
+
+
+async def test_a_body_that_goes_wrong_after_its_answer_gets_no_second_one() -> None:
+    async with serving() as port, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.closing(writer):
+            writer.write(b"POST /unread HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+            assert await reader.readuntil(b"hello")
+            writer.write(b"no chunk\r\n")
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
 
 
 async def test_a_client_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
