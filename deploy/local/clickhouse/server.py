@@ -79,6 +79,7 @@ def prepare(
     if reachable != data_dir and data_dir.exists() and not reachable.exists():  # root has run the engine itself
         shutil.move(data_dir, reachable)
     reachable.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reachable.chmod(0o700)
     own_all(reachable, account)
     data_dir = reachable
     return ClickHouseServer(data_dir, port, password, reader_password)
