@@ -40,6 +40,9 @@ secret auth_database_password
 secret profile_postgres_password
 secret profile_database_password
 secret redis_password
+for service in authorization aggregator profile dashboard; do
+    secret "${service}_redis_password"
+done
 secret redis_commander_password
 secret clickhouse_password
 secret clickhouse_reader_password
@@ -49,8 +52,13 @@ printf 'postgresql://authorization:%s@postgres-auth:5432/authorization\n' "$(cat
     write auth_database_url
 printf 'postgresql://profile:%s@postgres-profile:5432/profile\n' "$(cat profile_database_password)" |
     write profile_database_url
-printf 'redis://:%s@redis:6379/0\n' "$(cat redis_password)" | write redis_url
-printf 'requirepass %s\n' "$(cat redis_password)" | write redis_conf
+users=$(cat "$here/redis/users.conf")
+for service in authorization aggregator profile dashboard; do
+    password=$(cat "${service}_redis_password")
+    printf 'redis://%s:%s@redis:6379/0\n' "$service" "$password" | write "${service}_redis_url"
+    users=$(printf '%s\n' "$users" | sed "s/{$service}/$password/")
+done
+printf 'requirepass %s\n%s\n' "$(cat redis_password)" "$users" | write redis_conf
 printf 'http://crypto:%s@clickhouse:8123/crypto\n' "$(cat clickhouse_password)" | write clickhouse_url
 printf 'http://crypto_reader:%s@clickhouse:8123/crypto\n' "$(cat clickhouse_reader_password)" | write clickhouse_reader_url
 roles=$(cat "$here/clickhouse/roles.xml")

@@ -42,7 +42,7 @@ class AnalyticTable:
                 **self.table.common_env(fixed.dashboard_ops),
                 "HTTP_HOST": "127.0.0.1",
                 "HTTP_PORT": str(fixed.dashboard),
-                "REDIS_URL": self.table.redis.url,
+                "REDIS_URL": self.table.redis.url_of("dashboard"),
                 "CLICKHOUSE_URL": self.plan.clickhouse_reader_url,
                 "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
                 # Of profile; what the environment says of proxies is meant for profile alone.

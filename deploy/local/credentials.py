@@ -11,7 +11,11 @@ import msgspec
 
 from deploy.local.errors import LaunchError
 
-PASSWORDS = ("postgres", "authorization", "profile", "redis", "clickhouse", "clickhouse_reader")
+PASSWORDS = (
+    *("postgres", "authorization", "profile"),
+    *("redis", "redis_authorization", "redis_aggregator", "redis_profile", "redis_dashboard"),
+    *("clickhouse", "clickhouse_reader"),
+)
 
 
 class Credentials(msgspec.Struct, frozen=True):

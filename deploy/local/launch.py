@@ -263,6 +263,7 @@ async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports, c
             credentials.passwords["redis"],
             account,
             redis.bundled_binaries() if settings.bundled_servers else None,
+            {name: credentials.passwords[f"redis_{name}"] for name in redis.SERVICES},
         )
     except (RuntimeError, OSError) as error:
         raise LaunchError(str(error)) from error

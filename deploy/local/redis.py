@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -33,6 +34,9 @@ client-output-buffer-limit pubsub 64mb 16mb 30
 """No append-only file: Redis refuses every write while it cannot extend that, and no setting changes this."""
 SNAPSHOT, SPARE_SNAPSHOT = "dump.rdb", "spare.rdb"
 CHECK_LIMIT_S = 60
+USERS = Path(__file__).parents[1] / "redis" / "users.conf"
+"""What each service's user may do, here and in the containers."""
+SERVICES = ("authorization", "aggregator", "profile", "dashboard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class RedisServer:
     account: Account | None = None
     spare: Path | None = None
     """The bundled binary, where `binary` is the system's."""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """The services' passwords; without one, a service is the operator."""
     note: str = ""
     """A sentence for the person at the terminal, if preparing took a detour."""
 
@@ -63,8 +69,14 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """The `redis://` URL of database 0."""
+        """The operator's `redis://` URL of database 0."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    def url_of(self, service: str) -> str:
+        """REDIS_URL for a service."""
+        if service not in self.users:
+            return self.url
+        return f"redis://{service}:{self.users[service]}@127.0.0.1:{self.port}/0"
 
 
 def system_binaries() -> list[Path]:
@@ -79,11 +91,17 @@ def bundled_binaries() -> list[Path]:
 
 
 def prepare(
-    data_dir: Path, port: int, password: str, account: Account | None = None, binaries: list[Path] | None = None
+    data_dir: Path,
+    port: int,
+    password: str,
+    account: Account | None = None,
+    binaries: list[Path] | None = None,
+    users: Mapping[str, str] | None = None,
 ) -> RedisServer:
     """Write the configuration into `data_dir` (or where `account` can reach), and set a damaged snapshot aside.
 
     `binaries`: the first of them is used, the last is the spare; by default the system's, then the wheel's.
+    `users`: the services' passwords, which make users of them.
     Raises RuntimeError.
     """
     found = system_binaries() + bundled_binaries() if binaries is None else binaries
@@ -91,9 +109,12 @@ def prepare(
         raise RuntimeError("no Redis found, and none is bundled for this platform: install the `redis-server` package")
     binary, spare = (reachable_program(path, account) for path in (found[0], found[-1]))
     data_dir = private_dir(reachable_state_dir(data_dir, account), account)
+    users = users or {}
     text = CONFIGURATION.format(port=port, password=password, directory=data_dir)
+    if users:
+        text += USERS.read_text().format(**users)
     _write_private(data_dir / "redis.conf", text, account)
-    server = RedisServer(binary, data_dir, port, password, account, None if spare == binary else spare)
+    server = RedisServer(binary, data_dir, port, password, account, None if spare == binary else spare, users)
     (data_dir / SPARE_SNAPSHOT).unlink(missing_ok=True)
     if _set_damaged_snapshot_aside(server):
         return replace(server, note=f"Redis could not have read its snapshot, now {SNAPSHOT}.damaged: it starts empty.")

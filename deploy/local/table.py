@@ -158,7 +158,7 @@ class Table:
                     "HTTP_PORT": str(self.ports.aggregator),
                     "SOCKET_TARGET": f"127.0.0.1:{self.ports.socket}",
                     "EXCHANGE_SOURCE": exchange.source,
-                    "REDIS_URL": self.redis.url,
+                    "REDIS_URL": self.redis.url_of("aggregator"),
                     "KAFKA_BOOTSTRAP_SERVERS": kafka_address,
                 },
                 needs=("redis",),  # and so it ends before Kafka, which needs nothing and has its last events
@@ -196,7 +196,7 @@ class Table:
             **self.common_env(self.ports.authorization_ops),
             "GRPC_ADDRESS": f"127.0.0.1:{self.ports.authorization}",
             "DATABASE_URL": self._database_url("authorization"),
-            "REDIS_URL": self.redis.url,
+            "REDIS_URL": self.redis.url_of("authorization"),
             "JWT_KEYS": json.dumps(self.credentials.jwt_keys),
             "JWT_ACTIVE_KID": self.credentials.jwt_active_kid,
         }
@@ -207,7 +207,7 @@ class Table:
             "HTTP_HOST": self.settings.http_host,
             "HTTP_PORT": str(self.ports.profile),
             "DATABASE_URL": self._database_url("profile"),
-            "REDIS_URL": self.redis.url,
+            "REDIS_URL": self.redis.url_of("profile"),
             "AUTHORIZATION_TARGET": f"127.0.0.1:{self.ports.authorization}",
             "AGGREGATOR_URL": f"http://127.0.0.1:{self.ports.aggregator}",
             "DASHBOARD_URL": f"http://127.0.0.1:{self.ports.dashboard}",

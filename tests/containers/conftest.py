@@ -19,7 +19,8 @@ def secrets_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a full set of generated secrets."""
     deploy = tmp_path_factory.mktemp("deploy")
     script = shutil.copy(REPOSITORY / "deploy" / "secrets.sh", deploy)
-    shutil.copytree(REPOSITORY / "deploy" / "clickhouse", deploy / "clickhouse")
+    for directory in ("clickhouse", "redis"):
+        shutil.copytree(REPOSITORY / "deploy" / directory, deploy / directory)
     subprocess.run(["sh", script], check=True, capture_output=True)
     return deploy / "secrets"
 

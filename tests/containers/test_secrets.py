@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deploy.local import redis
 from tests.containers import compose
 from tests.processes import REPOSITORY
 
@@ -17,7 +18,8 @@ from tests.processes import REPOSITORY
 @pytest.fixture
 def deploy(tmp_path: Path) -> Path:
     shutil.copy(REPOSITORY / "deploy" / "secrets.sh", tmp_path)
-    shutil.copytree(REPOSITORY / "deploy" / "clickhouse", tmp_path / "clickhouse")
+    for directory in ("clickhouse", "redis"):
+        shutil.copytree(REPOSITORY / "deploy" / directory, tmp_path / directory)
     return tmp_path
 
 
@@ -39,6 +41,7 @@ def test_scripts_are_valid_shell_and_executable(script: Path) -> None:
 def test_it_makes_every_secret_that_compose_mounts(deploy: Path, document: dict[str, Any]) -> None:
     assert run(deploy).returncode == 0
     typed_by_a_person = {"clickhouse_password", "clickhouse_reader_password"}
+    typed_by_a_person |= {f"{service}_redis_password" for service in redis.SERVICES}
     assert set(contents(deploy)) - typed_by_a_person == set(document["secrets"])
     assert {Path(secret["file"]).name for secret in document["secrets"].values()} == set(document["secrets"])
 
@@ -74,14 +77,14 @@ def test_a_missing_secret_is_made_anew_and_its_urls_follow(deploy: Path) -> None
     run(deploy)
     after = contents(deploy)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"redis_password", "redis_url", "redis_conf"}
-    assert after["redis_password"] in after["redis_url"]
+    assert changed == {"redis_password", "redis_conf"}
+    assert after["redis_password"] in after["redis_conf"]
 
 
 def test_passwords_are_long_and_need_no_escaping_in_a_url(deploy: Path) -> None:
     run(deploy)
     passwords = [value for name, value in contents(deploy).items() if name.endswith("_password")]
-    assert len(passwords) == 8
+    assert len(passwords) == 12
     assert all(re.fullmatch("[0-9a-f]{64}", password) for password in passwords)
 
 
