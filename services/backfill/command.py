@@ -15,6 +15,7 @@ from services.backfill.klines import KlineSource, open_http_client
 from services.backfill.plan import INTERVALS, closed_span, interval_of, symbol_of, time_ms, time_text
 from services.backfill.report import Progress, Task, summary
 from services.backfill.store import CandleStore
+from services.common.network import proxy_for
 from services.common.settings import ClickHouseUrl, ServiceSettings, SourceName, load_settings
 from services.exchanges.registry import DEFAULT_EXCHANGE, EXCHANGES
 
@@ -39,6 +40,7 @@ class BackfillSettings(ServiceSettings):
         told = self.model_fields_set
         if "exchange_rest_url" in told and "exchange_source" not in told:
             raise ValueError("EXCHANGE_SOURCE must say what EXCHANGE_REST_URL leads to")
+        proxy_for(self.exchange_rest_url)
         return self
 
 

@@ -17,6 +17,8 @@ from services.backfill.errors import (
 )
 from services.backfill.plan import Interval, time_text
 from services.backfill.retries import retry_until
+from services.common.network import proxy_for, through
+from services.exchanges import rest_client
 from services.exchanges.clock import LATEST_MS, is_time
 from services.exchanges.errors import RestError
 from services.exchanges.exchange import Exchange, RestRequest
@@ -119,7 +121,8 @@ class KlineSource:
                 body = await _bounded_body(response)
         except (httpx.HTTPError, TimeoutError) as error:
             raise TemporarilyUnavailableError(
-                f"no answer from {self.client.base_url}: {str(error) or type(error).__name__}"
+                f"no answer from {self.client.base_url}{through(proxy_for(str(self.client.base_url)))}: "
+                f"{str(error) or type(error).__name__}"
             ) from error
         if response.status_code != httpx.codes.OK:
             raise self._refused(response, body, params.get("symbol", ""))
@@ -142,9 +145,8 @@ class KlineSource:
 
 
 def open_http_client(base_url: str) -> httpx.AsyncClient:
-    """For `KlineSource`; the caller closes it. A proxy of the environment is used, but not to this machine."""
-    local = httpx.URL(base_url).host in {"127.0.0.1", "::1", "localhost"}
-    return httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_S, trust_env=not local)
+    """For `KlineSource`; the caller closes it. Raises UnusableProxyError."""
+    return rest_client.open_http_client(base_url, _TIMEOUT_S)
 
 
 def _retry_after_s(response: httpx.Response) -> float:

@@ -70,6 +70,6 @@ def load_settings(kind: type[S]) -> S:
         for problem in error.errors():
             if problem["type"] == "default_factory_not_called":  # a consequence of another wrong variable, not a cause
                 continue
-            name = str(problem["loc"][0]).upper() if problem["loc"] else "(together)"
-            sys.stderr.write(f"setting {name}: {problem['msg'].removeprefix('Value error, ')}\n")
+            where = f"setting {str(problem['loc'][0]).upper()}" if problem["loc"] else "settings"
+            sys.stderr.write(f"{where}: {problem['msg'].removeprefix('Value error, ')}\n")
     sys.exit(2)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 from prometheus_client import Counter
 
+from services.common.network import proxy_for
 from services.exchanges.errors import RateLimitedError, RestError
 from services.exchanges.exchange import Limits, RestRequest
 from services.exchanges.pacing import Budget
@@ -61,9 +62,24 @@ class RestClient:
             raise RestError(f"{request.path}: {str(error) or type(error).__name__}") from error
 
 
-def open_rest_client(base_url: str, limits: Limits, requests: Counter, *, trust_env: bool) -> RestClient:
-    """A client for `base_url`. Close it with `await rest.client.aclose()`. `trust_env` admits proxies."""
-    client = httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_S, trust_env=trust_env)
+def open_http_client(base_url: str, timeout_s: float) -> httpx.AsyncClient:
+    """A client for `base_url`, through the proxy of the environment if there is one; the caller closes it.
+
+    Raises UnusableProxyError.
+    """
+    proxy = proxy_for(base_url)
+    return httpx.AsyncClient(
+        base_url=base_url,
+        timeout=timeout_s,
+        proxy=proxy.url if proxy else None,
+        verify=httpx.create_ssl_context(),  # with the environment's certificates, though without its other proxies
+        trust_env=False,
+    )
+
+
+def open_rest_client(base_url: str, limits: Limits, requests: Counter) -> RestClient:
+    """A client for `base_url`. Close it with `await rest.client.aclose()`. Raises UnusableProxyError."""
+    client = open_http_client(base_url, _TIMEOUT_S)
     return RestClient(client, Budget(limits.weight, limits.weight_period_s), requests)
 
 

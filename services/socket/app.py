@@ -14,7 +14,6 @@ from services.socket.feed import Feed
 from services.socket.hub import Hub, QueueLimits
 from services.socket.servicer import SERVICE_NAME, SocketServicer
 from services.socket.settings import SocketSettings
-from services.socket.shard import is_loopback
 from services.socket.symbols import SymbolCatalog
 
 
@@ -24,7 +23,7 @@ async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
     exchange = EXCHANGES[settings.exchange]
     hub = Hub(QueueLimits(settings.queue_max_frames, settings.queue_max_bytes))
     url = settings.exchange_rest_url
-    rest = open_rest_client(url, exchange.limits, metrics.REST_REQUESTS, trust_env=not is_loopback(url))
+    rest = open_rest_client(url, exchange.limits, metrics.REST_REQUESTS)
     backfill = Backfill(exchange, rest, settings.backfill_deadline_s, settings.backfill_max_ids)
     catalog = SymbolCatalog(exchange, rest, settings.symbols_refresh_s, on_told=hub.interest_changed.set)
     feed = Feed(settings, exchange, hub, backfill, catalog)

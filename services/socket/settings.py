@@ -1,7 +1,10 @@
 """What this service can be told from outside. The exchange's own limits are in its package, not here."""
 
-from pydantic import Field
+from typing import Self
 
+from pydantic import Field, model_validator
+
+from services.common.network import proxy_for
 from services.common.settings import ServiceSettings, SourceName
 from services.exchanges.registry import DEFAULT_EXCHANGE, ExchangeName
 
@@ -44,3 +47,9 @@ class SocketSettings(ServiceSettings):
     queue_max_frames: int = Field(default=50_000, ge=1)
     queue_max_bytes: int = Field(default=16 * _MIB, ge=_KIB)
     """A subscriber with more than this waiting is ended."""
+
+    @model_validator(mode="after")
+    def _proxies_are_usable(self) -> Self:
+        proxy_for(self.exchange_stream_url)
+        proxy_for(self.exchange_rest_url)
+        return self

@@ -8,13 +8,13 @@ import asyncio
 import random
 import time
 from collections.abc import Set
-from urllib.parse import urlsplit
 
 import structlog
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from services.common.backoff import Backoff
+from services.common.network import proxy_for, through
 from services.exchanges.exchange import Exchange
 from services.exchanges.pacing import Allowance
 from services.exchanges.rest_client import is_ban, retry_after_s
@@ -46,6 +46,7 @@ class Shard:
         self._settings = settings
         self._exchange = exchange
         self._connects = connects
+        self._proxy = proxy_for(settings.exchange_stream_url)
         self._wanted = wanted
         self._refusals = refusals
         self._on_frame = on_frame
@@ -110,7 +111,8 @@ class Shard:
                 link = await self._connect()
             except (OSError, WebSocketException) as error:
                 metrics.CONNECTS.labels("failed").inc()
-                log.warning("shard.connect_failed", attempt=self._backoff.attempt, error=str(error) or repr(error))
+                problem = (str(error) or repr(error)) + through(self._proxy)
+                log.warning("shard.connect_failed", attempt=self._backoff.attempt, error=problem)
                 await asyncio.sleep(_ban_s(error))
                 continue
             metrics.CONNECTS.labels("opened").inc()
@@ -129,7 +131,7 @@ class Shard:
             close_timeout=_CLOSE_TIMEOUT_S,
             max_size=self._settings.frame_max_bytes,
             max_queue=_QUEUED_FRAMES,
-            proxy=None if is_loopback(url) else True,
+            proxy=self._proxy.url if self._proxy else None,
         )
         life_s = self._settings.connection_life_s * random.uniform(0.95, 1.0)  # noqa: S311 - jitter, not a secret
         times = LinkTimes(self._settings.silence_s, self._settings.ack_timeout_s, life_s)
@@ -159,8 +161,3 @@ def _ban_s(error: Exception) -> float:
     if isinstance(error, InvalidStatus) and is_ban(error.response.status_code):
         return retry_after_s(error.response.headers.get("Retry-After", ""))
     return 0.0
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL names this machine: no proxy leads there."""
-    return urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}
