@@ -9,8 +9,11 @@ compile = PATH="$(CURDIR)/.venv/tools/bin:$$PATH" uv pip compile --generate-hash
 RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
 export RECORDED_DATA_DIR
 
+# The tests wait for processes more than they compute.
+TEST_WORKERS ?= 4
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run web backfill test soak lint proto proto-check lock bench web-perf clean
+.PHONY: help setup run web backfill test coverage soak lint proto proto-check lock bench web-perf clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List these targets
@@ -32,9 +35,12 @@ backfill: setup ## Fill a symbol's missing candles from the exchange, while make
 web: setup ## Build the web app into web/dist, as make run does by itself
 	@$(python) -m deploy.local.web
 
-test: setup ## Run all tests and report coverage (ARGS="tests/launcher -x" to choose)
+test: setup ## Run all tests (ARGS="tests/launcher -x" to choose)
 	@deploy/local/test-tools.sh
-	@$(python) -m pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term $(ARGS)
+	@$(python) -m pytest --numprocesses=$(TEST_WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+coverage: ## Run all tests, traced in every process, and report what they cover (half as long again)
+	@$(MAKE) test ARGS="--cov --cov-report=term $(ARGS)"
 
 lint: setup proto-check ## Check style, types, import contracts and generated code
 	@$(python) -m ruff check .

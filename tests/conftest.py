@@ -24,6 +24,14 @@ pytest_plugins = ["tests.clickhouse_server", "tests.kafka_broker"]
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+LONGEST_FIRST = ("tests/web/", "tests/containers/", "tests/launcher/", "tests/e2e/")
+"""Files that take minutes begin early, so that no worker is left with one of them at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), 9))
+
 
 @dataclass(frozen=True, slots=True)
 class RunningPostgres:

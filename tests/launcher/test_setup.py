@@ -258,6 +258,7 @@ def test_make_lists_every_target() -> None:
         "web",
         "backfill",
         "test",
+        "coverage",
         "soak",
         "lint",
         "proto",
