@@ -5,6 +5,7 @@ is seen by the channel's keep-alive; one that answers pings and yet sends nothin
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from services.common.cancellation import raise_if_cancelled
 
 log = structlog.get_logger()
 
-RECONNECT_CAP_S = 5.0
-LASTED_S = 10.0
-"""A stream that lived this long was a success: the next attempt is made at once again."""
+_sleep = asyncio.sleep
+
+RECONNECT_CAP_S = 2.0
+MIN_INTERVAL_S = 0.2
 WRITE_TIMEOUT_S = 5.0
 UNAVAILABLE = StatusCode.UNAVAILABLE.name.lower()
 
@@ -63,19 +65,24 @@ class StreamState:
         return time.monotonic() - self.last_message_s if self.last_message_s else None
 
 
-async def keep_open(session: Callable[[], Awaitable[None]], on_end: Callable[[str], None]) -> NoReturn:
-    """Run `session` again and again; `on_end` hears what ended each: "ended", "silent" or the name of a gRPC status.
+async def keep_open(
+    session: Callable[[], Awaitable[None]], on_end: Callable[[str], None], heard_s: Callable[[], float]
+) -> NoReturn:
+    """Run `session` again and again; `on_end` gets what ended each: "ended", "silent" or the name of a gRPC status.
 
-    A lost peer is waited for. Any other exception is a fault of ours and is raised.
+    `heard_s` is the monotonic time of its last message: after a session that brought one, the next begins at once,
+    though never within `MIN_INTERVAL_S` of the one before. A lost peer is waited for. Any other exception is a fault of
+    ours and is raised.
     """
     backoff = Backoff(base_s=0.2, cap_s=RECONNECT_CAP_S)
+    began_s = -math.inf
     while True:
-        await asyncio.sleep(backoff.next_delay_s())
+        await _sleep(max(backoff.next_delay_s(), began_s + MIN_INTERVAL_S - time.monotonic(), 0.0))
         began_s = time.monotonic()
         reason = await _end_of(session)
         raise_if_cancelled()
         on_end(reason)
-        if time.monotonic() - began_s >= LASTED_S:
+        if heard_s() >= began_s:
             backoff.reset()
 
 

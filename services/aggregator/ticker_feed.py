@@ -34,7 +34,7 @@ class TickerFeed:
         self._accepted_s = -math.inf
 
     async def run(self) -> None:
-        await keep_open(self._session, self.state.closed)
+        await keep_open(self._session, self.state.closed, lambda: self.state.last_message_s)
 
     async def check(self) -> None:
         """A readiness check. Raises NotReadyError unless the stream is open and mini-tickers are accepted."""

@@ -44,7 +44,7 @@ class TradeFeed:
         self._wanted = wanted
 
     async def run(self) -> None:
-        await keep_open(self._session, self.state.closed)
+        await keep_open(self._session, self.state.closed, lambda: self.state.last_message_s)
 
     async def _session(self) -> None:
         self.state.batched = True
@@ -110,10 +110,10 @@ class TradeFeed:
             call = self._stub.ReceiveRawAggTrade(RawAggTradeRequest(symbol=symbol))
             await pump(call, SILENCE_S, source.open, partial(self._take_one, source))
 
-        await keep_open(session, _one_ended)
+        await keep_open(session, _one_ended, lambda: source.heard_s)
 
     def _take_one(self, source: "_Source", response: RawResponse) -> None:
-        self.state.last_message_s = monotonic()
+        self.state.last_message_s = source.heard_s = monotonic()
         self._intake.trades(source.name, (response.data,))
 
 
@@ -122,6 +122,8 @@ class _Source:
 
     def __init__(self, intake: Intake, state: StreamState) -> None:
         self.name = ""
+        self.heard_s = 0.0
+        """Monotonic time of the last message, where it is kept for this stream alone."""
         self._intake = intake
         self._state = state
 
