@@ -43,8 +43,8 @@ def _sentence(level: str, place: Path, free: int) -> str:
     if level == "low":
         return f"The disk of {place} is nearly full ({megabytes} left). Make room before the databases stop."
     return (
-        f"The disk of {place} is full ({megabytes} left). PostgreSQL, Kafka and ClickHouse cannot write: accounts and "
-        "portfolios do not change, and ticks are not kept, until you make room. Live prices go on."
+        f"The disk of {place} is full ({megabytes} left). PostgreSQL, Kafka and ClickHouse may fail to write: logins "
+        "and changes of portfolios may be refused, and ticks lost, until you make room. Live prices go on."
     )
 
 

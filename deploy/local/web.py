@@ -153,3 +153,6 @@ if __name__ == "__main__":
             replace_tree(bundle, Path(copy))
     except BuildError as error:
         sys.exit(str(error))
+    except OSError as error:  # a full disk, a directory of another account
+        reason = "the disk is full" if "[Errno 28]" in str(error) else str(error)
+        sys.exit(f"The web app cannot be kept: {reason}.")
