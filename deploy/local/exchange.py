@@ -7,7 +7,7 @@ from typing import Literal
 import httpx
 from websockets.asyncio.client import connect
 
-from deploy.local import proxies
+from services.common.network import Proxy, UnusableProxyError, proxy_for, through
 
 PROBE_LIMIT_S = 3.0
 
@@ -39,7 +39,7 @@ async def choose(wanted: Literal["auto", "binance", "simulator"], fallback: Exch
     problem = await probe(binance.stream_url, binance.rest_url)
     if problem is None:
         return binance
-    reason = f"Binance cannot be reached: {problem}. {proxies.hint()}".rstrip()
+    reason = f"Binance cannot be reached: {problem}"
     if wanted == "binance":
         return replace(binance, reason=f"EXCHANGE=binance asks for it, and it is tried on. {reason}")
     return replace(fallback, reason=reason)
@@ -48,23 +48,28 @@ async def choose(wanted: Literal["auto", "binance", "simulator"], fallback: Exch
 async def probe(stream_url: str, rest_url: str, limit_s: float = PROBE_LIMIT_S) -> str | None:
     """None when both the REST interface and the stream answer within `limit_s`, else what went wrong."""
     try:
+        proxy, stream_proxy = proxy_for(rest_url), proxy_for(stream_url)
+    except UnusableProxyError as error:
+        return str(error)
+    try:
         async with asyncio.timeout(limit_s), asyncio.TaskGroup() as tasks:
-            tasks.create_task(_ping(rest_url))
-            tasks.create_task(_open_stream(stream_url))
+            tasks.create_task(_ping(rest_url, proxy))
+            tasks.create_task(_open_stream(stream_url, stream_proxy))
     except TimeoutError:
-        return f"no answer within {limit_s:g} s"
+        return f"no answer within {limit_s:g} s{through(proxy)}"
     except ExceptionGroup as problems:
-        return _sentence(problems.exceptions[0])
+        return f"{_sentence(problems.exceptions[0])}{through(proxy)}"
     return None
 
 
-async def _ping(rest_url: str) -> None:
-    async with httpx.AsyncClient() as client:
+async def _ping(rest_url: str, proxy: Proxy | None) -> None:
+    async with httpx.AsyncClient(proxy=proxy.url if proxy else None, trust_env=False) as client:
         (await client.get(f"{rest_url}/api/v3/ping")).raise_for_status()
 
 
-async def _open_stream(stream_url: str) -> None:
-    async with connect(f"{stream_url}/ws/btcusdt@miniTicker", close_timeout=0.1):
+async def _open_stream(stream_url: str, proxy: Proxy | None) -> None:
+    url = f"{stream_url}/ws/btcusdt@miniTicker"
+    async with connect(url, close_timeout=0.1, proxy=proxy.url if proxy else None):
         pass
 
 
