@@ -7,7 +7,7 @@ from websockets.asyncio.server import ServerConnection
 
 from services.common import request_head as head
 from services.common.protocol import Guard
-from services.common.request_head import Refusal, refusal_of
+from services.common.request_head import Refusal, announces_body, refusal_of
 
 
 class GuardedConnection(ServerConnection):
@@ -39,7 +39,8 @@ class GuardedConnection(ServerConnection):
             return
         if self.request is None:
             self._head += data
-            if refusal := refusal_of(self._head):
+            refusal = refusal_of(self._head) or (head.MALFORMED if announces_body(self._head) else None)
+            if refusal is not None:
                 self._refuse(refusal, refusal.code)
                 return
         super().data_received(data)

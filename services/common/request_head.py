@@ -80,6 +80,12 @@ def refusal_of(received: bytes) -> Refusal | None:
     return None if end < 0 else _framing_refusal(request_line, fields, arrived.lower())
 
 
+def announces_body(received: bytes) -> bool:
+    """Whether a head, as far as it has arrived, is that of a request with a body."""
+    head = received.partition(b"\r\n\r\n")[0].lower()
+    return any(name in head for name in _BODY_HEADERS)
+
+
 def _is_ambiguous(head: bytes, *, whole: bool) -> bool:
     """Control characters, a line feed or a carriage return alone, a folded header. In passes that the C library makes:
     each request goes through here."""

@@ -32,6 +32,7 @@ async def test_what_cannot_be_an_opening_request_is_answered_and_closed() -> Non
         b"GET /ws/" + b"x" * 300_000: 414,
         OPENING + UPGRADE.replace(b"\r\n", b"\n") + b"\n": 400,
         OPENING + UPGRADE + b"X: 1\r\n 2\r\n\r\n": 400,
+        OPENING + UPGRADE + b"Content-Length: 5\r\n\r\nhello": 400,
         OPENING + UPGRADE + b"Origin: http://evil.example\r\n\r\n": 403,
         OPENING + UPGRADE + b"Sec-Fetch-Site: cross-site\r\n\r\n": 403,
         OPENING + UPGRADE.replace(b"localhost", b"evil.example") + b"\r\n": 403,
