@@ -43,6 +43,7 @@ _CODE = ("services", "simulator", "proto", "deploy/__init__.py", "deploy/local",
 _PROBE = "import uvicorn, pydantic, services.common.lifecycle, deploy.local.clickhouse.app"
 _PROBE_TIMEOUT_S = 120.0
 _STAMP = "made-from"
+CopyFile = Callable[[str | Path, str | Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +159,8 @@ def _copy_interpreter(root: Path) -> None:
 def _with_code(root: Path, code: Path) -> Confinement:
     """The copy with our code as it is now, in the directory `code`."""
     shutil.rmtree(code, ignore_errors=True)
-    for name in (*_CODE, "web/dist"):
-        _share(REPOSITORY / name, code / name, set())
+    for name in (*_CODE, "web/dist"):  # copied, since an editor writes through a link, and half a change would arrive
+        _share(REPOSITORY / name, code / name, set(), _copy_file)
     _open_to_all(code)
     library_path = {"LD_LIBRARY_PATH": str(root / "python" / "lib")}
     return Confinement(str(root / "venv" / "bin" / "python"), code, library_path, ACCOUNTS)
@@ -169,32 +170,37 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _share(source: Path, target: Path, without: set[str]) -> None:
+def _share(source: Path, target: Path, without: set[str], file: CopyFile | None = None) -> None:
     """Make `target` the same as `source`, a file or a directory, if there is one."""
     if source.is_dir():
         ignored = shutil.ignore_patterns(*without)
-        shutil.copytree(source, target, symlinks=True, copy_function=_share_file, ignore=ignored)
+        shutil.copytree(source, target, symlinks=True, copy_function=file or _share_file, ignore=ignored)
     elif source.exists():
-        _share_file(source, target)
+        (file or _share_file)(source, target)
 
 
 def _share_file(source: str | Path, target: str | Path) -> None:
     """A hard link where others may read the file, else a copy that they may."""
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if Path(source).is_symlink():
-        target.symlink_to(Path(source).readlink())
-        return
-    mode = Path(source).stat().st_mode
-    if mode & 0o044 == 0o044:
+    if not Path(source).is_symlink() and Path(source).stat().st_mode & 0o044 == 0o044:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source, target)
         except OSError:  # another file system
             pass
         else:
             return
+    _copy_file(source, target)
+
+
+def _copy_file(source: str | Path, target: str | Path) -> None:
+    """A copy that others may read."""
+    source, target = Path(source), Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+        return
     shutil.copy2(source, target)
-    target.chmod(0o644 | (0o111 if mode & 0o100 else 0))
+    target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
 
 
 def _open_to_all(root: Path) -> None:

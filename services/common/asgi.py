@@ -1,7 +1,7 @@
 """What the HTTP answers of a public service go through: measuring, security headers, and the last resort for faults."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 from prometheus_client import Histogram
@@ -24,18 +24,34 @@ SECURITY_HEADERS: Mapping[str, str] = {
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class SecurityHeaders:
-    """Adds `SECURITY_HEADERS` where the answer has not decided itself."""
+HSTS = "max-age=31536000"
+"""Strict-Transport-Security for a year, of this host alone: what stands beside it is not ours to decide."""
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class SecurityHeaders:
+    """Adds `SECURITY_HEADERS` where the answer has not decided itself, and `HSTS` where the request was encrypted.
+
+    It was by its scheme, which a trusted proxy may state, or if `origins` names its host with https.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
         self._app = app
+        self._encrypted_hosts = {
+            origin.removeprefix("https://").encode() for origin in origins if origin.startswith("https://")
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        encrypted = scope.get("scheme") == "https" or any(
+            name == b"host" and value.lower() in self._encrypted_hosts for name, value in scope.get("headers", ())
+        )
+
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if encrypted:
+                    headers.setdefault("Strict-Transport-Security", HSTS)
             await send(message)
 
         await self._app(scope, receive, send_guarded)

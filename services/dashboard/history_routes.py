@@ -19,7 +19,7 @@ from services.dashboard.schemas import UnknownSymbolAnswer
 
 
 def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) -> APIRouter:
-    router = APIRouter(tags=["market"], dependencies=[limited.client, limited.history])
+    router = APIRouter(tags=["market"], dependencies=[limited.client, limited.history, limited.turn])
 
     @router.get(
         "/history/{symbol}",

@@ -1,10 +1,13 @@
 """How often one client may ask, spent before anything is read or computed."""
 
+from collections.abc import AsyncIterator
+
 from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
 from services.common.client_limits import ClientLimit
 from services.dashboard.errors import TooManyRequestsError
+from services.dashboard.turns import ClientTurns
 
 
 class Limited:
@@ -13,6 +16,7 @@ class Limited:
     def __init__(self, client_rate: str, history_rate: str) -> None:
         self._client = ClientLimit(client_rate)
         self._history = ClientLimit(history_rate)
+        self._turns = ClientTurns()
 
     @property
     def client(self) -> Dependency:
@@ -23,6 +27,17 @@ class Limited:
     def history(self) -> Dependency:
         """For routes that ask ClickHouse, besides `client`."""
         return _spending(self._history)
+
+    @property
+    def turn(self) -> Dependency:
+        """For the same routes: a client has so many of them under way, and the rest waits."""
+
+        async def hold(request: Request) -> AsyncIterator[None]:
+            async with self._turns.turn(request.client.host if request.client else None):
+                yield
+
+        dependency: Dependency = Depends(hold)
+        return dependency
 
 
 def _spending(limit: ClientLimit) -> Dependency:

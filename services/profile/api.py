@@ -1,5 +1,7 @@
 """The ASGI application: routes, errors, headers and the documentation page."""
 
+from collections.abc import Collection
+
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,7 +14,7 @@ from services.profile.routes import coins as coin_routes
 from services.profile.routes import market as market_routes
 from services.profile.routes import profile as profile_routes
 from services.profile.routes.dependencies import Services
-from services.profile.routes.middleware import MIDDLEWARE
+from services.profile.routes.middleware import middleware
 from services.profile.routes.websocket import LiveProfile
 from services.profile.settings import Settings
 from services.profile.web.app import WebApp
@@ -25,7 +27,7 @@ DESCRIPTION = (
 
 def build_api(services: Services) -> FastAPI:
     """The application that serves `services`."""
-    api = describe_api()
+    api = describe_api(services.settings.public_origins)
     api.state.services = services
     api.router.routes.append(WebSocketRoute("/v2/user/profile/ws", LiveProfile(services)))
     add_docs_page(api, "http://localhost:8080")
@@ -33,8 +35,8 @@ def build_api(services: Services) -> FastAPI:
     return api
 
 
-def describe_api() -> FastAPI:
-    """Every route of the OpenAPI document, with nothing behind them yet."""
+def describe_api(origins: Collection[str] = ()) -> FastAPI:
+    """Every route of the OpenAPI document, with nothing behind them yet. `origins` are those of our own pages."""
     api = FastAPI(
         title="Crypto-Service",
         version="1",
@@ -43,7 +45,7 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,  # `routes.jsonbody` decides
-        middleware=MIDDLEWARE,
+        middleware=middleware(origins),
     )
     ANSWERS.install(api)
     for routes in (account_routes, coin_routes, profile_routes, market_routes):

@@ -1,5 +1,7 @@
 """What every HTTP answer of this service goes through."""
 
+from collections.abc import Collection
+
 from starlette.middleware import Middleware
 
 from services.common.asgi import LastResort, Measured, SecurityHeaders
@@ -7,9 +9,12 @@ from services.common.conventions import HttpConventions
 from services.profile import metrics
 from services.profile.answers import ANSWERS
 
-MIDDLEWARE = [
-    Middleware(Measured, seconds=metrics.HTTP_SECONDS),
-    Middleware(SecurityHeaders),
-    Middleware(LastResort, answer=ANSWERS.internal),
-    Middleware(HttpConventions),
-]
+
+def middleware(origins: Collection[str]) -> list[Middleware]:
+    """`origins` are our own pages'."""
+    return [
+        Middleware(Measured, seconds=metrics.HTTP_SECONDS),
+        Middleware(SecurityHeaders, origins=origins),
+        Middleware(LastResort, answer=ANSWERS.internal),
+        Middleware(HttpConventions),
+    ]
