@@ -1,12 +1,13 @@
-"""`python -m services.authorization` serves; with `migrate` it brings the database up to date and exits."""
+"""`python -m services.authorization` serves; `migrate` and `import-go --from URL` do their work and exit."""
 
-import asyncio
 import sys
 from pathlib import Path
 
 from services.authorization.app import app
+from services.authorization.import_go import import_accounts
 from services.authorization.settings import AuthorizationSettings, DatabaseSettings
-from services.common.database import upgrade
+from services.common.database import migrate
+from services.common.imports import run_import
 from services.common.lifecycle import run
 from services.common.settings import load_settings
 
@@ -14,12 +15,16 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def main() -> None:
-    if sys.argv[1:] == ["migrate"]:
-        asyncio.run(upgrade(load_settings(DatabaseSettings).database_url, MIGRATIONS))
-    elif sys.argv[1:]:
-        sys.exit("usage: python -m services.authorization [migrate]")
-    else:
-        run("authorization", load_settings(AuthorizationSettings), app)
+    match sys.argv[1:]:
+        case []:
+            run("authorization", load_settings(AuthorizationSettings), app)
+        case ["migrate"]:
+            migrate(load_settings(DatabaseSettings).database_url, MIGRATIONS)
+        case ["import-go", *arguments]:
+            target_url = load_settings(DatabaseSettings).database_url
+            sys.exit(run_import(arguments, target_url, import_accounts, "python -m services.authorization import-go"))
+        case _:
+            sys.exit("usage: python -m services.authorization [migrate | import-go --from URL]")
 
 
 if __name__ == "__main__":

@@ -33,5 +33,9 @@ class MostMessagesFailError(KafkaClickHouseError):
     """A partition is stopped because most of its messages cannot be decoded or stored. A restart tries again."""
 
 
+class ForeignTableError(KafkaClickHouseError):
+    """A table of our name that another program made, or that lacks what is needed of it."""
+
+
 class ChangedHistoryError(KafkaClickHouseError):
     """The schema migrations that were applied are not those of this version."""

@@ -6,6 +6,7 @@ import structlog
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from services.kafka_clickhouse.clickhouse import answered, connect
+from services.kafka_clickhouse.errors import ForeignTableError
 from services.kafka_clickhouse.migrations import Migration, pending, read_migrations
 
 log = structlog.get_logger()
@@ -24,6 +25,8 @@ ENGINE = ReplacingMergeTree
 ORDER BY version
 """
 
+_TICKER_COLUMNS = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'market_tickers'"
+
 _MADE_BY = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
 
 
@@ -36,6 +39,7 @@ async def upgrade(url: str, ttl_days: dict[str, int]) -> None:
     client = await connect(url, timeout_s=STATEMENT_TIMEOUT_S)
     try:
         await _run(client, f"CREATE DATABASE IF NOT EXISTS {client.database}", use_database=False)
+        await _require_own_tables(client)
         await _run(client, _HISTORY)
         for migration in pending(read_migrations(), await _applied(client)):
             await _apply(client, migration)
@@ -43,6 +47,17 @@ async def upgrade(url: str, ttl_days: dict[str, int]) -> None:
             await _keep(client, table, days)
     finally:
         await client.close()
+
+
+async def _require_own_tables(client: AsyncClient) -> None:
+    """Raises `ForeignTableError` for a `market_tickers` that is not ours: IF NOT EXISTS would take any for it."""
+    async with answered():
+        columns = {name for (name,) in (await client.query(_TICKER_COLUMNS)).result_rows}
+    if columns and not {"source", "inserted_at"} <= columns:
+        raise ForeignTableError(
+            f"database {client.database} holds a table market_tickers that another program made (the Go original's has "
+            "the same name): name another database in CLICKHOUSE_URL, and bring its rows over with import-go"
+        )
 
 
 async def _applied(client: AsyncClient) -> dict[int, tuple[str, str]]:

@@ -1,15 +1,16 @@
-"""`python -m services.profile` serves; `migrate` brings the database up to date; `openapi` prints the API's form."""
+"""`python -m services.profile` serves; `migrate`, `import-go --from URL` and `openapi` do their work and exit."""
 
-import asyncio
 import json
 import sys
 from pathlib import Path
 
-from services.common.database import upgrade
+from services.common.database import migrate
+from services.common.imports import run_import
 from services.common.lifecycle import run
 from services.common.settings import load_settings
 from services.profile.api import describe_api
 from services.profile.app import app
+from services.profile.portfolio.import_go import import_portfolios
 from services.profile.settings import MigrationSettings, Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -20,11 +21,14 @@ def main() -> None:
         case []:
             run("profile", load_settings(Settings), app)
         case ["migrate"]:
-            asyncio.run(upgrade(load_settings(MigrationSettings).database_url, MIGRATIONS))
+            migrate(load_settings(MigrationSettings).database_url, MIGRATIONS)
+        case ["import-go", *arguments]:
+            target_url = load_settings(MigrationSettings).database_url
+            sys.exit(run_import(arguments, target_url, import_portfolios, "python -m services.profile import-go"))
         case ["openapi"]:
             sys.stdout.write(json.dumps(describe_api().openapi(), ensure_ascii=False, indent=2) + "\n")
         case _:
-            sys.exit("usage: python -m services.profile [migrate | openapi]")
+            sys.exit("usage: python -m services.profile [migrate | import-go --from URL | openapi]")
 
 
 if __name__ == "__main__":
