@@ -36,7 +36,7 @@ let people = 0;
 /** Somebody with a browser of their own, not logged in. */
 export async function visitor(browser: Browser, options: BrowserContextOptions = {}): Promise<Person> {
   const context = await browser.newContext({ baseURL: SITE_URL, locale: 'en-US', ...options });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(90_000);
   const person = { name: `p${Date.now().toString(36)}${people++}`, context, page: await context.newPage(), complaints: [] as string[] };
   watch(person.page, person.complaints);
   return person;
@@ -88,7 +88,7 @@ export async function expectFocus(locator: Locator): Promise<void> {
 
 /** Poll until it is true; the page's own waits cannot see figures change. */
 export async function until(condition: () => Promise<boolean>, what = 'the condition'): Promise<void> {
-  await expect.poll(condition, { timeout: 30_000, interval: 50, message: what }).toBe(true);
+  await expect.poll(condition, { timeout: 90_000, interval: 50, message: what }).toBe(true);
 }
 
 /** Wait until what `read` gives is another than now; both. */

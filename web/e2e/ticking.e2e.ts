@@ -28,6 +28,11 @@ test('ticks and interactions are measured as such, and ticks move nothing', asyn
   await page.locator('canvas').first().waitFor();
   await busy(page);
   await until(async () => (await seen(page)).events.length > 0, 'an interaction');
+  // What comes late on a busy machine is no tick: the day's change, the curve, the names, and what the interactions have painted.
+  await until(async () => /%/.test(await page.locator('.day').innerText()), 'the change of the day');
+  await until(async () => (await page.locator('[role=row] .change').filter({ hasText: '%' }).count()) === COINS, 'every coin’s change');
+  await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
   const { written } = await seen(page);
   const from = await page.evaluate(() => performance.now());
   await until(async () => (await seen(page)).written.length >= written.length + 5, '5 ticks');
@@ -49,7 +54,8 @@ test('an hour of ticks leaves the memory as it was', async () => {
   await replay(page, HALF_AN_HOUR);
   const half = await heapMegabytes(session);
   await replay(page, HALF_AN_HOUR);
-  expect(await heapMegabytes(session)).toBeLessThan(half + MOST_GROWTH_MB);
+  // What is still to be collected goes by itself; a leak stays.
+  await until(async () => (await heapMegabytes(session)) < half + MOST_GROWTH_MB, `a heap of ${half} MB`);
   expect(await total(page)).toContain('103,600.5');
   await context.close();
 });

@@ -103,7 +103,7 @@ test('Russian: chosen by the browser, remembered, with its own figures', async (
   await add(page, 'btc', '1234,5');
   await row(page, 'btcusdt').waitFor();
   expect((await row(page, 'btcusdt').locator('.edit').innerText()).replace(/\s/g, ' ')).toBe('1 234,5');
-  await page.getByText('1 монета').or(page.getByText('Имитация рынка')).first().waitFor();
+  await page.getByText('1 монета').or(page.getByText('Симулятор рынка')).first().waitFor();
   await page.getByRole('button', { name: 'RU Язык: Русский' }).click();
   await page.getByText('Holdings').waitFor();
   await page.reload();
@@ -115,7 +115,7 @@ test('Russian: chosen by the browser, remembered, with its own figures', async (
 test('the theme that was chosen is there before anything is painted', async () => {
   const { page, context } = await visitor(browser, { colorScheme: 'light' });
   await page.goto('/login');
-  const button = page.getByRole('button', { name: /^Colours/ });
+  const button = page.getByRole('button', { name: /^Theme/ });
   await button.click();
   await button.click();
   await page.addInitScript(() => {
@@ -152,7 +152,7 @@ test('a new version is offered until it is taken, once, in the language of the p
   const { page, context } = await loggedIn(browser);
   await page.evaluate(() => navigator.serviceWorker.ready);
   await until(() => page.evaluate(() => navigator.serviceWorker.controller !== null), 'a worker in charge');
-  const offer = page.getByRole('button', { name: 'Show it' });
+  const offer = page.getByRole('button', { name: 'Update' });
   expect(await offer.count()).toBe(0);
   await page.reload();
   await page.getByRole('combobox').waitFor();
@@ -162,13 +162,13 @@ test('a new version is offered until it is taken, once, in the language of the p
     return (await offer.count()) === 1;
   }, 'the offer');
   await page.getByRole('button', { name: 'EN Language: English' }).click();
-  await page.getByText('Готова новая версия.').waitFor();
+  await page.getByText('Доступна новая версия.').waitFor();
   expect(await page.getByRole('group').filter({ hasText: /верси/ }).count()).toBe(1);
   await page.getByRole('link', { name: 'Аккаунт' }).click();
   await page.getByRole('button', { name: 'Выйти' }).click();
   await page.locator('input[name=password]').waitFor();
   const again = page.waitForEvent('load');
-  await page.getByRole('button', { name: 'Показать', exact: true }).click();
+  await page.getByRole('button', { name: 'Обновить', exact: true }).click();
   await again;
   await context.close();
 });
@@ -188,7 +188,7 @@ test('it can be installed, opens without a network, and keeps no answer of the A
   await page.reload();
   await context.setOffline(true);
   await page.reload();
-  await page.getByText('cannot be reached right now').or(page.getByText('Offline')).first().waitFor();
+  await page.getByText('is unavailable right now').or(page.getByText('Offline')).first().waitFor();
   await context.setOffline(false);
   await row(page, 'btcusdt').waitFor();
   const manifest = await (await fetch(`${SITE_URL}/manifest.webmanifest`)).json() as { icons: { src: string; sizes: string }[] };

@@ -48,6 +48,13 @@ test('amounts are exact, and are changed in place', async () => {
   await page.keyboard.type('7');
   await page.keyboard.press('Escape');
   expect(await amount.innerText()).toBe('12,345,678,901,234,567,890.5');
+  const copied = await page.evaluate(() => {
+    getSelection()?.selectAllChildren(document.querySelector('[role=table]') ?? document.body);
+    const clipboardData = new DataTransfer();
+    document.dispatchEvent(new ClipboardEvent('copy', { clipboardData, cancelable: true }));
+    return clipboardData.getData('text/plain');
+  });
+  expect(copied.split('\n').map((line) => line.split('\t').slice(0, 2))).toEqual([['Coin', 'Amount'], ['ETH/USDT', '12345678901234567890.5']]);
   await amount.press('Enter');
   await page.keyboard.type('0,125');
   await page.keyboard.press('Enter');
@@ -103,7 +110,7 @@ test('a coin without any price on record is named below the curve of the others'
   await add(page, 'btc', '1');
   await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
   await add(page, 'ada', '1');
-  await page.getByText('Without ADA: no price is on record.').waitFor();
+  await page.getByText('Excludes ADA: no recorded prices.').waitFor();
   await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
   await context.close();
 });
@@ -112,7 +119,7 @@ test('a chart whose code does not come says so, and comes when it is asked for a
   const { page, context, complaints } = await loggedIn(browser, { serviceWorkers: 'block' });
   await page.route(/lightweight-charts/, (route) => route.abort());
   await add(page, 'btc', '1');
-  await page.getByText('The history cannot be shown right now.').waitFor();
+  await page.getByText('Price history is unavailable right now.').waitFor();
   await page.unroute(/lightweight-charts/);
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.locator('canvas').first().waitFor();
@@ -235,7 +242,7 @@ test('an account is deleted only by who types its name, and then for good', asyn
   expect(await forGood.isDisabled()).toBe(true);
   await page.getByRole('dialog').getByRole('textbox').fill(name);
   await forGood.click();
-  await page.getByText('Your account is gone.').waitFor();
+  await page.getByText('Your account has been deleted.').waitFor();
   await page.fill('input[name=username]', name);
   await page.fill('input[name=password]', PASSWORD);
   await page.click('form button[type=submit]');

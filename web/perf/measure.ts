@@ -81,7 +81,7 @@ export async function busy(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Value', exact: true }).click();
   await page.locator('.edit').first().click();
   await page.keyboard.press('Escape');
-  await page.getByRole('button', { name: /^Colours/ }).click();
+  await page.getByRole('button', { name: /^Theme/ }).click();
 }
 
 /** Let every page of the context, from its next load on, hear `replay`'s documents of these coins in place of the server's. */

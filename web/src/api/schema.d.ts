@@ -289,7 +289,7 @@ export interface paths {
         };
         /**
          * Movers
-         * @description What moved most in 24 h, in percent; or by volume, in the quote asset (then choose a `quote`).
+         * @description What moved most in 24 h, in percent; or what has the largest volume.
          */
         readonly get: operations["movers_v1_market_movers_get"];
         readonly put?: never;
@@ -309,7 +309,7 @@ export interface paths {
         };
         /**
          * Symbols
-         * @description Every symbol there is, page by page; or those that fit a search.
+         * @description Every symbol there is, page by page; or those that fit a search, by their volume.
          */
         readonly get: operations["symbols_v1_market_symbols_get"];
         readonly put?: never;
@@ -668,6 +668,7 @@ export interface components {
             readonly quote: string;
             /**
              * Status
+             * @description The exchange's own word; `DELISTED` if it listed the symbol once and lists it no more.
              * @example TRADING
              */
             readonly status: string;
@@ -799,6 +800,23 @@ export interface components {
              * @example 1.67679104
              */
             readonly change_percent_24h: number | null;
+            /**
+             * Base
+             * @description As the exchange lists it; empty if it lists no such symbol.
+             * @example BTC
+             */
+            readonly base: string;
+            /**
+             * Quote
+             * @example USDT
+             */
+            readonly quote: string;
+            /**
+             * Status
+             * @description As in symbols.
+             * @example TRADING
+             */
+            readonly status: string;
         };
         /**
          * Prices
@@ -2083,6 +2101,8 @@ export interface operations {
                 /** @description Only symbols priced in this asset. */
                 readonly quote?: string | null;
                 readonly limit?: number;
+                /** @description Least 24 h volume in USDT, converted along the exchange's own pairs: one trade moves a thin pair. */
+                readonly min_volume?: number;
             };
             readonly header?: never;
             readonly path?: never;
@@ -2131,7 +2151,7 @@ export interface operations {
     readonly symbols_v1_market_symbols_get: {
         readonly parameters: {
             readonly query?: {
-                /** @description Best matches first, and no pages. */
+                /** @description Best matches first, and no pages. Symbols that are not traded are left out. */
                 readonly search?: string | null;
                 readonly limit?: number;
                 /** @description `next` of the page before. */

@@ -10,6 +10,11 @@ export function exact(value: Decimal | Num, atLeast = 0): string {
   return number(text(round({ digits, scale }, places)), places, places);
 }
 
+/** The same as `exact` for a machine: plain notation with a point, whatever the language. */
+export function plain(value: Decimal | Num): string {
+  return text(trimmed(of(value)));
+}
+
 /** Rounded half to even at `places`, all of them shown. */
 export function fixed(value: Decimal | Num, places = 2): string {
   return number(text(round(of(value), places)), places, places);

@@ -82,6 +82,7 @@ class Day {
       for (let start = 0; start < symbols.length; start += MOST_PER_REQUEST) {
         const query = { symbols: symbols.slice(start, start + MOST_PER_REQUEST).join(',') };
         const { source, prices } = await get('/v1/market/prices', { query, signal });
+        directory.learn(prices);
         const told = clock.read();
         for (const { symbol, price, event_time, open_24h } of prices) {
           if (source === portfolio.source) bySymbol.get(symbol)?.confirm(price, Number(event_time));

@@ -6,6 +6,7 @@ import { day } from './day.svelte';
 import { Holding, portfolio } from './portfolio.svelte';
 
 const get = vi.hoisted(() => vi.fn());
+vi.mock('../market/directory.svelte', () => ({ directory: { load: () => undefined, learn: () => undefined } }));
 vi.mock('../api/client', () => ({ get }));
 vi.mock('./socket', () => ({ LiveSocket: class {} }));
 

@@ -50,7 +50,11 @@ class Directory {
 
   /** Some of it, newer than what is known. */
   learn(symbols: readonly ListedSymbol[]): void {
-    if (symbols.some((one) => !this.#listed.has(one.symbol))) this.#listed = new Map([...this.#listed, ...symbols.map((one) => [one.symbol, one] as const)]);
+    const isNew = ({ symbol, status }: ListedSymbol): boolean => this.#listed.get(symbol)?.status !== status;
+    if (symbols.some(isNew)) {
+      const newer = symbols.map(({ symbol, base, quote, status }) => [symbol, { symbol, base, quote, status }] as const);
+      this.#listed = new Map([...this.#listed, ...newer]);
+    }
   }
 
   get all(): readonly ListedSymbol[] {

@@ -141,6 +141,7 @@ class Market {
       this.source = source;
       this.newest = 0;
     }
+    directory.learn(prices);
     for (const figures of prices) {
       this.ticker(figures.symbol).update(figures);
       this.newest = Math.max(this.newest, Number(figures.event_time));

@@ -16,6 +16,8 @@ type Said = { readonly kind: 'token'; readonly token: string; readonly expiresAt
 const EARLY_MS = 30_000;
 /** Only a hint that asking for a token may succeed: it spares visitors who never logged in a refused request. */
 const hint = remembered<'yes'>('session', ['yes']);
+/** The last login was not kept by this browser: the next visit can say why it is over. */
+const lost = remembered<'yes'>('session-not-kept', ['yes']);
 
 export type SessionState = 'unknown' | 'in' | 'out';
 
@@ -24,6 +26,8 @@ class Session {
   state: SessionState = $state('unknown');
   /** Whether it ended without this person asking for it: elsewhere, or by age. */
   expired = $state(false);
+  /** Whether the browser dropped the cookie of the last login, as it does with a `Secure` one on a page without HTTPS. */
+  notKept = $state(lost.read() !== null && !isSecure());
 
   #token: string | null = null;
   #subject: string | null = null;
@@ -63,6 +67,23 @@ class Session {
 
   async logIn(name: string, password: string): Promise<void> {
     this.#accept((await send({ method: 'POST', path: '/v1/login', body: { name, password } })) as Tokens);
+    if (isSecure()) this.#kept(true);
+    else await this.#tryCookie();
+  }
+
+  /** Without HTTPS the cookie may be gone. No script can see it: asking for a token shows it. */
+  async #tryCookie(): Promise<void> {
+    try {
+      this.#accept((await send({ method: 'POST', path: '/v1/refresh' })) as Tokens);
+      this.#kept(true);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.#kept(false);
+    }
+  }
+
+  #kept(kept: boolean): void {
+    this.notKept = !kept;
+    lost.write(kept ? null : 'yes');
   }
 
   /** End the session, here and in every tab. Raises ApiError when it could not be ended. */
@@ -158,6 +179,10 @@ class Session {
     this.state = 'out';
     hint.write(null);
   }
+}
+
+function isSecure(): boolean {
+  return typeof isSecureContext === 'undefined' || isSecureContext;
 }
 
 /** Whose a token is, to tell two people apart; that it is true is the server's to check. */

@@ -156,3 +156,24 @@ test('nothing secret is stored', async () => {
   await session.token();
   expect(written.mock.calls).toEqual([['session', 'yes']]);
 });
+
+test.each([
+  [refused, true],
+  [granted(token(1, 'b')), false],
+])('without HTTPS it shows whether the browser kept the login', async (answer, notKept) => {
+  vi.stubGlobal('isSecureContext', false);
+  const session = await tab();
+  fetched.mockReturnValueOnce(granted(token(1, 'a'))).mockReturnValueOnce(answer);
+  await session.logIn('ada', 'correct horse');
+  expect([session.state, session.notKept]).toEqual(['in', notKept]);
+  // The next visit can say why.
+  expect((await tab()).notKept).toBe(notKept);
+});
+
+test('with HTTPS a login is one request', async () => {
+  const session = await tab();
+  fetched.mockReturnValueOnce(granted(token(1, 'a')));
+  await session.logIn('ada', 'correct horse');
+  expect(fetched).toHaveBeenCalledTimes(1);
+  expect(session.notKept).toBe(false);
+});
