@@ -17,6 +17,7 @@ import httpx
 import psutil
 import pytest
 
+from deploy.local.credentials import PASSWORDS
 from deploy.local.ports import is_free
 from deploy.local.table import Ports
 from tests.processes import Process, until
@@ -212,7 +213,7 @@ def _assert_secrets_are_kept(installation: Installation, output: str) -> None:
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     assert stat.S_IMODE(installation.state_dir.stat().st_mode) & 0o066 == 0
     values = [word for word in secrets.read_text().split('"') if len(word) >= 32]
-    assert len(values) == 6
+    assert len(values) == len(PASSWORDS) + 1
     logs = [path.read_text() for path in (installation.state_dir / "logs").iterdir()]
     for value in values:
         assert not any(value in text for text in [output, *logs])
