@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import msgspec
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proto.socket_pb2 import RawBatch
@@ -26,6 +26,9 @@ from services.market.events import MiniTicker
 from services.market.symbols import Listing, normal_symbol
 from services.profile.live.prices import decode_price
 
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+"""No assertion depends on the speed of the machine."""
+
 NOW_MS = 1_767_225_600_000
 
 symbols = st.from_regex(r"[\w.-]{1,20}", fullmatch=True).filter(lambda text: normal_symbol(text) == text)
@@ -43,12 +46,14 @@ def tickers(draw: st.DrawFn, symbol: str = "") -> MiniTicker:
     return MiniTicker(draw(times_ms), name.upper(), draw(prices), *figures)
 
 
+@relaxed
 @given(symbols, prices, times_ms, sources)
 def test_second_stat_from_aggregator_to_profile(symbol: str, price: str, event_ms: int, source: str) -> None:
     read = decode_price(documents.second_stat(Quote(symbol, Tick(event_ms, 1, price), None), source))
     assert (read.price, read.event_time_ms, read.source) == (Decimal(price), event_ms, source)
 
 
+@relaxed
 @given(st.data(), symbols, prices, times_ms, sources)
 def test_the_price_cache_from_aggregator_to_all_its_readers(
     data: st.DataObject, symbol: str, price: str, event_ms: int, source: str
@@ -61,11 +66,12 @@ def test_the_price_cache_from_aggregator_to_all_its_readers(
     assert (restored.day is None) == (day is None)
     quote = read_quote(written, NOW_MS)
     assert quote is not None
-    shown = json.loads(quote.head + b"0" + quote.tail, parse_float=Decimal, parse_int=Decimal)
-    assert (shown["symbol"], shown["price"]) == (symbol, Decimal(price))
-    assert shown["open_24h"] == (None if day is None else Decimal(day.open))
+    assert f'"symbol":{json.dumps(symbol, ensure_ascii=False)},"price":{plain(Decimal(price))},'.encode() in quote.head
+    opened = "null" if day is None else plain(Decimal(day.open))
+    assert f'"open_24h":{opened},'.encode() in quote.tail
 
 
+@relaxed
 @given(
     st.lists(st.builds(Listing, symbols, *[st.text(max_size=8)] * 3), min_size=1, unique_by=lambda each: each.symbol)
 )
@@ -75,6 +81,7 @@ def test_symbols_from_aggregator_to_dashboard(listings: list[Listing]) -> None:
     assert read_listings(symbols_document(directory)) == directory.listings()
 
 
+@relaxed
 @given(st.lists(tickers(), min_size=1, max_size=5), sources)
 def test_mini_tickers_from_aggregator_to_the_etl(sent: list[MiniTicker], source: str) -> None:
     read, bad = decode([message.value for message in events.encode(sent, source, NOW_MS)])
@@ -87,6 +94,7 @@ def test_mini_tickers_from_aggregator_to_the_etl(sent: list[MiniTicker], source:
         assert plain(Decimal(message.change_percent)) == message.change_percent
 
 
+@relaxed
 @given(st.integers(1, 2**63 - 1), st.none() | st.uuids(), st.integers(0, 2**31))
 def test_revocations_from_authorization_to_profile(user_id: int, session: uuid.UUID | None, revoked_s: int) -> None:
     revocation = Revocation(user_id, session, revoked_s)
@@ -101,6 +109,7 @@ def test_revocations_from_authorization_to_profile(user_id: int, session: uuid.U
     assert not Bearer(user_id, "another", revoked_s + 1).is_revoked(None, value), "issued after it"
 
 
+@relaxed
 @given(st.lists(tickers(), min_size=1, max_size=4, unique_by=lambda ticker: ticker.symbol))
 def test_mini_tickers_from_socket_to_aggregator(sent: list[MiniTicker]) -> None:
     entries = [{"e": "24hrMiniTicker", **msgspec.to_builtins(ticker)} for ticker in sent]
@@ -110,6 +119,7 @@ def test_mini_tickers_from_socket_to_aggregator(sent: list[MiniTicker]) -> None:
     assert decode_mini_tickers(batch.data, NOW_MS).accepted == sent
 
 
+@relaxed
 @given(symbols, prices, times_ms, st.integers(0, 2**53))
 def test_trades_from_socket_to_aggregator(symbol: str, price: str, event_ms: int, trade_id: int) -> None:
     trade = {"e": "aggTrade", "E": event_ms, "s": symbol.upper(), "a": trade_id, "p": price, "q": "1", "T": event_ms}
