@@ -63,3 +63,9 @@ class ClientLimit:
         if len(self._empty_at_s) > MAX_CLIENTS:
             self._empty_at_s.popitem(last=False)
         return 0
+
+    def refund(self, address: str | None) -> None:
+        """Take back one request that `spend` let pass."""
+        client = client_key(address)
+        if client in self._empty_at_s:
+            self._empty_at_s[client] -= self._interval_s

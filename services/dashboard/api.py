@@ -3,6 +3,7 @@
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
+from services.common.abandoned import CancelAbandoned
 from services.common.asgi import LastResort, Measured, SecurityHeaders
 from services.common.conventions import HttpConventions
 from services.common.docs_page import add_docs_page
@@ -29,6 +30,7 @@ def build_api(*routers: APIRouter) -> FastAPI:
             Middleware(SecurityHeaders),
             Middleware(LastResort, answer=ANSWERS.internal),
             Middleware(HttpConventions),
+            Middleware(CancelAbandoned),
         ],
     )
     ANSWERS.install(api)

@@ -11,14 +11,17 @@ from services.dashboard.clickhouse import ClickHouse
 from services.dashboard.closes import ClosesRequest, closes_query
 from services.dashboard.errors import HistoryUnavailableError
 from services.dashboard.history import Page, Request, candles_query, ends_query, page_in, page_without_lookup
+from services.dashboard.market import Snapshot
 from services.dashboard.schemas import HistoryFormat
 from services.dashboard.single_flight import SingleFlightCache
+from services.dashboard.sparklines import sparkline
 
 LIVE_S = 1
 SETTLED_S = 60
 """Not longer: a back-fill fills the past, and whoever asked for it looks at the chart next. An ETag saves the bytes."""
 SPARKLINES_S = 10
 HOUR_S = 3600
+HOUR_MS = HOUR_S * 1000
 ROWS_BEYOND = 1_000
 """Room for candles that are back-filled between finding a page's ends and reading it."""
 
@@ -59,13 +62,10 @@ class HistoryPages:
         """A page of candles in the format asked for. Raises HistoryUnavailableError, HistoryBusyError."""
         return await self._shared.get(request, lambda: self._page(request))
 
-    async def sparklines(
-        self, source: str, symbols: Sequence[str], unknown: dict[str, list[str]], now_s: float
-    ) -> Document:
-        """The closes of the last 24 hours. Raises HistoryUnavailableError, HistoryBusyError."""
-        hour_s = int(now_s) // HOUR_S * HOUR_S
-        key = ("sparklines", source, tuple(symbols), tuple(unknown), hour_s)
-        return await self._shared.get(key, lambda: self._sparklines(source, symbols, unknown, hour_s))
+    async def sparklines(self, snapshot: Snapshot, symbols: Sequence[str], unknown: dict[str, list[str]]) -> Document:
+        """The last 24 hours, hour by hour. Raises HistoryUnavailableError, HistoryBusyError."""
+        key = ("sparklines", snapshot.source, tuple(symbols), tuple(unknown), snapshot.time_ms // HOUR_MS)
+        return await self._shared.get(key, lambda: self._sparklines(snapshot, symbols, unknown))
 
     async def closes(self, request: ClosesRequest, unknown: dict[str, list[str]]) -> Document:
         """The closes of several symbols. Raises HistoryUnavailableError, HistoryBusyError."""
@@ -86,15 +86,17 @@ class HistoryPages:
         return Document(body, keep_s, media_type, _headers(request, page)), keep_s
 
     async def _sparklines(
-        self, source: str, symbols: Sequence[str], unknown: dict[str, list[str]], hour_s: int
+        self, snapshot: Snapshot, symbols: Sequence[str], unknown: dict[str, list[str]]
     ) -> tuple[Document, float]:
+        start_s = (snapshot.time_ms // HOUR_MS - 23) * HOUR_S
         parameters = {
-            "source": source,
+            "source": snapshot.source,
             "symbols": [symbol.upper() for symbol in symbols],
-            "start": hour_s - 23 * HOUR_S,
+            "start": start_s,
         }
         lines = await self._lines(_SPARKLINES_QUERY, parameters, symbols)
-        document = {"source": source, "interval": "1h", "sparklines": lines, "unknown": unknown}
+        ends = {symbol: sparkline(lines[symbol], snapshot, symbol) for symbol in symbols}
+        document = {"source": snapshot.source, "interval": "1h", "sparklines": ends, "unknown": unknown}
         return Document(msgspec.json.encode(document), SPARKLINES_S), SPARKLINES_S
 
     async def _closes(self, request: ClosesRequest, unknown: dict[str, list[str]]) -> tuple[Document, float]:

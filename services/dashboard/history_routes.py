@@ -53,10 +53,10 @@ def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) 
 
     @router.get("/sparklines", response_model=s.Sparklines, responses=documented(422, 429, 503))
     async def sparklines(http: HttpRequest, symbols: s.SparklineSymbols) -> Response:
-        """The hourly closes of the last 24 h of some symbols."""
+        """The last 24 h of some symbols, hour by hour: from the price 24 h ago to the price now."""
         snapshot = await market.snapshot()
         asked = read_symbols(symbols, snapshot, s.MAX_SPARKLINES)
-        return await answer(http, await pages.sparklines(snapshot.source, asked.known, asked.unknown, time.time()))
+        return await answer(http, await pages.sparklines(snapshot, asked.known, asked.unknown))
 
     @router.get("/closes", response_model=s.Closes, responses=documented(422, 429, 503))
     async def closes(

@@ -1,10 +1,12 @@
 """How often one client may ask, spent before anything is read or computed."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
+from services.common.abandoned import refund_if_abandoned
 from services.common.client_limits import ClientLimit
 from services.dashboard.errors import TooManyRequestsError
 from services.dashboard.turns import ClientTurns
@@ -42,9 +44,11 @@ class Limited:
 
 def _spending(limit: ClientLimit) -> Dependency:
     async def spend(request: Request) -> None:
-        wait_s = limit.spend(request.client.host if request.client else None)
+        address = request.client.host if request.client else None
+        wait_s = limit.spend(address)
         if wait_s:
             raise TooManyRequestsError(wait_s)
+        refund_if_abandoned(request.scope, partial(limit.refund, address))
 
     dependency: Dependency = Depends(spend)
     return dependency

@@ -4,12 +4,11 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.common.errors import ApiError
 from services.dashboard import metrics
 from services.dashboard.answers import Document
-from services.dashboard.errors import HistoryUnavailableError
 
 LARGEST_SHARE = 4
 """An answer larger than a quarter of the memory is not kept: it would push out all others."""
@@ -23,20 +22,26 @@ class _Kept(NamedTuple):
     size_bytes: int
 
 
+@dataclass(slots=True)
+class _Coming:
+    work: asyncio.Task[Document]
+    waiting: int = 0
+
+
 class SingleFlightCache:
     """Documents by what was asked for. A failure is shared with those who wait for it, and not kept."""
 
     def __init__(self, capacity_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._capacity_bytes = capacity_bytes
         self._clock = clock
-        self._coming: dict[Hashable, asyncio.Future[Document]] = {}
+        self._coming: dict[Hashable, _Coming] = {}
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._bytes = 0
 
     async def get(self, key: Hashable, compute: Callable[[], Awaitable[tuple[Document, float]]]) -> Document:
         """The document of `key`; `compute` gives it with the seconds for which it may be kept.
 
-        Raises what `compute` raises. Safe to cancel: who waits for a cancelled one's work is told to try again.
+        Raises what `compute` raises. Safe to cancel: the work goes on while one caller waits for it.
         """
         kept = self._kept.get(key)
         if kept is not None and kept.until_s > self._clock():
@@ -44,30 +49,26 @@ class SingleFlightCache:
             metrics.HISTORY_CACHE.labels("kept").inc()
             return kept.document
         coming = self._coming.get(key)
-        if coming is not None:
-            metrics.HISTORY_CACHE.labels("joined").inc()
-            return await asyncio.shield(coming)
-        return await self._compute(key, compute)
+        metrics.HISTORY_CACHE.labels("computed" if coming is None else "joined").inc()
+        if coming is None:
+            coming = self._coming[key] = _Coming(asyncio.create_task(self._compute(key, compute), name="history"))
+        coming.waiting += 1
+        try:
+            return await asyncio.shield(coming.work)
+        finally:
+            coming.waiting -= 1
+            if not coming.waiting:
+                self._forget(key, coming)
 
     async def _compute(self, key: Hashable, compute: Callable[[], Awaitable[tuple[Document, float]]]) -> Document:
-        metrics.HISTORY_CACHE.labels("computed").inc()
-        coming: asyncio.Future[Document] = asyncio.get_running_loop().create_future()
-        self._coming[key] = coming
-        failure: Exception = HistoryUnavailableError()
-        try:
-            document, keep_s = await compute()
-        except ApiError as error:
-            failure = error
-            raise
-        else:
-            coming.set_result(document)
-            self._keep(key, document, keep_s)
-            return document
-        finally:
+        document, keep_s = await compute()
+        self._keep(key, document, keep_s)
+        return document
+
+    def _forget(self, key: Hashable, coming: "_Coming") -> None:
+        coming.work.cancel()
+        if self._coming.get(key) is coming:
             del self._coming[key]
-            if not coming.done():
-                coming.set_exception(failure)
-                coming.exception()  # seen, should nobody else wait for it
 
     def _keep(self, key: Hashable, document: Document, keep_s: float) -> None:
         self._drop(key)

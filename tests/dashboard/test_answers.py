@@ -44,3 +44,33 @@ async def test_empty_pages_cannot_outgrow_the_memory_either() -> None:
     assert computed == list(range(11))
     await ask(0)  # the oldest has made room
     assert computed == [*range(11), 0]
+
+
+async def test_the_work_for_many_goes_on_while_one_waits() -> None:
+    """And ends with the last one who leaves: its turn at ClickHouse is free again."""
+    gate, ended = asyncio.Event(), asyncio.Event()
+    shared = SingleFlightCache(capacity_bytes=0)
+
+    async def compute() -> tuple[Document, float]:
+        try:
+            await gate.wait()
+        finally:
+            ended.set()
+        return Document(b"it", 60), 60
+
+    first, second, third = (asyncio.create_task(shared.get("key", compute)) for _ in range(3))
+    await asyncio.sleep(0)
+    first.cancel()
+    third.cancel()
+    await asyncio.wait([first, third])
+    assert not ended.is_set()
+    gate.set()
+    assert (await second).body == b"it"
+    gate.clear()
+    ended.clear()
+    last = asyncio.create_task(shared.get("key", compute))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    last.cancel()
+    async with asyncio.timeout(20):
+        await ended.wait()

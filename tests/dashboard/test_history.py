@@ -169,13 +169,15 @@ async def test_what_is_settled_may_be_kept_for_a_minute(client: httpx.AsyncClien
 
 
 async def test_sparklines(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/sparklines?symbols=ETHUSDT,btcusdt,nosuch")
+    """From the price 24 h ago to the price now, also where there is no history."""
+    answer = await client.get("/sparklines?symbols=ETHUSDT,btcusdt,emptyusdt,nosuch")
     document = exact(answer)
     assert (document["source"], document["interval"]) == ("simulator", "1h")
     line = document["sparklines"]["ethusdt"]
-    assert len(line) == 24
+    assert len(line) == 25
     assert line == sorted(line)
-    assert {close for _, close in line} == {Decimal("2.5")}
-    assert document["sparklines"]["btcusdt"] == []
+    assert [close for _, close in line] == [100, *[Decimal("2.5")] * 23, 90]
+    assert [close for _, close in document["sparklines"]["btcusdt"]] == [67000, Decimal("68123.450000000000000001")]
+    assert document["sparklines"]["emptyusdt"] == []
     assert list(document["unknown"]) == ["nosuch"]
     assert answer.headers["cache-control"] == "public, max-age=10"

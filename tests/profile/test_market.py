@@ -2,12 +2,18 @@
 
 import asyncio
 import gzip
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
-from services.profile.upstream.dashboard_client import MAX_AT_ONCE_PER_CLIENT, MAX_BODY_BYTES, MAX_QUERY_LENGTH
+from services.profile.upstream.dashboard_client import (
+    MAX_AT_ONCE_PER_CLIENT,
+    MAX_BODY_BYTES,
+    MAX_QUERY_LENGTH,
+    MAX_WAITING_PER_CLIENT,
+)
 from tests.conftest import RunningRedis
 from tests.processes import free_port, until
 from tests.profile.conftest import Service, assert_error, profile_env, sign_up, start
@@ -33,7 +39,7 @@ def market_profile(
     """A second replica, which knows where the dashboard would be."""
     env = profile_env(redis_server.url, authorization, aggregator)
     market = {"DASHBOARD_URL": f"http://127.0.0.1:{dashboard_port}", "DASHBOARD_TIMEOUT_S": TIMEOUT_S}
-    proxies = {"TRUSTED_PROXIES": "127.0.0.1", "LIMIT_MARKET": "20/hour"}
+    proxies = {"TRUSTED_PROXIES": "127.0.0.1", "LIMIT_MARKET": "40/hour"}
     started = start("profile", "HTTP_PORT", profile.database_url, env | market | proxies)
     yield started
     started.process.stop()
@@ -168,19 +174,42 @@ async def test_what_no_market_api_says_is_not_handed_on(
 async def test_a_frozen_dashboard_costs_a_bounded_wait_and_nobody_else(
     market_profile: Service, client: httpx.AsyncClient, dashboard: ScriptedDashboard
 ) -> None:
-    """Beyond so many at once a client is refused at once; whoever is logged in notices nothing."""
+    """Beyond so many at once a client waits, beyond more it is refused; whoever is logged in notices nothing."""
     dashboard.frozen = True
-    waiting = [asyncio.create_task(client.get("/v1/market/prices")) for _ in range(MAX_AT_ONCE_PER_CLIENT)]
-    await until(lambda: len(dashboard.requests) == MAX_AT_ONCE_PER_CLIENT, what="all wait")
-    refused = await client.get("/v1/market/prices")
-    assert_error(refused, 429, "too_many_requests")
-    assert refused.headers["retry-after"] == "1"
+    count = MAX_AT_ONCE_PER_CLIENT + MAX_WAITING_PER_CLIENT
+    headers = {"X-Forwarded-For": next(addresses)}
+    async with httpx.AsyncClient(
+        base_url=market_profile.url, trust_env=False, timeout=60, headers=headers, limits=httpx.Limits()
+    ) as many:
+        answers = await asyncio.gather(*(many.get("/v1/market/movers") for _ in range(count + 1)))
+    codes = Counter(answer.json()["code"] for answer in answers)
+    assert codes["market_unavailable"] >= MAX_AT_ONCE_PER_CLIENT
+    assert codes["too_many_requests"] >= 1
+    assert set(codes) == {"market_unavailable", "too_many_requests"}
     user = await sign_up(client)
     assert (await user.request("GET", "/v2/user/profile")).status_code == 200
-    for answer in await asyncio.gather(*waiting):
-        assert_error(answer, 503, "market_unavailable")
     dashboard.frozen = False
     assert (await client.get("/v1/market/prices")).status_code == 200
+
+
+async def test_tabs_that_load_at_once_wait_for_each_other(
+    client: httpx.AsyncClient, dashboard: ScriptedDashboard
+) -> None:
+    answers = await asyncio.gather(*(client.get("/v1/market/prices") for _ in range(2 * MAX_AT_ONCE_PER_CLIENT)))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_what_is_abandoned_does_not_count(client: httpx.AsyncClient, dashboard: ScriptedDashboard) -> None:
+    """A search that is typed on gives up its earlier questions."""
+    dashboard.frozen = True
+    for number in range(45):
+        asking = asyncio.create_task(client.get("/v1/market/prices"))
+        await until(lambda number=number: len(dashboard.requests) > number, what="it is asked")
+        asking.cancel()
+        await asyncio.wait([asking])
+    dashboard.frozen = False
+    answers = [await client.get("/v1/market/prices") for _ in range(20)]
+    assert {answer.status_code for answer in answers} == {200}
 
 
 async def test_an_answer_cut_short_does_not_look_whole(client: httpx.AsyncClient, dashboard: ScriptedDashboard) -> None:
@@ -196,10 +225,10 @@ async def test_an_endless_answer_is_cut(client: httpx.AsyncClient, dashboard: Sc
 
 
 async def test_a_client_may_ask_so_often(client: httpx.AsyncClient, dashboard: ScriptedDashboard) -> None:
-    answers = [await client.get("/v1/market/prices") for _ in range(21)]
-    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+    answers = [await client.get("/v1/market/prices") for _ in range(41)]
+    assert [answer.status_code for answer in answers] == [200] * 40 + [429]
     assert_error(answers[-1], 429, "too_many_requests")
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 180
-    assert len(dashboard.requests) == 20
+    assert len(dashboard.requests) == 40
     other = await client.get("/v1/market/prices", headers={"X-Forwarded-For": next(addresses)})
     assert other.status_code == 200

@@ -11,7 +11,7 @@ from services.profile.upstream.dashboard_client import Market
 
 def market_of(request: Request, services: ServicesDep) -> Market:
     """The market, for a client that may ask; raises TooManyError."""
-    services.market.spend(request.client.host if request.client else None)
+    services.market.spend(request)
     return services.market
 
 
@@ -95,5 +95,5 @@ async def closes(
 
 @router.get("/sparklines", response_model=m.Sparklines, responses=documented(422, 429, 503))
 async def sparklines(request: Request, symbols: m.SparklineSymbols, market: Market = AllowedMarket) -> Response:
-    """The hourly closes of the last 24 h of some symbols."""
+    """The last 24 h of some symbols, hour by hour: from the price 24 h ago to the price now."""
     return market.relay(request, "sparklines")

@@ -113,7 +113,7 @@ Close = Annotated[
             "minItems": 2,
             "maxItems": 2,
             "items": {"type": "number"},
-            "description": "Start of the hour in ms, and its last price.",
+            "description": "Start of the hour in ms, and its last price; of the first hour, the price 24 h ago.",
             "examples": [[1767225600000, 68123.45]],
         }
     ),

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from starlette.middleware import Middleware
 
+from services.common.abandoned import CancelAbandoned
 from services.common.asgi import LastResort, Measured, SecurityHeaders
 from services.common.conventions import HttpConventions
 from services.profile import metrics
@@ -17,4 +18,5 @@ def middleware(origins: Collection[str]) -> list[Middleware]:
         Middleware(SecurityHeaders, origins=origins),
         Middleware(LastResort, answer=ANSWERS.internal),
         Middleware(HttpConventions),
+        Middleware(CancelAbandoned, prefix="/v1/market/"),
     ]

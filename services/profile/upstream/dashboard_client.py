@@ -5,9 +5,10 @@ sentences are meant for people. Whatever is not such an answer becomes 503 `mark
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +17,7 @@ from fastapi import Request, Response
 from pydantic import HttpUrl
 from starlette.types import Receive, Scope, Send
 
+from services.common.abandoned import refund_if_abandoned
 from services.common.client_limits import ClientLimit, client_key
 from services.common.conventions import is_head
 from services.common.errors import InvalidError, TooManyError, UnavailableError
@@ -26,6 +28,8 @@ log = structlog.get_logger()
 MAX_AT_ONCE = 64
 MAX_AT_ONCE_PER_CLIENT = 8
 """A client that reads slowly holds one of these until `BODY_TIMEOUT_S`."""
+MAX_WAITING_PER_CLIENT = 24
+"""Several tabs that load at once wait for each other, and are not refused."""
 BODY_TIMEOUT_S = 30.0
 MAX_BODY_BYTES = 32 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -49,6 +53,14 @@ _PASSED_HEADERS = (
 _DOCUMENTED = frozenset({200, 304, 404, 422, 429, 503})
 
 
+@dataclass(slots=True)
+class _Turns:
+    """The requests of one client: those that are asked, and those that wait."""
+
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_AT_ONCE_PER_CLIENT))
+    inside: int = 0
+
+
 class Market:
     """Where market requests go. Without `base_url`, and whenever no answer comes, they are 503."""
 
@@ -56,14 +68,17 @@ class Market:
         self._http = http
         self._timeout_s = timeout_s
         self._limit = ClientLimit(rate)
-        self._open: Counter[str] = Counter()
+        self._turns: dict[str, _Turns] = {}
+        self._open = 0
 
-    def spend(self, address: str | None) -> None:
-        """Raises TooManyError when this client has asked as often as it may."""
+    def spend(self, request: Request) -> None:
+        """Raises TooManyError when this client has asked as often as it may. What is abandoned does not count."""
+        address = request.client.host if request.client else None
         wait_s = self._limit.spend(address)
         if wait_s:
             metrics.MARKET_REQUESTS.labels("limited").inc()
             raise TooManyError("too_many_requests", f"Too many requests. Try again in {wait_s} s.", wait_s)
+        refund_if_abandoned(request.scope, partial(self._limit.refund, address))
 
     def relay(self, request: Request, *path: str) -> Response:
         """The answer of the dashboard to the same query at `path`; it is asked for when this one is sent.
@@ -81,7 +96,7 @@ class Market:
         address = request.client.host if request.client else None
         if self._http is None:
             raise _unavailable("not_configured")
-        with self._slot(client_key(address)):
+        async with self._slot(client_key(address)):
             answer = await self._send(self._http, request, target, address)
             try:
                 _require_documented(answer)
@@ -105,20 +120,29 @@ class Market:
         except (httpx.HTTPError, TimeoutError) as error:
             raise _unavailable(type(error).__name__) from error
 
-    @contextmanager
-    def _slot(self, client: str) -> Iterator[None]:
-        if self._open[client] >= MAX_AT_ONCE_PER_CLIENT:
-            metrics.MARKET_REQUESTS.labels("limited").inc()
-            raise TooManyError("too_many_requests", "Too many requests at once. Wait for some to end.", 1)
-        if self._open.total() >= MAX_AT_ONCE:
-            raise _unavailable("full")
-        self._open[client] += 1
+    @asynccontextmanager
+    async def _slot(self, client: str) -> AsyncIterator[None]:
+        """A place among the requests of one client; the next ones wait for it, in the order of their coming."""
+        turns = self._turns.setdefault(client, _Turns())
+        if turns.inside >= MAX_AT_ONCE_PER_CLIENT + MAX_WAITING_PER_CLIENT:
+            raise _too_many_at_once()
+        turns.inside += 1
         try:
-            yield
+            await _take_turn(turns, self._timeout_s)
+            try:
+                if self._open >= MAX_AT_ONCE:
+                    raise _unavailable("full")
+                self._open += 1
+                try:
+                    yield
+                finally:
+                    self._open -= 1
+            finally:
+                turns.places.release()
         finally:
-            self._open[client] -= 1
-            if not self._open[client]:
-                del self._open[client]
+            turns.inside -= 1
+            if not turns.inside:
+                del self._turns[client]
 
 
 class _Relayed(Response):
@@ -143,6 +167,19 @@ class _Relayed(Response):
                 log.warning("market.answer_cut", reason=type(error).__name__)
                 return
             metrics.MARKET_REQUESTS.labels(str(answer.status_code)).inc()
+
+
+async def _take_turn(turns: _Turns, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await turns.places.acquire()
+    except TimeoutError as error:
+        raise _too_many_at_once() from error
+
+
+def _too_many_at_once() -> TooManyError:
+    metrics.MARKET_REQUESTS.labels("limited").inc()
+    return TooManyError("too_many_requests", "Too many requests at once. Wait for some to end.", 1)
 
 
 class _TooLargeError(Exception):
