@@ -52,3 +52,7 @@ class StoreUnavailableError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("storage_unavailable", "The follow cannot be stored now; try again in a few seconds.")
+
+
+class WriteRefusedError(StoreUnavailableError):
+    """Redis answers and does not write: its disk or memory is full, or it is a replica."""

@@ -41,6 +41,9 @@ TICKS_SKIPPED: Final = Counter(
     "Ticks that published nothing: redis (no answer), overrun (the one before took too long).",
     ["reason"],
 )
+CACHE_WRITABLE: Final = Gauge(
+    "aggregator_cache_writable", "0 while Redis refuses to write (full disk or memory, replica), else 1."
+)
 CACHE_REWRITES: Final = Counter("aggregator_cache_rewrites", "Times the whole price cache was written.")
 ERRORS: Final = Counter("aggregator_error_answers", "Error answers, by their slug.", ["code"])
 REDIS_ERRORS: Final = Counter("aggregator_redis_errors", "Redis calls that failed or took too long.", ["call"])

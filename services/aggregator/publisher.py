@@ -12,7 +12,7 @@ import structlog
 
 from services.aggregator import metrics
 from services.aggregator.documents import last_price, read_last_prices, second_stat
-from services.aggregator.errors import StoreUnavailableError
+from services.aggregator.errors import StoreUnavailableError, WriteRefusedError
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.overview import symbols_document
 from services.aggregator.prices import LatestPrices, Quote
@@ -54,6 +54,9 @@ class Publisher:
         self._cache: CacheState | None = None
         self._symbols_published: tuple[int, int] | None = None
         self._reached = True
+        self._writes = True
+        self._behind = False
+        """Whether the cache lacks what was published while Redis refused to write."""
 
     async def run(self) -> None:
         """Tick at every full second; the last tick tells what is left. Ends after `stop`."""
@@ -73,9 +76,10 @@ class Publisher:
         if source is None:
             return
         try:
-            await self._keep_cache_whole(source)
+            written = await self._written(self._keep_cache_whole(source))
             await self._publish_due(source, self._latest.due() if source == self._latest.source else [])
-            await self._publish_symbols(source)
+            written = await self._written(self._publish_symbols(source)) and written
+            self._report_writes(written=written and not self._behind)
         except StoreUnavailableError as error:
             self._skip(error)
         else:
@@ -84,9 +88,9 @@ class Publisher:
     async def _publish_due(self, source: str, quotes: list[Quote]) -> None:
         for first in range(0, len(quotes), BATCH_QUOTES):
             batch = quotes[first : first + BATCH_QUOTES]
-            await self._store.publish(
-                (quote.symbol, second_stat(quote, source), last_price(quote, source)) for quote in batch
-            )
+            updates = ((quote.symbol, second_stat(quote, source), last_price(quote, source)) for quote in batch)
+            if not await self._store.publish(updates):
+                self._behind = True
             self._latest.confirm(source, batch)
             metrics.PUBLISHES.inc(len(batch))
 
@@ -100,7 +104,7 @@ class Publisher:
     async def _keep_cache_whole(self, source: str) -> None:
         """After another source, another run of Redis or a lost cache: make Redis hold exactly what it should."""
         found = await self._store.cache_state()
-        if found == self._cache and found.source == source:
+        if found == self._cache and found.source == source and not self._behind:
             return
         if self._cache is None and found.source == source:
             values = await self._store.last_prices()
@@ -112,6 +116,7 @@ class Publisher:
             write = self._store.refill if found.source == source else self._store.replace
             await write(source, self._last_published(source))
         self._cache = CacheState(found.run_id, source)
+        self._behind = False
         self._symbols_published = None
         metrics.CACHE_REWRITES.inc()
         log.info("cache.taken_over", source=source, before=found.source)
@@ -123,6 +128,21 @@ class Publisher:
 
     def _last_published(self, source: str) -> dict[str, bytes]:
         return {quote.symbol: last_price(quote, source) for quote in self._latest.last_published()}
+
+    @staticmethod
+    async def _written(write: Awaitable[None]) -> bool:
+        """Whether Redis did not refuse to write. Prices are published all the same."""
+        try:
+            await write
+        except WriteRefusedError:
+            return False
+        return True
+
+    def _report_writes(self, *, written: bool) -> None:
+        metrics.CACHE_WRITABLE.set(written)
+        if written != self._writes:
+            self._writes = written
+            log.warning("redis.writes_accepted_again" if written else "redis.writes_refused")
 
     def _skip(self, error: StoreUnavailableError) -> None:
         metrics.TICKS_SKIPPED.labels("redis").inc()

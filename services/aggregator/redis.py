@@ -1,7 +1,7 @@
 """Redis: the channels, the price cache, and the follows that outlive us. Names as in docs/contracts.md.
 
 Every call has a deadline and raises StoreUnavailableError when Redis does not answer in time; a write may then have
-been done or not. A cancelled call closes its connection.
+been done or not. WriteRefusedError: it answers, and nothing was written. A cancelled call closes its connection.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from services.aggregator import metrics
-from services.aggregator.errors import StoreUnavailableError
+from services.aggregator.errors import StoreUnavailableError, WriteRefusedError
 from services.aggregator.followers import MAX_FOLLOWER_ID, Follow
 from services.market.names import FOLLOWS, LAST_PRICES, SOURCE, SYMBOLS
 from services.market.symbols import Listing, decode_listings, normal_symbol
@@ -22,12 +22,16 @@ DEADLINE_S = 2.0
 WHOLE_CACHE_DEADLINE_S = 5.0
 
 # A script, for a pipeline of as many PUBLISH commands costs our side five times as much (docs/adr/0005-aggregation.md).
-# The cache first: whoever hears a message finds it there.
+# The cache first: a subscriber finds there what it hears. A server that refuses to write (a full disk or memory, a
+# replica) still publishes: prices go on without the cache, and the script returns how many fields it refused.
 _PUBLISH = """
+local refused = 0
 for i = 1, #ARGV, 3 do
-  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+  local written = redis.pcall('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+  if type(written) == 'table' and written.err then refused = refused + 1 end
   redis.call('PUBLISH', ARGV[i], ARGV[i + 1])
 end
+return refused
 """
 
 
@@ -79,10 +83,11 @@ class MarketStore:
         except (ValueError, RecursionError):
             return []
 
-    async def publish(self, updates: Iterable[tuple[str, bytes, bytes]]) -> None:
-        """A tick, whole or not at all: symbol, message for its channel, value for the cache."""
+    async def publish(self, updates: Iterable[tuple[str, bytes, bytes]]) -> bool:
+        """A tick: symbol, message for its channel, value for the cache. False if Redis published and did not write."""
         async with _reaching("publish", DEADLINE_S):
-            await self._publish(keys=[LAST_PRICES], args=[part for update in updates for part in update])
+            refused = await self._publish(keys=[LAST_PRICES], args=[part for update in updates for part in update])
+        return not refused
 
     async def follows(self) -> list[Follow]:
         """The stored follows; members that are none are left out."""
@@ -119,6 +124,9 @@ async def _reaching(call: str, deadline_s: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(deadline_s):
             yield
+    except ResponseError as error:
+        metrics.REDIS_ERRORS.labels(call).inc()
+        raise WriteRefusedError from error
     except (RedisError, OSError, TimeoutError) as error:
         metrics.REDIS_ERRORS.labels(call).inc()
         raise StoreUnavailableError from error

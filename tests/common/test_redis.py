@@ -5,9 +5,12 @@ import asyncio
 import pytest
 from redis.asyncio import SSLConnection
 from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import ResponseError
 
 from services.common import redis
 from services.common.redis import MAX_CONNECTIONS, check_redis, open_redis
+from tests.conftest import RunningRedis
+from tests.processes import until
 
 
 async def test_commands_beyond_the_connections_wait_for_one(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +59,45 @@ async def test_closing_the_client_closes_its_connections(redis_url: str) -> None
     assert connection.is_connected
     await client.aclose()
     assert not connection.is_connected
+
+
+async def test_connections_that_nothing_uses_are_closed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a crowd, one caller's commands use one connection; also the place in redis-py where idle ones are kept."""
+    monkeypatch.setattr(redis, "IDLE_S", 0.5)
+    client, other = open_redis(redis_url), open_redis(redis_url)
+
+    async def connections() -> int:
+        return len([each for each in await other.client_list() if each["name"] == "crowd"])
+
+    async def shrunk() -> bool:
+        await check_redis(client)
+        return await connections() <= 1
+
+    try:
+        held = [await client.connection_pool.get_connection() for _ in range(10)]  # type: ignore[no-untyped-call]
+        for connection in held:
+            await connection.send_command("CLIENT", "SETNAME", "crowd")
+            await connection.read_response()
+        for connection in held:
+            await client.connection_pool.release(connection)
+        assert await connections() == 10
+        await until(shrunk, what="idle connections are closed")
+        await asyncio.gather(*(check_redis(client) for _ in range(20)))
+    finally:
+        await client.aclose()
+        await other.aclose()
+
+
+async def test_a_server_that_cannot_write_is_ready(own_redis: RunningRedis) -> None:
+    """It refuses PING like a write, and still reads and publishes."""
+    client = open_redis(own_redis.url)
+    try:
+        await client.config_set("min-replicas-to-write", 1)
+        with pytest.raises(ResponseError):
+            await client.set("a", 1)
+        await check_redis(client)
+    finally:
+        await client.aclose()
 
 
 async def test_an_address_with_tls_is_spoken_to_with_tls() -> None:
