@@ -14,6 +14,7 @@ import structlog
 from services.common.errors import ApiError, ConflictError, UnauthenticatedError, UnavailableError
 from services.profile import metrics
 from services.profile.access.callers import Access, Caller
+from services.profile.portfolio.loading import PortfolioLoader
 from services.profile.portfolio.rules import Portfolio
 from services.profile.portfolio.store import PortfolioStore
 from services.profile.upstream.authorization_client import Authorization, Tokens, UnsupportedError
@@ -35,9 +36,12 @@ class ForeignRowError(ConflictError):
 class Accounts:
     """The row's birth, healing and end."""
 
-    def __init__(self, authorization: Authorization, store: PortfolioStore, access: Access) -> None:
+    def __init__(
+        self, authorization: Authorization, store: PortfolioStore, portfolios: PortfolioLoader, access: Access
+    ) -> None:
         self._authorization = authorization
         self._store = store
+        self._portfolios = portfolios
         self._access = access
 
     async def registered(self, user_id: int, name: str) -> None:
@@ -69,7 +73,7 @@ class Accounts:
 
     async def portfolio(self, caller: Caller) -> Portfolio:
         """The caller's portfolio. Raises ForeignRowError, UnavailableError, or UnauthenticatedError without account."""
-        portfolio = await self._store.load(caller.user_id)
+        portfolio = await self._portfolios.load(caller.user_id)
         if portfolio is not None:
             _require_owner(portfolio, caller.claims.name)
             return portfolio

@@ -15,12 +15,14 @@ from services.common.redis import check_redis, open_redis
 from services.common.tokens import TokenVerifier
 from services.profile.access.callers import Access
 from services.profile.access.cookies import is_plain_and_remote
+from services.profile.access.revocations import Revocations
 from services.profile.access.tickets import Tickets
 from services.profile.accounts import Accounts
 from services.profile.api import build_api
 from services.profile.live.limits import LiveLimits
 from services.profile.live.manager import ConnectionManager
 from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol
+from services.profile.portfolio.loading import PortfolioLoader
 from services.profile.portfolio.store import PortfolioStore
 from services.profile.routes.dependencies import Services
 from services.profile.settings import Settings
@@ -82,8 +84,11 @@ async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitSt
     )
 
     store = PortfolioStore(engine)
+    portfolios, revocations, tickets = PortfolioLoader(store), Revocations(redis), Tickets(redis)
+    for batches, name in ((portfolios, "portfolios"), (revocations, "revocations"), (tickets, "tickets")):
+        await stack.enter_async_context(life.background(batches.run(), name))
     limits = LiveLimits(max_clients_per_user=settings.max_websockets_per_user)
-    manager = ConnectionManager(settings.redis_url, store.load, limits)
+    manager = ConnectionManager(settings.redis_url, portfolios.load, limits)
     await stack.enter_async_context(manager.running())
     aggregator = Aggregator(http, draw_follower_id(), settings.aggregator_timeout_s)
     leases = Leases(aggregator, manager.symbols, settings.lease_interval_s)
@@ -95,14 +100,14 @@ async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitSt
     life.health.add_check("live", manager.check)
 
     authorization = Authorization(channel, settings.authorization_timeout_s)
-    access = Access(TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal), redis)
+    access = Access(TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal), revocations)
     return Services(
         settings=settings,
         store=store,
         authorization=authorization,
-        accounts=Accounts(authorization, store, access),
+        accounts=Accounts(authorization, store, portfolios, access),
         access=access,
-        tickets=Tickets(redis),
+        tickets=tickets,
         leases=leases,
         market=market,
         manager=manager,

@@ -47,11 +47,11 @@ async def empty_memory(_: RunningRedis, redis: Redis) -> None:
 
 
 async def demote(_: RunningRedis, redis: Redis) -> None:
-    await redis.execute_command("REPLICAOF", "127.0.0.1", 1)
+    await redis.execute_command("REPLICAOF", "127.0.0.1", 1)  # type: ignore[no-untyped-call]
 
 
 async def promote(_: RunningRedis, redis: Redis) -> None:
-    await redis.execute_command("REPLICAOF", "NO", "ONE")
+    await redis.execute_command("REPLICAOF", "NO", "ONE")  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(

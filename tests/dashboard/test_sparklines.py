@@ -1,6 +1,7 @@
 """A sparkline goes from the price 24 h ago to the price now."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,7 +23,7 @@ def closes(*hours: int, price: str = "50") -> msgspec.Raw:
     return msgspec.Raw(f"[{points}]".encode())
 
 
-def drawn(closes: msgspec.Raw, market: Snapshot) -> list[tuple[int, Decimal]]:
+def drawn(closes: msgspec.Raw, market: Snapshot) -> list[Any]:
     encoded = msgspec.json.encode(sparkline(closes, market, "btcusdt"))
     points = msgspec.json.decode(encoded, type=list[tuple[int, Decimal]])
     return [(HOUR - hour_ms // HOUR_MS, close) for hour_ms, close in points]

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-
 from services.common.errors import UnauthenticatedError
 from services.common.tokens import AccessClaims, ExpiredTokenError, InvalidTokenError, TokenVerifier
 from services.profile.access.redis import redis_answers
-from services.profile.access.revocations import read_revoked
+from services.profile.access.revocations import Revocations
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +23,9 @@ class Caller:
 class Access:
     """Authenticates callers."""
 
-    def __init__(self, verifier: TokenVerifier, redis: Redis) -> None:
+    def __init__(self, verifier: TokenVerifier, revocations: Revocations) -> None:
         self._verifier = verifier
-        self._redis = redis
+        self._revocations = revocations
 
     def read(self, token: str) -> AccessClaims:
         """What the token says, by its signature and times alone. Raises UnauthenticatedError."""
@@ -57,6 +55,6 @@ class Access:
     async def require_not_revoked(self, claims: AccessClaims) -> None:
         """Raises UnauthenticatedError if the session, or all of the user's, ended; UnavailableError."""
         with redis_answers():
-            revoked = await read_revoked(self._redis, [claims.bearer])
+            revoked = await self._revocations.covers(claims.bearer)
         if revoked:
             raise UnauthenticatedError("session_ended", "This session has ended. Log in again.")

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import msgspec
 from redis.asyncio import Redis
 
+from services.common.batches import Batches
 from services.common.errors import UnauthenticatedError
+from services.common.redis import COMMAND_TIMEOUT_S
 from services.common.tokens import AccessClaims
 from services.market.names import TICKETS
 from services.profile.access.redis import redis_answers
@@ -23,10 +25,12 @@ TICKET_PREFIX = "ticket."
 
 
 class Tickets:
-    """Issues and redeems tickets. Both raise UnavailableError."""
+    """Issues and redeems tickets, the latter for many callers at once while `run` runs. Both raise UnavailableError."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._spending: Batches[str, bytes | None] = Batches(self._spend, timeout_s=COMMAND_TIMEOUT_S)
+        self.run = self._spending.run
 
     async def issue(self, claims: AccessClaims) -> str:
         """A new ticket that stands for `claims`, once, for `LIFETIME_S`."""
@@ -41,12 +45,18 @@ class Tickets:
         The session may have ended since: check that too.
         """
         with redis_answers():
-            stored = await self._redis.getdel(_key(ticket))
+            stored = await self._spending.get(_key(ticket))
         if stored is None:
             raise UnauthenticatedError(
                 "invalid_ticket", "This ticket was used, has expired or never was. Get a new one."
             )
         return msgspec.json.decode(stored, type=AccessClaims)
+
+    async def _spend(self, keys: Sequence[str]) -> list[bytes | None]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.getdel(key)
+            return await pipeline.execute()
 
 
 def offered_ticket(subprotocols: Sequence[str]) -> str | None:

@@ -1,37 +1,38 @@
 """A websocket's way in, from its seat to its first document."""
 
 import asyncio
+from contextlib import suppress
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.common.errors import NotFoundError, UnauthenticatedError, UnavailableError
-from services.profile.access.revocations import read_revoked
+from services.profile.access.revocations import Revocations
 from services.profile.live.clients import Client
 from services.profile.live.fanout import Fanout
 from services.profile.live.limits import LiveLimits
 from services.profile.live.push import CloseCode
 from services.profile.live.updates import Updates
 
-CONCURRENT_ADMISSIONS = 32
-"""How many new websockets may be busy with Redis at once: its connections are bounded too."""
-
 
 class Admission:
-    """Lets websockets in once all is known that their first document needs."""
+    """Lets websockets in once all is known that their first document needs.
 
-    def __init__(self, redis: Redis, fanout: Fanout, updates: Updates, limits: LiveLimits) -> None:
-        self._redis = redis
+    Everything is read in batches, so a crowd that arrives at once waits for its turn, and the time limit counts the
+    reading alone: it begins anew with every portfolio that comes.
+    """
+
+    def __init__(self, revocations: Revocations, fanout: Fanout, updates: Updates, limits: LiveLimits) -> None:
+        self._revocations = revocations
         self._fanout = fanout
         self._updates = updates
-        self._timeout_s = limits.admission_timeout_s
-        self._places = asyncio.Semaphore(CONCURRENT_ADMISSIONS)
+        self._limits = limits
+        self._progress_s = 0.0
+        """When a portfolio came last (loop time)."""
 
     async def admit(self, client: Client) -> None:
         """Wait for all that the first document needs. Raises ApiError."""
         try:
-            async with asyncio.timeout(self._timeout_s), self._places:
-                await self._look_up(client)
+            await self._look_up(client)
         except (TimeoutError, RedisError, OSError) as error:
             raise UnavailableError("live_unavailable", "Live portfolios are not available now: try again.") from error
         if client.ended_with is CloseCode.REVOKED:
@@ -41,9 +42,23 @@ class Admission:
 
     async def _look_up(self, client: Client) -> None:
         # The client is seated, so a revocation published after this look is not missed.
-        if await read_revoked(self._redis, [client.bearer]):
+        if await self._revocations.covers(client.bearer):
             client.end(CloseCode.REVOKED)
             return
-        await client.audience.loaded.wait()
+        await self._until_loaded(client)
         if missing := self._fanout.unpriced(client.audience.symbols):
-            await self._updates.read_prices(missing)
+            await self._updates.price(missing)
+
+    async def _until_loaded(self, client: Client) -> None:
+        """Raises TimeoutError."""
+        now_s = asyncio.get_running_loop().time
+        arrived_s = now_s()
+        while not client.audience.loaded.is_set():
+            patience_s = max(arrived_s, self._progress_s) + self._limits.admission_timeout_s
+            ends_s = min(patience_s, arrived_s + self._limits.max_admission_s)
+            if now_s() >= ends_s:
+                raise TimeoutError
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(ends_s):
+                    await client.audience.loaded.wait()
+        self._progress_s = now_s()

@@ -11,9 +11,12 @@ class LiveLimits:
     max_clients_per_user: int = 20
     load_timeout_s: float = 5.0
     """One read of a portfolio."""
-    load_concurrency: int = 8
+    load_concurrency: int = 100
+    """As many as one statement reads."""
     admission_timeout_s: float = 10.0
-    """From a websocket's arrival to its first document; beyond, it is refused with 503."""
+    """How long a websocket waits for its portfolio while none comes for any other; beyond, it is refused with 503."""
+    max_admission_s: float = 60.0
+    """How long it waits at all."""
     stuck_after_s: float = 20.0
     """How long a client may take nothing before it is cut."""
     gather_s: float = 0.01

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from services.common.errors import ApiError
 from services.common.redis import open_redis
 from services.common.revocations import Bearer
+from services.profile.access.revocations import Revocations
 from services.profile.answers import ANSWERS
 from services.profile.live import metrics
 from services.profile.live.admission import Admission
@@ -29,12 +30,14 @@ class ConnectionManager:
         self._fanout = Fanout(stuck_after_s=limits.stuck_after_s, gather_s=limits.gather_s)
         self._seats = Seats(limits)
         self._updates = Updates(redis_url, self._redis, load_portfolio, self._seats, self._fanout, limits)
-        self._admission = Admission(self._redis, self._fanout, self._updates, limits)
+        self._revocations = Revocations(self._redis)
+        self._admission = Admission(self._revocations, self._fanout, self._updates, limits)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve while the context is open. A crash inside cancels the body and surfaces as an exception group."""
-        work = [self._fanout.run(), self._fanout.cut_stuck(), self._seats.retire_old(), *self._updates.work()]
+        fanout = (self._fanout.run(), self._fanout.cut_stuck())
+        work = [*fanout, self._seats.retire_old(), self._revocations.run(), *self._updates.work()]
         try:
             async with asyncio.TaskGroup() as tasks:
                 started = [tasks.create_task(part) for part in work]

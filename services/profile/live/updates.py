@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.common import revocations
+from services.common.batches import Batches
 from services.common.revocations import decode_revocation
 from services.market import names
 from services.profile.access.revocations import read_revoked
@@ -51,6 +52,7 @@ class Updates:
         self._portfolios: Refresher[int] = Refresher(
             "portfolio", self._read_portfolio, timeout_s=limits.load_timeout_s, workers=limits.load_concurrency, batch=1
         )
+        self._first_prices: Batches[tuple[str, ...], None] = Batches(self._read_first_prices, timeout_s=5.0)
         self._prices: Refresher[str] = Refresher("prices", self.read_prices, timeout_s=5.0, workers=1, batch=500)
         self._revocations: Refresher[int] = Refresher(
             "revocations", self._read_revocations, timeout_s=5.0, workers=1, batch=200
@@ -60,7 +62,7 @@ class Updates:
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What must run while websockets are served."""
         refreshers = (self._portfolios, self._prices, self._revocations, self._announcements)
-        return [self.feed.run(), *(refresher.run() for refresher in refreshers)]
+        return [self.feed.run(), self._first_prices.run(), *(refresher.run() for refresher in refreshers)]
 
     def request_portfolios(self, user_ids: Iterable[int]) -> None:
         """Have the portfolios read of those users who have a websocket here."""
@@ -77,6 +79,14 @@ class Updates:
         """Apply the last known prices of `symbols`. Raises RedisError."""
         for symbol, price in (await read_prices(self._redis, symbols)).items():
             self._fanout.apply(symbol, price)
+
+    async def price(self, symbols: Sequence[str]) -> None:
+        """As `read_prices`, for many websockets that arrive together. Raises RedisError, OSError. Safe to cancel."""
+        await self._first_prices.get(tuple(symbols))
+
+    async def _read_first_prices(self, lists: Sequence[Sequence[str]]) -> list[None]:
+        await self.read_prices(list({symbol for symbols in lists for symbol in symbols}))
+        return [None] * len(lists)
 
     def close(self, audience: Audience) -> None:
         """Forget an audience, and the channels that only it needed."""

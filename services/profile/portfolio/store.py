@@ -4,7 +4,7 @@
 404 or the same state say what happened.)
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -23,8 +23,8 @@ MAX_COINS = 500
 """Coins in one portfolio. The document that every price change sends grows with it."""
 
 _LOAD = text(
-    "SELECT u.name, c.symbol, trim_scale(c.quantity) AS quantity"
-    " FROM users u LEFT JOIN coins c ON c.user_id = u.id WHERE u.id = :user_id ORDER BY c.id"
+    "SELECT u.id, u.name, c.symbol, trim_scale(c.quantity) AS quantity"
+    " FROM users u LEFT JOIN coins c ON c.user_id = u.id WHERE u.id = ANY(:user_ids) ORDER BY c.id"
 )
 _COINS = text("SELECT id, user_id, symbol, trim_scale(quantity) FROM coins WHERE user_id = :user_id ORDER BY id")
 _PUT_USER = text(
@@ -51,12 +51,18 @@ class PortfolioStore:
 
     async def load(self, user_id: int) -> Portfolio | None:
         """The user's portfolio; None when there is no such user here."""
+        return (await self.load_all([user_id]))[0]
+
+    async def load_all(self, user_ids: Sequence[int]) -> list[Portfolio | None]:
+        """The portfolios of these users, in their order; None where there is no such user here."""
         async with self._transaction() as connection:
-            rows = (await connection.execute(_LOAD, {"user_id": user_id})).all()
-        if not rows:
-            return None
-        quantities = {row.symbol: row.quantity for row in rows if row.symbol is not None}
-        return Portfolio(user_id, rows[0].name, quantities)
+            rows = (await connection.execute(_LOAD, {"user_ids": list(user_ids)})).all()
+        quantities: dict[int, dict[str, Decimal]] = {row.id: {} for row in rows}
+        for row in rows:
+            if row.symbol is not None:
+                quantities[row.id][row.symbol] = row.quantity
+        found = {row.id: Portfolio(row.id, row.name, quantities[row.id]) for row in rows}
+        return [found.get(user_id) for user_id in user_ids]
 
     async def coins(self, user_id: int) -> list[Coin]:
         """The user's coins in the order of adding."""
