@@ -161,7 +161,11 @@ async def test_from_the_first_start_to_the_second(installation: Installation, la
     launcher.start()
     await until_said(launcher, "everything is ready", times=2)
     async with httpx.AsyncClient(base_url=installation.api, trust_env=False, timeout=30) as client:
-        assert (await client.post("/v1/login", json=ACCOUNT)).status_code == 200
+
+        async def logs_in() -> bool:
+            return (await client.post("/v1/login", json=ACCOUNT)).status_code == 200
+
+        await until(logs_in, 60, "a login with the account of the first run")
 
 
 async def test_ticks_reach_history_and_nothing_outlives_a_killed_launcher(
