@@ -126,7 +126,7 @@ class AuthServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokeSession(self, request, context):
-        """RevokeSession ends one of the caller's sessions; NOT_FOUND for somebody else's. Idempotent for the caller's own.
+        """RevokeSession ends one of the caller's sessions; NOT_FOUND for another user's. Idempotent for the caller's own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,7 @@ class AuthStub:
     """DeleteAccount ends every session of the caller and removes the account. Idempotent."""
     ListSessions: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_pb2.SessionList]
     RevokeSession: _grpc.UnaryUnaryMultiCallable[_auth_pb2.RevokeSessionRequest, _empty_pb2.Empty]
-    """RevokeSession ends one of the caller's sessions; NOT_FOUND for somebody else's. Idempotent for the caller's own."""
+    """RevokeSession ends one of the caller's sessions; NOT_FOUND for another user's. Idempotent for the caller's own."""
 
 @_typing.type_check_only
 class AuthAsyncStub(AuthStub):
@@ -75,7 +75,7 @@ class AuthAsyncStub(AuthStub):
     """DeleteAccount ends every session of the caller and removes the account. Idempotent."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _auth_pb2.SessionList]  # type: ignore[assignment]
     RevokeSession: _aio.UnaryUnaryMultiCallable[_auth_pb2.RevokeSessionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """RevokeSession ends one of the caller's sessions; NOT_FOUND for somebody else's. Idempotent for the caller's own."""
+    """RevokeSession ends one of the caller's sessions; NOT_FOUND for another user's. Idempotent for the caller's own."""
 
 class AuthServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -137,6 +137,6 @@ class AuthServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.RevokeSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """RevokeSession ends one of the caller's sessions; NOT_FOUND for somebody else's. Idempotent for the caller's own."""
+        """RevokeSession ends one of the caller's sessions; NOT_FOUND for another user's. Idempotent for the caller's own."""
 
 def add_AuthServicer_to_server(servicer: AuthServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -145,7 +145,7 @@ class Symbol(_message.Message):
     quote: _builtins.str
     """e.g. "USDT" """
     status: _builtins.str
-    """as the exchange says it, e.g. "TRADING", "BREAK" """
+    """as the exchange reports it, e.g. "TRADING", "BREAK" """
     def __init__(
         self,
         *,

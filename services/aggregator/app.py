@@ -35,7 +35,7 @@ LAST_TICK_TIMEOUT_S = 8.0
 
 @asynccontextmanager
 async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[None]:
-    """The running service. Leaving it answers open requests, stops the streams, tells the last prices, then
+    """The running service. Leaving it answers open requests, stops the streams, publishes the last prices, then
     delivers the last events."""
     async with AsyncExitStack() as stack:
         redis = open_redis(settings.redis_url)

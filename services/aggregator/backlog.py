@@ -2,7 +2,7 @@
 
 A few seconds' worth waits as it came. What arrives while that much is waiting is packed to a tenth of its size (about
 55 bytes a ticker), so that a market of 3,000 tickers a second fits for ten minutes into some 100 MB. At the bound the
-oldest goes: why is told in docs/adr/0012-events-to-kafka.md.
+oldest is dropped (see docs/adr/0012-events-to-kafka.md).
 """
 
 from collections import deque

@@ -27,7 +27,7 @@ class NotTradingError(ConflictError):
 
 
 class SymbolsUnknownError(UnavailableError):
-    """The exchange's symbols are not known yet, so nothing can be said about one."""
+    """The exchange's symbols are not known yet, so no symbol can be checked."""
 
     def __init__(self) -> None:
         super().__init__("symbols_unknown", "The exchange's symbols are not known yet; try again in a few seconds.")

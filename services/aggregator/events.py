@@ -27,5 +27,5 @@ def encode(tickers: Sequence[MiniTicker], source: str, receive_ms: int) -> list[
 
 @lru_cache(maxsize=MAX_SYMBOLS)
 def partition_of(key: bytes, partitions: int) -> int:
-    """Where Kafka's own clients put `key`, so that a symbol keeps its partition whoever produces it."""
+    """The default partition of Kafka's own clients for `key`: a symbol has one partition for all producers."""
     return int(murmur2(key) & 0x7FFF_FFFF) % partitions

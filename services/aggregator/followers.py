@@ -1,4 +1,4 @@
-"""Who follows what: leases that end unless renewed, and follows that hold until they are taken back. No I/O, no clock.
+"""Followers and their symbols: leases that end unless renewed, and follows that hold until withdrawn. No I/O, no clock.
 
 A symbol is wanted while at least one follower holds it, either way.
 """
@@ -48,7 +48,7 @@ class Followers:
 
     @property
     def wanted(self) -> frozenset[str]:
-        """Every symbol that somebody follows."""
+        """Every symbol with at least one follower."""
         return frozenset(self._holders)
 
     @property

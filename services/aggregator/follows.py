@@ -1,4 +1,4 @@
-"""What followers ask for, kept in memory and, where it must hold across restarts, in Redis.
+"""The symbols that followers ask for, kept in memory and, where it must hold across restarts, in Redis.
 
 Leases live in memory alone: their holders renew them. Permanent follows are in Redis before the caller hears of it, and
 gone from Redis before their end is confirmed. A method that raises StoreUnavailableError has changed nothing that a

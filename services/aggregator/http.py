@@ -1,4 +1,4 @@
-"""The HTTP interface: who follows what, and what is known. Routes as in docs/contracts.md."""
+"""The HTTP interface: followers, symbols and prices. Routes as in docs/contracts.md."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -108,7 +108,7 @@ def _add_follow_routes(app: FastAPI, context: ApiContext) -> None:
 
     @app.put("/followers/{follower_id}", response_model=LeaseAnswer, responses=documented(400, 413, 422, 503))
     async def lease(follower_id: FollowerId, wanted: FollowerSymbols) -> Response:
-        """State the whole set of a follower, for 15 s. It replaces whatever the follower held."""
+        """State the whole set of a follower, for 15 s. It replaces the previous set."""
         known, unknown = _sorted_out(context.directory, wanted.symbols)
         await context.follows.lease(follower_id, known)
         return _json({"id": follower_id, "symbols": known, "unknown": unknown, "expires_in_s": int(LEASE_S)})

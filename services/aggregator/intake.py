@@ -1,4 +1,4 @@
-"""Where frames become prices: each batch is decoded, counted and handed on, in one synchronous step."""
+"""The way from frames to prices: each batch is decoded, counted and passed on, in one synchronous step."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ def wall_clock_ms() -> int:
 
 
 class Intake:
-    """One price table, filled from any number of streams that must all tell of the same source."""
+    """One price table, filled from any number of streams that must all have the same source."""
 
     def __init__(
         self,

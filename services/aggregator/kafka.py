@@ -1,7 +1,7 @@
 """Kafka: one idempotent producer at a time, and how it is left when it is of no use any more.
 
-The producer repeats by itself whatever may be repeated, under the same sequence numbers, so that the broker drops what
-it has already. What it cannot repair so ends it, and a new one begins with what is not confirmed.
+The producer retries on its own, under the same sequence numbers, so that the broker drops duplicates. An error that
+retries cannot repair ends it, and a new producer resends what is not confirmed.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class Producer:
         """
         try:
             left = await self._by_partition(messages)
-        except Exception as error:  # as at the start: whatever the client stumbles over
+        except Exception as error:  # as at the start: any failure of the client
             raise ProducerLostError(error, messages) from error
         lost: BaseException | None
         try:
@@ -105,7 +105,7 @@ async def _start(client: AIOKafkaProducer, topic: str) -> None:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await client.start()
             await client.partitions_for(topic)
-    except Exception as error:  # whatever the client stumbles over: Kafka may never end this process
+    except Exception as error:  # any failure of the client: Kafka may never end this process
         raise ProducerLostError(error) from error
 
 

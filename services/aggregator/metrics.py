@@ -51,7 +51,9 @@ REDIS_ERRORS: Final = Counter("aggregator_redis_errors", "Redis calls that faile
 FOLLOWERS: Final = Gauge("aggregator_followers", "Followers that hold at least one symbol.")
 FOLLOWED_SYMBOLS: Final = Gauge("aggregator_followed_symbols", "Symbols whose trades are wanted.")
 LEASES_EXPIRED: Final = Counter("aggregator_leases_expired", "Leases that ended without renewal.")
-LISTED_SYMBOLS: Final = Gauge("aggregator_listed_symbols", "Symbols that the exchange lists; 0 when it does not say.")
+LISTED_SYMBOLS: Final = Gauge(
+    "aggregator_listed_symbols", "Symbols that the exchange lists; 0 if it publishes no list."
+)
 
 EVENTS_WAITING: Final = Gauge("aggregator_events_waiting", "Mini-tickers that Kafka has not confirmed yet.")
 EVENTS_WAITING_BYTES: Final = Gauge("aggregator_events_waiting_bytes", "Memory of those that are not being sent.")

@@ -1,4 +1,4 @@
-"""What `GET /coins` shows: the whole state in one document, with the age of every number."""
+"""The answer of `GET /coins`: the whole state in one document, with the age of every number."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -3,7 +3,7 @@
 Order: events of a symbol are ordered by (event time, trade id); a mini-ticker's close counts like a trade at its event
 time, before the trades of the same millisecond. Only the newest counts, so duplicates and re-ordering change nothing.
 
-An event later than `latest_ms` of the batch that follows it cannot have been true: it gives way to whatever comes.
+An event later than `latest_ms` of the batch that follows it cannot have been true: the next event replaces it.
 
 At a tick, the newest event of a symbol is due if it is newer than what was last published of it. So a symbol is
 published at most once a tick, its price is as fresh as can be, and `t` never goes back but from a time that was wrong.
@@ -32,7 +32,7 @@ class Tick(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """A symbol's price, and its newest 24 h figures where a mini-ticker has told them."""
+    """A symbol's price, and its newest 24 h figures if a mini-ticker has brought them."""
 
     symbol: str
     tick: Tick

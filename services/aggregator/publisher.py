@@ -1,7 +1,7 @@
 """The one-second tick: what is due goes to Redis, and the cache is kept whole.
 
 A tick that Redis does not answer is skipped: nothing queues, for `LatestPrices` keeps the newest price of each and
-finds it due again. If such a tick was carried out after all, its messages are told twice, with the same `t`.
+finds it due again. If such a tick was carried out after all, its messages are published twice, with the same `t`.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class Publisher:
         """Whether the cache lacks what was published while Redis refused to write."""
 
     async def run(self) -> None:
-        """Tick at every full second; the last tick tells what is left. Ends after `stop`."""
+        """Tick at every full second; the last tick publishes what is left. Ends after `stop`."""
         while not await self._stopped_within(until_next_tick_s(time.time())):
             began_s = time.monotonic()
             await self.tick()
@@ -67,7 +67,7 @@ class Publisher:
         await self.tick()
 
     def stop(self) -> None:
-        """Let `run` tell what is left and end."""
+        """Let `run` publish what is left and end."""
         self._stopping.set()
 
     async def tick(self) -> None:

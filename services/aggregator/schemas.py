@@ -38,7 +38,7 @@ class LeaseAnswer(BaseModel):
 
 class ListedSymbol(BaseModel):
     symbol: str = Field(examples=["btcusdt"])
-    base: str = Field(examples=["BTC"], description="Empty where the exchange does not tell")
+    base: str = Field(examples=["BTC"], description="Empty if the exchange does not provide it")
     quote: str = Field(examples=["USDT"])
     status: str = Field(examples=["TRADING"])
 

@@ -1,4 +1,4 @@
-"""What the aggregator can be told from outside."""
+"""Settings of the aggregator, read from the environment."""
 
 from typing import Annotated
 

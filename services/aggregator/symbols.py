@@ -49,7 +49,7 @@ class Directory:
         return self._listings, 0 if self._listed else len(self.priced)
 
     def replace(self, listings: Iterable[Listing]) -> None:
-        """What the exchange lists, whole. Empty: it does not say, so what was known, and what has a price, is all."""
+        """Replace the exchange's listing. If it is empty, the symbols known before, and those with a price, remain."""
         new = {listing.symbol: listing for listing in listings}
         before = self._listed
         self._listings += 1
@@ -105,7 +105,7 @@ class Directory:
         former = self._former.get(symbol)
         if former is None:
             return Listing(symbol)
-        # Where the exchange lists nothing at all, a missing symbol says nothing.
+        # If the exchange lists nothing at all, a missing symbol means nothing.
         return replace(former, status=DELISTED if self._listed else "")
 
     def listings(self) -> list[Listing]:

@@ -1,4 +1,4 @@
-"""`python -m services.backfill SYMBOL …`: what it can be told, and how it ends."""
+"""The command `python -m services.backfill SYMBOL …`: its arguments, its settings and its exit codes."""
 
 import argparse
 import asyncio
@@ -36,10 +36,10 @@ class BackfillSettings(ServiceSettings):
     """How long the exchange or ClickHouse may fail to answer before the command gives up."""
 
     @model_validator(mode="after")
-    def _source_is_told(self) -> Self:
-        told = self.model_fields_set
-        if "exchange_rest_url" in told and "exchange_source" not in told:
-            raise ValueError("EXCHANGE_SOURCE must say what EXCHANGE_REST_URL leads to")
+    def _require_source(self) -> Self:
+        configured = self.model_fields_set
+        if "exchange_rest_url" in configured and "exchange_source" not in configured:
+            raise ValueError("EXCHANGE_SOURCE must name what EXCHANGE_REST_URL leads to")
         proxy_for(self.exchange_rest_url)
         return self
 
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m services.backfill",
         description="Fill missing candles from the exchange's klines. What is there is not asked for again.",
-        epilog="Times: 2026-01-31, 2026-01-31T12:00Z or ms since 1970; UTC unless they say otherwise.",
+        epilog="Times: 2026-01-31, 2026-01-31T12:00Z or ms since 1970; UTC unless an offset is given.",
     )
     parser.add_argument("symbols", nargs="+", metavar="SYMBOL", help="btcusdt")
     begin = parser.add_mutually_exclusive_group()
@@ -96,12 +96,12 @@ async def _backfill(options: argparse.Namespace, settings: BackfillSettings, pro
     patience_s = settings.backfill_patience_s
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_http_client(settings.exchange_rest_url))
-        klines = KlineSource(EXCHANGES[DEFAULT_EXCHANGE], client, patience_s, progress.say)
+        klines = KlineSource(EXCHANGES[DEFAULT_EXCHANGE], client, patience_s, progress.report)
         now_ms = await klines.now_ms()
         from_ms, to_ms = _limits_ms(options, now_ms)
         for symbol in symbols:  # Hear of a mistyped one before the others take their time.
             await klines.page(symbol, INTERVALS["1d"], now_ms // _DAY_MS, 1)
-        store = CandleStore(settings.clickhouse_url, settings.exchange_source, patience_s, progress.say)
+        store = CandleStore(settings.clickhouse_url, settings.exchange_source, patience_s, progress.report)
         stack.push_async_callback(store.close)
         progress.tasks.extend(
             Task(symbol, closed_span(interval, from_ms, to_ms, now_ms)) for symbol in symbols for interval in intervals

@@ -1,4 +1,4 @@
-"""Why a back-fill ends early, each as a sentence for the person who started it."""
+"""Errors that end a back-fill early, each with a sentence for the operator."""
 
 
 class BackfillError(Exception):
@@ -18,7 +18,7 @@ class StorageError(BackfillError):
 
 
 class TemporarilyUnavailableError(BackfillError):
-    """No answer, or one that says "later". Trying again may help."""
+    """No answer, or a temporary refusal. A retry may succeed."""
 
 
 class RateLimitedError(TemporarilyUnavailableError):

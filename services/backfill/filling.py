@@ -1,4 +1,4 @@
-"""Fills the candles that are missing from the exchange's klines: page by page, each written before the next.
+"""Filling of missing candles from the exchange's klines, page by page, each written before the next.
 
 Nothing is remembered between runs: what is exact in ClickHouse is done. So the next run continues one that was
 interrupted, and a run with nothing to do asks the exchange for nothing. At most one piece of a span is in memory.
@@ -62,7 +62,9 @@ class Backfill:
     def _report_rejected(self, task: Task, rejected: Sequence[str]) -> None:
         if rejected:
             name = f"{task.symbol} {task.span.interval.name}"
-            self.progress.say(f"{name}: {len(rejected)} rows of the exchange cannot be true, the first: {rejected[0]}")
+            self.progress.report(
+                f"{name}: {len(rejected)} rows of the exchange cannot be true, the first: {rejected[0]}"
+            )
 
 
 def _number(task: Task, kline: Kline) -> int:

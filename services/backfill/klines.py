@@ -52,12 +52,12 @@ class Page:
 
 @dataclass(slots=True)
 class KlineSource:
-    """Klines through `client` (with the REST base URL). One caller at a time. `say` is told why it takes long."""
+    """Klines through `client` (with the REST base URL). One caller at a time. `report` gets the reason of each wait."""
 
     exchange: Exchange
     client: httpx.AsyncClient
     patience_s: float
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     max_weight: int = MAX_WEIGHT
     latest_ms: int = LATEST_MS
     """No kline is later; `now_ms` sets it by the exchange's clock."""
@@ -103,14 +103,14 @@ class KlineSource:
 
     async def _get(self, request: RestRequest) -> bytes:
         await self._stay_within_limit()
-        return await retry_until(lambda: self._fetch(request), self.patience_s, self.say)
+        return await retry_until(lambda: self._fetch(request), self.patience_s, self.report)
 
     async def _stay_within_limit(self) -> None:
         """Wait for the next minute once this one's weight is used up."""
         now_s = _clock_s()
         if self._used_weight >= self.max_weight and int(now_s // 60) == self._used_in_minute:
             wait_s = 60 - now_s % 60
-            self.say(f"within the exchange's limit: going on in {wait_s:.0f} s")
+            self.report(f"within the exchange's limit: going on in {wait_s:.0f} s")
             await _sleep(wait_s)
 
     async def _fetch(self, request: RestRequest) -> bytes:

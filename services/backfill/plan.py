@@ -1,4 +1,4 @@
-"""What to ask for: which candles of a span are missing, and how to cover them with few pages. No I/O.
+"""Planning of requests: the missing candles of a span, and how to cover them with few pages. No I/O.
 
 A candle is named by its number, its start divided by its interval's length; a span is half open, [first, end).
 """
@@ -106,7 +106,7 @@ def interval_of(text: str) -> Interval:
 
 
 def time_ms(text: str) -> int:
-    """ISO 8601 (a date, or a date and time; UTC unless it says otherwise) or ms since 1970. Raises `UsageError`."""
+    """ISO 8601 (a date, or a date and time; UTC unless it has an offset) or ms since 1970. Raises `UsageError`."""
     if _MS.fullmatch(text):
         return int(text)
     try:

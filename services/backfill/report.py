@@ -1,4 +1,4 @@
-"""What a person is told of a back-fill: progress while it runs, and a summary of what it did."""
+"""The output of a back-fill for a person: progress while it runs, and a summary of what it did."""
 
 import shutil
 import time
@@ -42,30 +42,30 @@ class Task:
 
 @dataclass(slots=True)
 class Progress:
-    """Tells `stream` how far `tasks` are: one line that is drawn again on a terminal, else a line now and then."""
+    """Writes to `stream` how far `tasks` are: one line that is redrawn on a terminal, else a line every few seconds."""
 
     tasks: list[Task]
     stream: TextIO
     _started_s: float = field(default_factory=time.monotonic)
-    _told_s: float = field(default_factory=time.monotonic)
+    _written_s: float = field(default_factory=time.monotonic)
 
     def advance(self, task: Task) -> None:
         """Something of `task` was done."""
         now_s = time.monotonic()
-        if now_s - self._told_s >= (_REDRAW_EVERY_S if self.stream.isatty() else _LINE_EVERY_S):
-            self._told_s = now_s
-            self._tell(progress_text(self.tasks, task, now_s - self._started_s), end="")
+        if now_s - self._written_s >= (_REDRAW_EVERY_S if self.stream.isatty() else _LINE_EVERY_S):
+            self._written_s = now_s
+            self._write(progress_text(self.tasks, task, now_s - self._started_s), end="")
 
-    def say(self, text: str) -> None:
-        """Something that a person who waits should know: a line of its own."""
-        self._tell(text, end="\n")
+    def report(self, text: str) -> None:
+        """Write a message on a line of its own, such as the reason of a wait."""
+        self._write(text, end="\n")
 
     def clear(self) -> None:
         """Make room for what others print."""
         if self.stream.isatty():
-            self._tell("", end="\r")
+            self._write("", end="\r")
 
-    def _tell(self, text: str, end: str) -> None:
+    def _write(self, text: str, end: str) -> None:
         # One column is left free: a full line would wrap, and could not be drawn again.
         width = min(_WIDTH, shutil.get_terminal_size().columns - 1)
         self.stream.write(f"\r{text[:width]:<{width}}{end}" if self.stream.isatty() else f"{text}\n")

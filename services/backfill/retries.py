@@ -16,8 +16,8 @@ _sleep = asyncio.sleep
 T = TypeVar("T")
 
 
-async def retry_until(attempt: Callable[[], Awaitable[T]], patience_s: float, say: Callable[[str], None]) -> T:
-    """The first answer that `attempt`, which must be idempotent, gets. `say` gets the reason of each wait.
+async def retry_until(attempt: Callable[[], Awaitable[T]], patience_s: float, report: Callable[[str], None]) -> T:
+    """The first answer that `attempt`, which must be idempotent, gets. `report` gets the reason of each wait.
 
     Raises the last `TemporarilyUnavailableError` once failures have gone on for `patience_s`, or the exchange has asked
     to wait for too long or too often. Safe to cancel.
@@ -34,10 +34,10 @@ async def retry_until(attempt: Callable[[], Awaitable[T]], patience_s: float, sa
                 raise
             wait_s = error.retry_after_s
             deadline_s += wait_s
-            say(str(error))
+            report(str(error))
         except TemporarilyUnavailableError as error:
             wait_s = backoff.next_delay_s()
             if time.monotonic() + wait_s > deadline_s:
                 raise
-            say(f"{error}; trying again")
+            report(f"{error}; trying again")
         await _sleep(wait_s)

@@ -55,7 +55,7 @@ class CandleStore:
     url: str
     source: str
     patience_s: float
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     _client: AsyncClient | None = None
 
     async def exact(self, symbol: str, span: Span) -> list[int]:
@@ -104,7 +104,7 @@ class CandleStore:
                     self._client = await connect(self.url, timeout_s=_TIMEOUT_S)
                 return await work(self._client)
 
-        return await retry_until(attempt, self.patience_s, self.say)
+        return await retry_until(attempt, self.patience_s, self.report)
 
 
 def _columns(source: str, symbol: str, interval: Interval, klines: Sequence[Kline]) -> list[Sequence[object]]:

@@ -1,4 +1,4 @@
-"""What the HTTP answers of a public service go through: measuring, security headers, and the last resort for faults."""
+"""Middleware of a public service's HTTP answers: measuring, security headers, and the last resort for faults."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -19,7 +19,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""For answers that set none of their own: right for JSON, and a page says what it needs beyond."""
+"""For answers that set none of their own: right for JSON; a page sets what it needs beyond."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -85,7 +85,7 @@ class Measured:
 
 
 class LastResort:
-    """Answers a request whose handling failed in a way nobody foresaw, and logs it, once, with its stack."""
+    """Answers a request whose handling raised an unexpected error, and logs the error once, with its stack."""
 
     def __init__(self, app: ASGIApp, answer: Callable[[], Response]) -> None:
         self._app = app
@@ -104,7 +104,7 @@ class LastResort:
 
         try:
             await self._app(scope, receive, send_noted)
-        except Exception:  # the end of the line: whatever it is, the client gets an answer in our shape
+        except Exception:  # the last resort: for any failure the client gets an answer in our shape
             log.exception("request.failed", method=_method(scope), path=scope["path"])
             if not started:
                 await self._answer()(scope, receive, send)

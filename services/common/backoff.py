@@ -1,4 +1,4 @@
-"""How long to wait before trying again: capped exponential growth with full jitter.
+"""Delays between retries: capped exponential growth with full jitter.
 
 Full jitter (a uniform draw below the exponential bound) spreads a herd of clients best:
 Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.

@@ -1,4 +1,4 @@
-"""How often one client may ask, counted in this process: so many at once, which come back evenly over a period.
+"""Request rates of single clients, limited in this process: a burst, replenished evenly over a period.
 
 The generic cell rate algorithm (ITU-T I.371, annex A): one number a client, constant time, an exact time to wait. Of
 at most `MAX_CLIENTS` clients the number is kept; beyond, the one that has been silent longest starts anew.
@@ -42,7 +42,7 @@ def client_key(address: str | None) -> str:
 
 
 class ClientLimit:
-    """One limit, told as "600/minute"."""
+    """One limit, configured as "600/minute"."""
 
     def __init__(self, rate: str, clock: Callable[[], float] = time.monotonic) -> None:
         limit = parse(rate)

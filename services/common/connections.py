@@ -1,7 +1,7 @@
 """Admission of connections: how many a server holds, in all and of one client, and how many new ones a client may open.
 
 A connection that waits for a request (its first, or the next) gives way when the server is full, the longest waiting
-one first: whoever holds connections open without asking for anything cannot keep out a client that does.
+one first: a client that holds idle connections cannot keep out one that sends requests.
 """
 
 import asyncio

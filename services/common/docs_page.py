@@ -28,7 +28,7 @@ h2 code { font-size: 1.1rem; } .method { color: #0a7; } dt { font-weight: 600; }
 def add_docs_page(api: FastAPI, base_url: str) -> None:
     """Serve the page of `api`, which must have been made with `docs_url=None`. Its examples go to `base_url`."""
 
-    @cache  # anybody may ask for it, as often as they like
+    @cache  # any client may request it, at any rate
     def page() -> str:
         return render_docs(api.openapi(), base_url)
 

@@ -1,6 +1,6 @@
-"""What a request can fail with. `answers` turns each into `{"error": <sentence>, "code": <slug>}`.
+"""Errors that a request can fail with. `answers` turns each into `{"error": <sentence>, "code": <slug>}`.
 
-The sentence is for a person and says what to do; the code is stable and for programs. Neither ever holds the text of
+The sentence is for a person and states what to do; the code is stable and for programs. Neither ever holds the text of
 an exception, of SQL or of another service.
 """
 
@@ -35,7 +35,7 @@ class MalformedError(ApiError):
 
 
 class UnauthenticatedError(ApiError):
-    """Nobody, or somebody who no longer is. Carries the challenge that RFC 9110 section 11.6.1 asks for."""
+    """No valid credentials, or of a deleted user. Carries the challenge that RFC 9110 section 11.6.1 requires."""
 
     status = 401
 

@@ -1,4 +1,4 @@
-"""Liveness and readiness. Liveness says the loop turns; readiness says this process can do its work now.
+"""Liveness and readiness. Liveness: the event loop runs. Readiness: this process can do its work now.
 
 A dead dependency makes a service unready, never dead: restarting it would not help.
 """
@@ -47,6 +47,6 @@ class Health:
             return f"no answer within {CHECK_TIMEOUT_S:g} s"
         except NotReadyError as problem:
             return str(problem)
-        except Exception as error:  # noqa: BLE001 - whatever a dependency's client raises means: not ready
+        except Exception as error:  # noqa: BLE001 - any error of a dependency's client means: not ready
             return type(error).__name__
         return None

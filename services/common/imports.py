@@ -19,7 +19,7 @@ CONNECT_TIMEOUT_S = 5.0
 
 
 class ImportFailedError(Exception):
-    """An import that changed nothing. Its text says why, for the operator."""
+    """An import that changed nothing. Its text is the reason, for the operator."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What aiokafka needs of whoever uses it: silence, and a way to leave a producer whose broker is away."""
+"""Helpers for aiokafka: silencing its log, and closing a producer whose broker is unavailable."""
 
 import asyncio
 import logging
@@ -11,15 +11,15 @@ CLOSE_TIMEOUT_S = 1.0
 
 
 def silence_client_log() -> None:
-    """While Kafka is away the client says so ten times a second; a service tells the beginning and the end."""
+    """Without a broker the client logs ten errors a second; a service logs the start and the end of an outage."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 async def close_producer(client: AIOKafkaProducer) -> None:
-    """Leave nothing of the client running, whatever state it is in. Takes a few seconds at most; to be awaited whole.
+    """Leave nothing of the client running, in any state of it. Takes a few seconds at most; to be awaited whole.
 
     `stop` waits for every batch, and an idempotent producer gives none up: with the broker away it would never return.
-    So they are failed first: whoever still waits for one gets ProducerClosed.
+    So they are failed first: a caller that still waits for one gets ProducerClosed.
     """
     client._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - there is no public way
     with suppress(Exception):  # its tasks may fail over what has just been taken from them

@@ -68,7 +68,7 @@ def run(name: str, settings: S, app: App[S]) -> NoReturn:
     except* PortTakenError as taken:
         code = 1
         log.error("service.port_taken", error=str(_first_leaf(taken)))
-    except* Exception:  # the last stop: say what crashed, once, and exit
+    except* Exception:  # the last stop: log what crashed, once, and exit
         code = 1
         log.exception("service.crashed")
     log.info("service.stopped", code=code)

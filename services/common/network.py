@@ -44,7 +44,7 @@ def through(proxy: Proxy | None) -> str:
 
 
 def bypass_proxy(host: str) -> None:
-    """Let no proxy of the environment stand between us and `host`: for clients that can be told so in no other way."""
+    """Exempt `host` from the environment's proxies, for clients that have no setting of their own for it."""
     excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     if host not in excepted.split(","):
         os.environ["no_proxy"] = ",".join(filter(None, (excepted, host)))

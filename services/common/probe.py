@@ -1,4 +1,4 @@
-"""Asks a service of this container for its health: exit code 0 for HTTP 200, else 1. The answer is printed.
+"""Health probe of a service in this container: exit code 0 for HTTP 200, else 1. The answer is printed.
 
     python -m services.common.probe [http://127.0.0.1:9151/readyz]
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 3.0
 
 
 def probe(url: str) -> tuple[bool, str]:
-    """Whether `url` answers 200, and what it said (or why it said nothing)."""
+    """Whether `url` answers 200, and the text of its answer (or why there is none)."""
     parts = urlsplit(url)
     try:
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)

@@ -110,11 +110,11 @@ class GuardedProtocol(H11Protocol):
         super().on_response_complete()
         self._watch()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's sentence; ours says more
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's sentence; ours is more precise
         self._refuse(self.conn.refusal)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand over to the websocket's protocol, unless that does not take the request, for whatever reason."""
+        """Hand over to the websocket's protocol, unless that does not take the request, for any reason."""
         if len(event.target) > head.MAX_UPGRADE_TARGET_BYTES:
             self._refuse(head.TARGET_TOO_LONG)
             return

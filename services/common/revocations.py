@@ -29,8 +29,8 @@ class Bearer:
         return session_key(self.session_id or ""), user_key(self.user_id)
 
     def is_revoked(self, session: bytes | str | None, revoked_until: bytes | str | None) -> bool:
-        """Whether the values of `keys` void the token. In doubt they do: if the token does not say when it was issued,
-        or a time cannot be read."""
+        """Whether the values of `keys` void the token. In doubt they do: if the token has no time of issue,
+        or a time cannot be parsed."""
         if self.session_id and session is not None:
             return True
         if revoked_until is None:

@@ -1,4 +1,4 @@
-"""What every service can be told from outside: environment variables, read once at start.
+"""Settings common to every service, read from the environment once at start.
 
 A service subclasses `ServiceSettings` with its own fields. Secrets have no defaults; a missing or malformed value ends
 the process with one sentence that names the variable. Where `SECRETS_DIR` names a directory, a file there may hold
@@ -25,9 +25,9 @@ ClickHouseUrl = Annotated[str, AfterValidator(_clickhouse_url)]
 BootstrapServers = Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
 """Of Kafka: `host:port[,host:port]`."""
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
-"""What is really behind an exchange's URLs, as the operator says: `binance`, `simulator`."""
+"""What is really behind an exchange's URLs, as the operator names it: `binance`, `simulator`."""
 EmptyIsNone = BeforeValidator(lambda value: value or None)
-"""For what may be missing: compose files and the launcher say so by an empty variable."""
+"""For optional values: compose files and the launcher set an empty variable instead of none."""
 
 
 class ServiceSettings(BaseSettings):
@@ -40,7 +40,7 @@ class ServiceSettings(BaseSettings):
     ops_host: str = "127.0.0.1"
     """Where /livez, /readyz and /metrics listen: never the public interface by default."""
     ops_port: int = Field(default=0, ge=0, le=65535)
-    """0 picks a free port; the log line `ops.listening` tells which."""
+    """0 picks a free port; the log event `ops.listening` reports it."""
     allowed_hosts: Annotated[frozenset[str], NoDecode] = frozenset()
     """Further names of internal servers, separated by commas, beside IP addresses, localhost and names without a dot.
     Any other may be a stranger's, made to resolve to our address."""

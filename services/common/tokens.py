@@ -40,7 +40,7 @@ def check_keys(keys: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a valid access token says. What is optional is None in the Go original's tokens."""
+    """The claims of a valid access token. Optional ones are None in the Go original's tokens."""
 
     user_id: int
     expires_at_s: int
@@ -67,7 +67,7 @@ class TokenVerifier:
         return self._read(token, check_end=True)
 
     def owner(self, token: str) -> int | None:
-        """The user id in a token of ours, expired or not. It tells who asks, never that they may."""
+        """The user id in a token of ours, expired or not. It identifies the caller and grants nothing."""
         try:
             return self._read(token, check_end=False).user_id
         except InvalidTokenError:

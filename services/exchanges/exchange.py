@@ -47,7 +47,7 @@ class TickerFrame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ack(msgspec.Struct, frozen=True, gc=False):
-    """The answer to control message `message_id` (None: the exchange does not say which). `error` None is success."""
+    """The answer to control message `message_id` (None if the exchange does not name it). `error` None is success."""
 
     message_id: int | None
     error: str | None
@@ -118,7 +118,7 @@ class Exchange(Protocol):
         """What one symbol adds to the size of a control message."""
 
     def parse(self, frame: bytes) -> Event:
-        """What a frame says. Raises `MalformedFrameError` or `UnknownFrameError`."""
+        """The event in a frame. Raises `MalformedFrameError` or `UnknownFrameError`."""
 
     def symbols_request(self) -> RestRequest:
         """Asks for everything the exchange trades."""

@@ -1,4 +1,4 @@
-"""KafkaMsg, a mini-ticker in the analytic contour: written, and read from whoever wrote it.
+"""KafkaMsg, a mini-ticker in the analytic contour: encoding, and decoding of any producer's messages.
 
     {"message_id":"BTCUSDT:1767225600123","e":"24hrMiniTicker","E":1767225600123,"receive_time":1767225600187,
      "s":"BTCUSDT","c":"68123.45","o":"67000.00",…,"change_price":"1123.45","change_percent":"1.67679104",…}
@@ -89,7 +89,7 @@ def encode(tickers: Iterable[MiniTicker], source: str, receive_ms: int) -> list[
 
 
 def decode(value: bytes) -> KafkaMsg:
-    """One message, whoever wrote it. Raises MalformedMessageError with the reason."""
+    """One message of any producer. Raises MalformedMessageError with the reason."""
     try:
         try:
             message = decode_own(value)

@@ -1,7 +1,7 @@
 """Names that processes must agree on: Redis channels and keys, Kafka topics (docs/contracts.md)."""
 
 DEFAULT_SOURCE = "binance"
-"""Where prices come from if a message does not say: the Go original names no source."""
+"""The source of prices if a message names none, as the Go original does not."""
 
 LAST_PRICES = "market:last"
 SOURCE = "market:source"

@@ -25,7 +25,7 @@ async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
     url = settings.exchange_rest_url
     rest = open_rest_client(url, exchange.limits, metrics.REST_REQUESTS)
     backfill = Backfill(exchange, rest, settings.backfill_deadline_s, settings.backfill_max_ids)
-    catalog = SymbolCatalog(exchange, rest, settings.symbols_refresh_s, on_told=hub.interest_changed.set)
+    catalog = SymbolCatalog(exchange, rest, settings.symbols_refresh_s, on_refresh=hub.interest_changed.set)
     feed = Feed(settings, exchange, hub, backfill, catalog)
     servicer = SocketServicer(exchange, hub, catalog, settings.exchange_source)
     metrics.SOURCE.labels(settings.exchange_source).set(1)
@@ -43,6 +43,6 @@ async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
                 settings.grpc_address,
             )
         )
-        # Streams never end by themselves: tell their clients to go before the server waits for them.
+        # Streams never end by themselves: end them before the server waits for them.
         stack.callback(hub.drain)
         yield

@@ -1,4 +1,4 @@
-"""Which connection carries which symbol. A rule without I/O."""
+"""Assignment of symbols to connections. A rule without I/O."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Assignment:
     capacity: int
     max_shards: int
     linger_s: float
-    """How long a symbol that nobody wants any more keeps its place, so that a change of mind costs nothing."""
+    """How long a symbol without subscribers keeps its place, so that a change of mind costs nothing."""
     shards: list[set[str]] = field(default_factory=lambda: [set()])
     """The symbols of each shard. The first shard always exists."""
     _place: dict[str, int] = field(default_factory=dict)

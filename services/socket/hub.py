@@ -76,7 +76,7 @@ class Subscriber:
         return 2 * len(self._frames) >= self.limits.max_frames or 2 * self._size_bytes >= self.limits.max_bytes
 
     def end(self, reason: End) -> None:
-        """Let the queue go and tell the call why."""
+        """Drop the queue and end the call with `reason`."""
         self._frames.clear()
         self._size_bytes = 0
         self._filled.clear()
@@ -94,11 +94,11 @@ class Hub:
         self._by_symbol: dict[str, set[Subscriber]] = {}
         self._draining = False
         self.interest_changed = asyncio.Event()
-        """Set when `symbols`, or which of them the exchange trades, may have changed. Whoever acts on it clears it."""
+        """Set when `symbols`, or which of them the exchange trades, may have changed. Its reader clears it."""
 
     @property
     def symbols(self) -> Set[str]:
-        """The symbols somebody is interested in now."""
+        """The symbols that at least one subscriber wants now."""
         return self._by_symbol.keys()
 
     @contextmanager
@@ -131,7 +131,7 @@ class Hub:
         self._push(self._ticker_subscribers, (data,))
 
     def publish_trades(self, symbol: str, frames: Sequence[TradeFrame]) -> None:
-        """Hand consecutive trades of one symbol to everybody interested in it."""
+        """Send consecutive trades of one symbol to all its subscribers."""
         subscribers = self._by_symbol.get(symbol)
         if subscribers:
             self._push(subscribers, [frame.data for frame in frames])
@@ -141,7 +141,7 @@ class Hub:
         return any(subscriber.is_half_full for subscriber in self._by_symbol.get(symbol, ()))
 
     def drain(self) -> None:
-        """End every subscriber, and whoever comes later."""
+        """End every subscriber, including those that come later."""
         self._draining = True
         for subscriber in [*self._ticker_subscribers, *self._trade_subscribers]:
             subscriber.end(End.DRAINING)

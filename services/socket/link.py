@@ -1,6 +1,6 @@
 """One websocket connection to the exchange: reading, control messages with their acknowledgements, and its watchdog.
 
-A link never repairs itself. It says why it should be replaced (`over`) and goes on reading for as long as it can;
+A link never repairs itself. It reports why it should be replaced (`over`) and goes on reading for as long as it can;
 its shard decides.
 """
 
@@ -107,7 +107,7 @@ class Link:
             self._connection.transport.abort()
 
     async def close(self) -> None:
-        """Say goodbye; frames that are still on their way are read. Bounded by the connection's close timeout."""
+        """Close the connection; frames still on their way are read. Bounded by the connection's close timeout."""
         await self._connection.close()
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""Every metric of this service. Names carry the unit; `source` tells what the exchange really is."""
+"""Every metric of this service. Names carry the unit; `source` names what the exchange really is."""
 
 from prometheus_client import Counter, Gauge
 
@@ -41,4 +41,4 @@ REST_REQUESTS = Counter("socket_rest_requests_total", "Requests to the exchange'
 
 SUBSCRIBERS = Gauge("socket_subscribers", "Open streams to subscribers, by kind.", ["kind"])
 CUT = Counter("socket_subscribers_cut_total", "Subscribers ended because their queue was full.")
-SYMBOLS = Gauge("socket_symbols_known", "Symbols the exchange trades, as last told.")
+SYMBOLS = Gauge("socket_symbols_known", "Symbols the exchange trades, by its last listing.")

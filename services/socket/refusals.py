@@ -84,7 +84,7 @@ class Refusals:
             self.refused(group, "no answer", now_s)
 
     def forget(self, symbols: Set[str]) -> None:
-        """Nobody asks for `symbols` any more."""
+        """Forget `symbols`, which are not wanted any more."""
         self._suspects = [rest for group in self._suspects if (rest := group - symbols)]
         for symbol in symbols:
             self._set_aside.pop(symbol, None)

@@ -1,7 +1,7 @@
 """Ordering and de-duplication: trades by contiguous id, tickers by event time.
 
 Rules without I/O. Trade ids are contiguous per symbol, so a missing id is a lost trade and a repeated one is the
-overlap of two connections. Repetitions come within seconds: whatever an exchange has made of its ids and times, a few
+overlap of two connections. Repetitions come within seconds: even if an exchange's ids or times have jumped, a few
 seconds later what it sends counts again.
 """
 
@@ -148,7 +148,7 @@ class TradeSequence:
 
 @dataclass(slots=True)
 class TickerWatermarks:
-    """The newest event time of each symbol, and when it came: tells a new ticker frame from a repeated one.
+    """The newest event time of each symbol, and when it came: distinguishes new ticker frames from repeated ones.
 
     A watermark counts for as long as a repetition may come, so no event time can silence a symbol for longer.
     """

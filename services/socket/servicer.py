@@ -69,7 +69,7 @@ class SocketServicer(socket_pb2_grpc.SocketServiceServicer):
 
     async def ListSymbols(self, _: pb.ListSymbolsRequest, context: Context) -> pb.SymbolList:  # noqa: N802
         if self._catalog.symbols is None:
-            await abort(context, StatusCode.UNAVAILABLE, "symbols_unknown", "the exchange has not told its symbols yet")
+            await abort(context, StatusCode.UNAVAILABLE, "symbols_unknown", "the exchange's symbols are not known yet")
         infos = self._catalog.symbols.values()
         return pb.SymbolList(
             symbols=[

@@ -1,4 +1,4 @@
-"""What this service can be told from outside. The exchange's own limits are in its package, not here."""
+"""Settings of this service, read from the environment. The exchange's own limits are in its package, not here."""
 
 from typing import Self
 
@@ -21,7 +21,7 @@ class SocketSettings(ServiceSettings):
     exchange_stream_url: str = Field(default="wss://data-stream.binance.vision", pattern=r"^wss?://[^/]")
     exchange_rest_url: str = Field(default="https://data-api.binance.vision", pattern=r"^https?://[^/]")
     exchange_source: SourceName = "binance"
-    """What is really behind the URLs, as the operator says: `binance`, `simulator`."""
+    """What is really behind the URLs, as the operator names it: `binance`, `simulator`."""
 
     silence_s: float = Field(default=8.0, gt=0)
     """A connection without a frame for so long is dead: the all-market mini-ticker comes every second."""

@@ -1,7 +1,7 @@
-"""Keeps one connection to the exchange alive, and replaces it without a hole where it can.
+"""One connection to the exchange, kept alive and replaced without a gap where possible.
 
-Make before break: a successor is opened and subscribed while its predecessor is still read; what both bring is told
-apart by trade id further on.
+Make before break: a successor is opened and subscribed while its predecessor is still read; trades of both are
+de-duplicated by id later.
 """
 
 import asyncio

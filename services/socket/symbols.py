@@ -1,4 +1,4 @@
-"""What the exchange trades, as last told; asked again every few minutes."""
+"""The symbols that the exchange trades, as last listed; refreshed every few minutes."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -18,14 +18,14 @@ log = structlog.get_logger()
 class SymbolCatalog:
     """Answers from memory. An answer may be stale while the exchange's REST interface is down, never empty again."""
 
-    def __init__(self, exchange: Exchange, rest: RestClient, refresh_s: float, on_told: Callable[[], None]) -> None:
+    def __init__(self, exchange: Exchange, rest: RestClient, refresh_s: float, on_refresh: Callable[[], None]) -> None:
         self._exchange = exchange
         self._rest = rest
         self._refresh_s = refresh_s
-        self._on_told = on_told
+        self._on_refresh = on_refresh
         self._guard = ListingGuard()
         self.symbols: Mapping[str, SymbolInfo] | None = None
-        """By lower-case symbol; None until first told."""
+        """By lower-case symbol; None until the first listing."""
 
     def is_unknown(self, symbol: str) -> bool:
         """Whether the exchange is known not to trade `symbol`. Before anything is known, nothing is unknown."""
@@ -53,4 +53,4 @@ class SymbolCatalog:
             return
         self.symbols = symbols
         metrics.SYMBOLS.set(len(symbols))
-        self._on_told()
+        self._on_refresh()

@@ -1,4 +1,4 @@
-"""The real chain as real processes: simulator → socket → aggregator → Redis, and what each end says of it."""
+"""The real chain as real processes: simulator → socket → aggregator → Redis, and what each end reports."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -33,7 +33,7 @@ class Chain:
     redis: Redis
     client: httpx.AsyncClient
 
-    async def tell(self, action: str, **body: Any) -> Any:
+    async def control(self, action: str, **body: Any) -> Any:
         """POST /control/<action> of the simulator."""
         answer = await self.client.post(f"{self.rest_url}/control/{action}", json=body)
         assert answer.status_code == 200, answer.text
@@ -43,7 +43,7 @@ class Chain:
         return (await self.client.get(f"{self.rest_url}/control/state")).json()
 
     async def journal(self) -> list[Any]:
-        """What the exchange sent to somebody, and the trades that it kept from the stream on request."""
+        """What the exchange sent to at least one client, and the trades that it withheld from the stream on request."""
         lines = (await self.client.get(f"{self.rest_url}/control/journal")).text.splitlines()
         records = [json.loads(line) for line in lines]
         return [record for record in records if record["receivers"] or record["kind"] == "skipped"]
@@ -77,7 +77,7 @@ class Chain:
 
 
 def last_of(journal: list[Any]) -> dict[str, Last]:
-    """What the journal says the last prices are."""
+    """The last prices according to the journal."""
     newest: dict[str, Last] = {}
     for record in journal:
         data, symbol = record["data"], record["symbol"].lower()

@@ -1,4 +1,4 @@
-"""A socket service that says exactly what a test wants: `proto/socket.proto` over a real port, with scripted frames.
+"""A socket service that sends exactly what a test wants: `proto/socket.proto` over a real port, with scripted frames.
 
 `SocketPeer` speaks all of the contract; with `twin=True` it is the Go original, which lacks the added RPCs.
 """
@@ -56,7 +56,7 @@ class SocketPeer:
 
     @property
     def interest(self) -> frozenset[str]:
-        """The symbols that somebody wants now."""
+        """The symbols that at least one client wants now."""
         return frozenset().union(*self.trade_streams.values())
 
     async def start(self) -> None:

@@ -32,7 +32,7 @@ async def until_settled(chain: Chain) -> None:
 
 
 async def count_trades(chain: Chain) -> int:
-    """Different trades in the journal of followed symbols, from the first that was streamed to anybody."""
+    """Different trades in the journal of followed symbols, from the first that was streamed to a client."""
     records = [record for record in await chain.journal() if record["kind"] != "miniTicker"]
     return len({(record["symbol"], record["data"]["a"]) for record in records})
 
@@ -40,12 +40,12 @@ async def count_trades(chain: Chain) -> int:
 async def test_last_prices_equal_the_journal_through_faults(redis_url: str) -> None:
     async with running_chain(redis_url, RATE=0) as chain:
         await chain.follow("btcusdt", "ethusdt")
-        await chain.tell("burst", symbol="BTCUSDT", count=500)
-        await chain.tell("trade", symbol="ETHUSDT", price="0.00000001", quantity="1")
-        await chain.tell("skip", symbol="BTCUSDT", count=7)
-        await chain.tell("malformed", stream="btcusdt@aggTrade")
-        await chain.tell("repeat", symbol="BTCUSDT", count=50)
-        await chain.tell("burst", symbol="BTCUSDT", count=20)
+        await chain.control("burst", symbol="BTCUSDT", count=500)
+        await chain.control("trade", symbol="ETHUSDT", price="0.00000001", quantity="1")
+        await chain.control("skip", symbol="BTCUSDT", count=7)
+        await chain.control("malformed", stream="btcusdt@aggTrade")
+        await chain.control("repeat", symbol="BTCUSDT", count=50)
+        await chain.control("burst", symbol="BTCUSDT", count=20)
 
         async def whole() -> bool:
             return await chain.metric("aggregator_trades_total") == await count_trades(chain) == 528
@@ -54,9 +54,9 @@ async def test_last_prices_equal_the_journal_through_faults(redis_url: str) -> N
         await until_settled(chain)
         assert await chain.redis.get("market:source") == b"simulator"
 
-        await chain.tell("drop")
+        await chain.control("drop")
         await chain.follow("btcusdt", "ethusdt")
-        await chain.tell("trade", symbol="ETHUSDT", price="4321.12345678", quantity="1")
+        await chain.control("trade", symbol="ETHUSDT", price="4321.12345678", quantity="1")
         await until_settled(chain)
         assert (await chain.cached())["ethusdt"].price == Decimal("4321.12345678")
 
@@ -69,7 +69,7 @@ async def test_a_moving_market_is_followed_exactly(redis_url: str) -> None:
             return await chain.metric("aggregator_publishes_total") > 30
 
         await until(has_moved)
-        await chain.tell("pause")
+        await chain.control("pause")
         await until_settled(chain)
         assert await chain.metric("aggregator_refused_total") == 0
 
@@ -86,7 +86,7 @@ async def test_the_topic_holds_what_the_exchange_has_sent(redis_url: str, kafka_
         await until(lambda: has_kept(1))
         since_ms = wall_clock_ms()
         await until(lambda: has_kept(60))
-        await chain.tell("pause")
+        await chain.control("pause")
         sent = {
             f"{record['symbol']}:{record['data']['E']}": record["data"]
             for record in await chain.journal()
@@ -117,8 +117,8 @@ async def test_a_frozen_socket_is_noticed(redis_url: str) -> None:
             return all(stream["up"] for stream in (await chain.coins())["streams"].values())
 
         await until(back, 60, "the streams are open again")
-        await chain.tell("pause")
-        await chain.tell("trade", symbol="BTCUSDT", price="4321.12345678", quantity="1")
+        await chain.control("pause")
+        await chain.control("trade", symbol="BTCUSDT", price="4321.12345678", quantity="1")
 
         async def current() -> bool:
             last = (await chain.cached()).get("btcusdt")

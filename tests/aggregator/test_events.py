@@ -21,7 +21,7 @@ PRICES = st.decimals("0", "99999999999999999999", places=18).map(lambda number: 
 SYMBOLS = st.from_regex(r"[\w.-]{1,20}", fullmatch=True).filter(lambda text: text.lower() == text.lower().strip())
 
 
-def test_a_message_is_as_the_contract_says() -> None:
+def test_a_message_is_as_the_contract_states() -> None:
     entry = {"c": "68123.45", "o": "67000.00", "h": "68500.00", "l": "66800.01", "v": "12345.678", "q": "834567890.12"}
     frame = ticker_frame(ticker("btcusdt", "1", START_MS + 123) | entry)
     (message,) = encode(decode_mini_tickers([frame], START_MS + 1_000).accepted, "binance", START_MS + 187)
@@ -68,18 +68,18 @@ def test_changes_are_those_of_exact_fractions(close: str, opened: str) -> None:
 
 
 @given(SYMBOLS, st.integers(1, 2**53 - 1), PRICES, PRICES, st.text(max_size=32), st.integers(0, 2**53))
-def test_every_message_is_json_that_says_what_came_in(
+def test_every_message_is_json_that_holds_what_came_in(
     symbol: str, event_ms: int, close: str, opened: str, source: str, receive_ms: int
 ) -> None:
     came = MiniTicker(event_ms, symbol, close, opened, "3", "1", "4.0", "5")
     first, second = encode([came, came], source, receive_ms)
     assert first == second
-    told = json.loads(first.value)
-    assert first.key.decode() == told["s"] == symbol
-    assert told["message_id"] == f"{symbol}:{event_ms}"
-    assert json.loads(encode([came], "other", receive_ms + 5)[0].value)["message_id"] == told["message_id"]
-    assert (told["E"], told["receive_time"], told["src"]) == (event_ms, receive_ms, source)
-    assert [told[name] for name in "cohlvq"] == [close, opened, "3", "1", "4.0", "5"]
+    message = json.loads(first.value)
+    assert first.key.decode() == message["s"] == symbol
+    assert message["message_id"] == f"{symbol}:{event_ms}"
+    assert json.loads(encode([came], "other", receive_ms + 5)[0].value)["message_id"] == message["message_id"]
+    assert (message["E"], message["receive_time"], message["src"]) == (event_ms, receive_ms, source)
+    assert [message[name] for name in "cohlvq"] == [close, opened, "3", "1", "4.0", "5"]
 
 
 @pytest.mark.parametrize(

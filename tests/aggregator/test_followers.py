@@ -14,7 +14,7 @@ symbols = st.sampled_from(["a", "b", "c", "d"])
 
 
 class FollowersAgainstModel(RuleBasedStateMachine):
-    """Two plain dictionaries say what should hold."""
+    """Two plain dictionaries are the model of what should hold."""
 
     def __init__(self) -> None:
         super().__init__()

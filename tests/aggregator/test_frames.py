@@ -79,7 +79,7 @@ def test_a_bad_entry_of_a_mini_ticker_frame_leaves_the_others() -> None:
 
 
 @given(st.data())
-def test_whatever_becomes_of_one_entry_all_others_come_through_unchanged(data: st.DataObject) -> None:
+def test_a_change_of_one_entry_leaves_all_others_unchanged(data: st.DataObject) -> None:
     entries = [ticker(symbol, f"{number}.50000000") for number, symbol in enumerate(("a", "b", "c", "d"), 1)]
     whole = decode_mini_tickers([ticker_frame(*entries)], NOW_MS).accepted
     victim = data.draw(st.integers(0, 3))
@@ -91,7 +91,7 @@ def test_whatever_becomes_of_one_entry_all_others_come_through_unchanged(data: s
 
 
 @given(st.data())
-def test_whatever_becomes_of_one_trade_of_a_batch_all_others_come_through_unchanged(data: st.DataObject) -> None:
+def test_a_change_of_one_trade_of_a_batch_leaves_all_others_unchanged(data: st.DataObject) -> None:
     frames = [trade("btcusdt", number, "1.5") for number in range(1, 5)]
     whole = decode_trades(frames, NOW_MS).accepted
     victim = data.draw(st.integers(0, 3))
@@ -125,7 +125,7 @@ json_frames = st.recursive(st.none() | st.integers() | st.text(), st.lists, max_
 
 @given(st.lists(st.binary() | json_frames, max_size=5))
 @settings(max_examples=50)
-def test_whatever_arrives_is_counted_and_nothing_raises(frames: list[bytes]) -> None:
+def test_everything_that_arrives_is_counted_and_nothing_raises(frames: list[bytes]) -> None:
     decoded = decode_trades(frames, NOW_MS)
     assert len(decoded.accepted) + decoded.refused.total() == len(frames)
     decode_mini_tickers(frames, NOW_MS)

@@ -198,7 +198,7 @@ async def test_a_bad_body_is_refused(aggregator: Running) -> None:
         assert set(answer.json()) == {"error", "code"}
 
 
-async def test_a_body_is_json_in_utf8_whatever_its_type(aggregator: Running) -> None:
+async def test_a_body_is_json_in_utf8_under_any_content_type(aggregator: Running) -> None:
     body = '{"symbols":[]}'
     assert (await aggregator.http.put("/followers/3", content=body.encode("utf-8-sig"))).status_code == 200
     for encoding in ("utf-16", "utf-32-le"):
@@ -255,7 +255,7 @@ async def test_unknown_routes_and_methods_answer_in_the_same_shape(aggregator: R
         assert set(answer.json()) == {"error", "code"}
 
 
-async def test_the_bounds_of_followers_are_told(aggregator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_bounds_of_followers_are_reported(aggregator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(followers, "MAX_SYMBOLS_PER_FOLLOWER", 1)
     monkeypatch.setattr(followers, "MAX_FOLLOWERS", 1)
     await aggregator.http.get("/coin", params={"symbol": "btcusdt", "id": "1"})

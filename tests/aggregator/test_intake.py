@@ -25,9 +25,9 @@ def test_every_accepted_mini_ticker_reaches_the_sinks_with_its_texts_and_the_tim
     source = intake.open_source("binance")
     frame = ticker_frame(ticker("btcusdt", "1.50000000"), {"s": "X"}, ticker("ethusdt", "2"))
     intake.mini_tickers(source, [frame, frame])
-    ((tickers, told_source, receive_ms),) = taken
+    ((tickers, passed_source, receive_ms),) = taken
     assert [(t.symbol, t.close) for t in tickers] == [("BTCUSDT", "1.50000000"), ("ETHUSDT", "2")] * 2
-    assert (told_source, receive_ms) == ("binance", START_MS + 7)
+    assert (passed_source, receive_ms) == ("binance", START_MS + 7)
 
 
 def test_frames_of_a_replaced_source_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Kafka killed, frozen or absent: nothing that was accepted is missing afterwards, and nobody has waited."""
+"""Kafka killed, frozen or absent: nothing that was accepted is missing afterwards, and no caller has waited."""
 
 import asyncio
 import json
@@ -217,7 +217,7 @@ async def test_without_kafka_the_service_is_ready_and_stops_in_peace(redis_url: 
             code = await asyncio.to_thread(process.stop, signal.SIGTERM)
     output = process.output()
     assert code == 0, output
-    assert output.count("kafka.awaited") == 1, "an outage is told once"
+    assert output.count("kafka.awaited") == 1, "an outage is logged once"
     assert "kafka.lost" not in output, "what was never there is not lost"
     assert "events.lost" in output
     assert "events=2" in output

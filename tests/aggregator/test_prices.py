@@ -1,4 +1,4 @@
-"""The newest price, and when it is told."""
+"""The newest price, and when it is published."""
 
 import pytest
 from hypothesis import given
@@ -39,7 +39,7 @@ def prices_of(*in_order: Event) -> LatestPrices:
     return latest
 
 
-def told_at_tick(latest: LatestPrices) -> list[tuple[str, int, str]]:
+def published_at_tick(latest: LatestPrices) -> list[tuple[str, int, str]]:
     quotes = latest.due()
     latest.confirm("binance", quotes)
     return [(quote.symbol, quote.tick.event_ms - START_MS, quote.tick.price) for quote in quotes]
@@ -53,10 +53,10 @@ def test_reordering_and_duplicates_change_nothing(happened: list[Event], data: s
 
 
 @given(st.lists(st.tuples(st.lists(events, max_size=5), st.booleans()), min_size=1, max_size=15))
-def test_time_never_goes_back_and_the_newest_price_is_told_in_the_end(
+def test_time_never_goes_back_and_the_newest_price_is_published_in_the_end(
     ticks: list[tuple[list[Event], bool]],
 ) -> None:
-    latest, told = prices_of((0, 0)), list[Tick]()
+    latest, published = prices_of((0, 0)), list[Tick]()
     for arrived, redis_answers in [*ticks, ([], True)]:
         for event in arrived:
             apply(latest, event)
@@ -64,28 +64,28 @@ def test_time_never_goes_back_and_the_newest_price_is_told_in_the_end(
         assert len(due) <= 1, "one symbol, one message a tick"
         if redis_answers:
             latest.confirm("binance", due)
-            told += [quote.tick for quote in due]
-    assert told == sorted(set(told)), "newer each time"
-    assert told[-1] == latest.newest()[0].tick
+            published += [quote.tick for quote in due]
+    assert published == sorted(set(published)), "newer each time"
+    assert published[-1] == latest.newest()[0].tick
 
 
-def test_a_symbol_is_told_its_newest_price_once_and_again_when_it_changes() -> None:
+def test_the_newest_price_of_a_symbol_is_published_once_and_again_when_it_changes() -> None:
     latest = prices_of((100, 1), (900, 2))
-    assert told_at_tick(latest) == [("btcusdt", 900, price_of((900, 2)))]
-    assert told_at_tick(latest) == []
+    assert published_at_tick(latest) == [("btcusdt", 900, price_of((900, 2)))]
+    assert published_at_tick(latest) == []
     apply(latest, (950, 3))
     apply(latest, (960, 1), "ETHUSDT")
-    assert told_at_tick(latest) == [
+    assert published_at_tick(latest) == [
         ("btcusdt", 950, price_of((950, 3))),
         ("ethusdt", 960, price_of((960, 1))),
     ]
 
 
-def test_a_late_event_is_not_told() -> None:
+def test_a_late_event_is_not_published() -> None:
     latest = prices_of((900, 2))
-    told_at_tick(latest)
+    published_at_tick(latest)
     apply(latest, (800, 1))
-    assert told_at_tick(latest) == []
+    assert published_at_tick(latest) == []
 
 
 def test_a_trade_goes_before_a_mini_ticker_of_the_same_millisecond() -> None:
@@ -112,7 +112,7 @@ def test_prices_of_two_sources_never_mix() -> None:
     assert [quote.tick for quote in latest.due()] == [tick_of((100, 1))], "the old source's news hold nothing back"
 
 
-def test_a_restored_price_is_not_told_again_and_holds_back_older_ones() -> None:
+def test_a_restored_price_is_not_published_again_and_holds_back_older_ones() -> None:
     latest = LatestPrices("binance")
     latest.restore("binance", [Quote("btcusdt", tick_of((900, -1)), None)])
     apply(latest, (800, 5))
@@ -121,7 +121,7 @@ def test_a_restored_price_is_not_told_again_and_holds_back_older_ones() -> None:
     assert [quote.tick for quote in latest.due()] == [tick_of((901, 6))]
 
 
-def test_restoring_under_a_newer_price_changes_only_what_counts_as_told() -> None:
+def test_restoring_under_a_newer_price_changes_only_what_counts_as_published() -> None:
     latest = prices_of((950, 3))
     latest.restore("binance", [Quote("btcusdt", tick_of((900, -1)), None)])
     assert [quote.tick for quote in latest.due()] == [tick_of((950, 3))]

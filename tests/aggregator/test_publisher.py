@@ -1,4 +1,4 @@
-"""When ticks happen, and whose prices they tell."""
+"""When ticks happen, and which prices they publish."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What reaches a real topic, read by somebody else's consumer."""
+"""What reaches a real topic, read by an independent consumer."""
 
 import asyncio
 from collections.abc import Callable
@@ -74,7 +74,7 @@ def break_sequence(producer: Producer) -> None:
 
 
 def fence(producer: Producer) -> None:
-    """As if somebody had taken the producer's identity over with a newer epoch, and it was told only now."""
+    """As if another producer had taken the identity over with a newer epoch, and this one learned of it only now."""
     manager = producer._client._txn_manager
     pid, epoch = manager._pid_and_epoch
     manager._pid_and_epoch = PidAndEpoch(pid, epoch - 1)
@@ -148,7 +148,7 @@ async def test_a_topic_that_is_not_there_is_waited_for(
 ) -> None:
     monkeypatch.setattr(kafka, "REQUEST_TIMEOUT_S", 0.2)
     before = metric("aggregator_kafka_producer_ends_total", reason="UnknownTopicOrPartitionError")
-    async with recording(Openings(kafka_broker.bootstrap, "test.nobody.made.it")) as (recorder, feeder):
+    async with recording(Openings(kafka_broker.bootstrap, "test.never.created")) as (recorder, feeder):
         feeder.feed(1)
         await until(
             lambda: metric("aggregator_kafka_producer_ends_total", reason="UnknownTopicOrPartitionError") > before + 1

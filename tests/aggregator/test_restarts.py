@@ -1,4 +1,4 @@
-"""Whatever is restarted, frozen or ended around the aggregator, or the aggregator itself: nobody has to help."""
+"""Restarts, freezes and ends of the aggregator or of anything around it: recovery needs no help."""
 
 import asyncio
 import json
@@ -92,10 +92,10 @@ async def test_redis_may_be_absent_at_the_start(peer: SocketPeer, own_redis: Run
         own_redis.process.start()
         await until(lambda: peer.interest == {"btcusdt"}, what="the stored follow is read")
 
-        async def told() -> bool:
+        async def published() -> bool:
             return await cached_prices(aggregator.redis) == {b"ethusdt": 2}
 
-        await until(told)
+        await until(published)
 
 
 async def test_a_frozen_redis_skips_ticks_and_keeps_the_newest(peer: SocketPeer, own_redis: RunningRedis) -> None:
@@ -128,7 +128,7 @@ async def test_a_restarted_socket_gets_the_whole_interest_again(aggregator: Runn
     await peer.stop()
     assert "socket" in await aggregator.life.health.problems()
     await peer.start()
-    await until(lambda: peer.interest == {"btcusdt", "ethusdt"}, what="the interest is told again")
+    await until(lambda: peer.interest == {"btcusdt", "ethusdt"}, what="the interest is sent again")
     await aggregator.until_streaming()
     async with Subscriber(aggregator.redis) as subscriber:
         peer.emit_trades("btcusdt", trade("btcusdt", 1, "5"))
@@ -152,7 +152,7 @@ def silences(stream: str) -> float:
     return metric("aggregator_stream_reconnects_total", stream=stream, reason="silent")
 
 
-async def test_the_silence_of_trades_counts_only_while_somebody_wants_them(
+async def test_the_silence_of_trades_counts_only_while_a_follower_wants_them(
     peer: SocketPeer, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.aggregator.ticker_feed.SILENCE_S", 0.5)
@@ -182,7 +182,7 @@ async def process(peer: SocketPeer, redis_url: str) -> AsyncIterator[tuple[Proce
         started.stop()
 
 
-async def test_stored_follows_and_told_prices_survive_the_process(peer: SocketPeer, redis_url: str) -> None:
+async def test_stored_follows_and_published_prices_survive_the_process(peer: SocketPeer, redis_url: str) -> None:
     async with Redis.from_url(redis_url, protocol=2) as redis, Subscriber(redis) as subscriber:
         async with process(peer, redis_url) as (first, http):
             await http.get("/coin", params={"symbol": "btcusdt", "id": "1"})
@@ -196,18 +196,18 @@ async def test_stored_follows_and_told_prices_survive_the_process(peer: SocketPe
         async with process(peer, redis_url) as (_, http):
             await until(lambda: peer.interest == {"btcusdt"}, what="the stored follow is back, the lease is not")
 
-            async def told_price_is_back() -> bool:
+            async def published_price_is_back() -> bool:
                 price = (await http.get("/coins")).json()["prices"].get("btcusdt")
                 return bool(price and price["p"] == 5)
 
-            await until(told_price_is_back)
+            await until(published_price_is_back)
             peer.emit_trades("btcusdt", trade("btcusdt", 0, "4", START_MS + 400))
             peer.emit_trades("btcusdt", trade("btcusdt", 2, "6", START_MS + 1_600))
             heard = await subscriber.until_heard(2)
     assert [json.loads(message)["t"] - START_MS for _, message in heard] == [500, 1_600], "time never goes back"
 
 
-async def test_sigterm_tells_the_last_price(peer: SocketPeer, redis_url: str) -> None:
+async def test_sigterm_publishes_the_last_price(peer: SocketPeer, redis_url: str) -> None:
     async with Redis.from_url(redis_url, protocol=2) as redis, Subscriber(redis) as subscriber:
         async with process(peer, redis_url) as (aggregator, http):
             await http.put("/followers/1", json={"symbols": ["btcusdt"]})

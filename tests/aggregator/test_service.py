@@ -45,7 +45,9 @@ async def test_reordered_and_repeated_trades_end_at_the_newest(aggregator: Runni
     assert times == sorted(times)
 
 
-async def test_a_tick_larger_than_a_batch_is_told_whole(aggregator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_tick_larger_than_a_batch_is_published_whole(
+    aggregator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("services.aggregator.publisher.BATCH_QUOTES", 2)
     names = [f"sym{number}usdt" for number in range(5)]
     async with Subscriber(aggregator.redis) as subscriber:

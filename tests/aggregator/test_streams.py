@@ -1,4 +1,4 @@
-"""Streams that are opened again and again, until somebody ends them."""
+"""Streams that are opened again and again, until they are cancelled."""
 
 import asyncio
 import time

@@ -105,7 +105,7 @@ def test_what_an_earlier_life_knew_is_known(listed_first: bool) -> None:
     assert directory.listings() == [BTC, Listing("polusdt", "POL", "USDT", DELISTED)]
 
 
-def test_a_listing_of_nothing_says_nothing() -> None:
+def test_a_listing_of_nothing_means_nothing() -> None:
     """No coin is delisted because a peer cannot list."""
     directory = delisting()
     directory.replace([])

@@ -1,4 +1,4 @@
-"""Somebody else's consumer, as any client of the topic would be: aiokafka and json, and nothing of ours."""
+"""An independent consumer, as any client of the topic would be: aiokafka and json, and nothing of ours."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""An exchange's REST interface on a real port that answers as the test says: for what the simulator never does."""
+"""An exchange's REST interface on a real port with scripted answers, for what the simulator never does."""
 
 import json
 import threading

@@ -50,7 +50,7 @@ class Command:
     process: asyncio.subprocess.Process
     _heard: bytes = b""
 
-    async def says(self, text: str) -> None:
+    async def until_output(self, text: str) -> None:
         """Wait until a line of its progress holds `text`."""
         assert self.process.stderr is not None
         async with asyncio.timeout(DEADLINE_S):

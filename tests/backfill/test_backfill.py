@@ -132,7 +132,7 @@ async def test_only_what_is_missing_is_written(place: Place) -> None:
     assert await place.differences("1m", day_ms, day_ms + DAY_MS) == []
 
 
-async def test_a_repetition_asks_for_nothing_and_says_so(database: str) -> None:
+async def test_a_repetition_asks_for_nothing_and_reports_so(database: str) -> None:
     first = some_day_ms() // MINUTE_MS
     with scripted_exchange(lambda path, query: served(path, query, range(first, first + 60))) as exchange:
         environment = {
@@ -197,7 +197,7 @@ async def test_before_the_listing_there_is_nothing(place: Place) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_live_ticks_change_no_exact_candle(place: Place, when: str) -> None:
-    """A tick at the very first or last instant, or one that tells a price from before its minute, is no better."""
+    """A tick at the very first or last instant, or one with a price from before its minute, is no better."""
     start_ms = some_day_ms()
     arguments = ("btcusdt", *span(start_ms, start_ms + DAY_MS))
     instants_ms = (start_ms, start_ms + MINUTE_MS - 1, start_ms + MINUTE_MS, start_ms + DAY_MS - 1)
@@ -267,13 +267,13 @@ async def test_an_end_in_the_future_means_now(place: Place) -> None:
     assert 58 <= await written(place.client) <= 61
 
 
-async def test_without_our_tables_the_command_says_which_makes_them(place: Place) -> None:
+async def test_without_our_tables_the_command_names_what_creates_them(place: Place) -> None:
     done = await place.backfill("btcusdt", clickhouse_url=place.url.rsplit("/", 1)[0] + "/nothing_here")
     assert done.code == 1
     assert "run `python -m services.kafka_clickhouse migrate` first" in done.err
 
 
-async def test_a_wrong_password_is_told(place: Place) -> None:
+async def test_a_wrong_password_is_reported(place: Place) -> None:
     wrong = place.url.replace(place.url.split("@")[0], "http://crypto:wrong")
     done = await place.backfill("btcusdt", clickhouse_url=wrong)
     assert done.code == 1
@@ -303,7 +303,7 @@ async def test_clickhouse_that_dies_is_waited_for_within_bounds(
         await until(some, what="some pages")
         own_clickhouse.process.kill()
         if comes_back:
-            await command.says("no answer from ClickHouse")
+            await command.until_output("no answer from ClickHouse")
             own_clickhouse.process.start()
         done = await command.finished()
     if comes_back:

@@ -1,4 +1,4 @@
-"""Klines, ticks and the cascade of candles together: whatever comes when and how often, an exact candle is exact."""
+"""Klines, ticks and the cascade of candles together: in any order and any number, an exact candle stays exact."""
 
 import random
 from collections.abc import AsyncIterator, Iterable
@@ -122,7 +122,7 @@ async def test_longer_candles_of_minutes_alone_are_theirs_in_any_order(
             assert await candles(client, interval, symbol) == whole
 
 
-async def test_without_what_the_klines_say_a_stale_tick_would_widen_a_candle(database: str) -> None:
+async def test_without_the_klines_a_stale_tick_would_widen_a_candle(database: str) -> None:
     """The reason for `exact`: the least and the greatest of what was seen hold the price of the minute before."""
     symbol = next(symbols)
     three, five = Decimal(3), Decimal(5)
@@ -136,7 +136,7 @@ async def test_without_what_the_klines_say_a_stale_tick_would_widen_a_candle(dat
         assert await rows(client, seen, symbol) == [(three, five)]
 
 
-async def test_merged_parts_keep_what_the_klines_say(database: str) -> None:
+async def test_merged_parts_keep_the_values_of_the_klines(database: str) -> None:
     symbol = next(symbols)
     async with connected(database) as client:
         store = CandleStore(database, "simulator", 10.0, print)

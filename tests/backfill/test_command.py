@@ -37,13 +37,13 @@ def exchange_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         (["btc/usdt"], "'btc/usdt' cannot be a symbol"),
     ],
 )
-def test_misuse_is_told_in_a_sentence(
+def test_misuse_is_reported_in_a_sentence(
     exchange_url: str, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
 ) -> None:
     assert main(["btcusdt", *arguments]) == 2
-    told = capsys.readouterr()
-    assert told.err == f"error: {sentence}\n"
-    assert told.out == ""
+    output = capsys.readouterr()
+    assert output.err == f"error: {sentence}\n"
+    assert output.out == ""
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "ten", "1.5", "99999999999"])
@@ -53,16 +53,16 @@ def test_days_are_counted(exchange_url: str, capsys: pytest.CaptureFixture[str],
     assert f"'{days}' is not a number of days" in capsys.readouterr().err
 
 
-def test_whose_prices_they_are_must_be_said(
+def test_the_source_of_the_prices_is_required(
     exchange_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("EXCHANGE_SOURCE")
     with pytest.raises(SystemExit, match="2"):
         main(["btcusdt"])
-    assert "EXCHANGE_SOURCE must say what EXCHANGE_REST_URL leads to" in capsys.readouterr().err
+    assert "EXCHANGE_SOURCE must name what EXCHANGE_REST_URL leads to" in capsys.readouterr().err
 
 
-def test_without_an_exchange_the_command_says_so(
+def test_without_an_exchange_the_command_reports_it(
     exchange_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
@@ -71,8 +71,8 @@ def test_without_an_exchange_the_command_says_so(
     assert capsys.readouterr().err.startswith(f"error: no answer from {url}")
 
 
-def test_without_clickhouse_the_command_says_so(exchange_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_clickhouse_the_command_reports_it(exchange_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["btcusdt"]) == 1
-    told = capsys.readouterr()
-    assert "error: no answer from ClickHouse at 127.0.0.1:" in told.err
-    assert "secret-word" not in told.err + told.out
+    output = capsys.readouterr()
+    assert "error: no answer from ClickHouse at 127.0.0.1:" in output.err
+    assert "secret-word" not in output.err + output.out

@@ -27,10 +27,10 @@ FIRST = 29_454_480
 
 @asynccontextmanager
 async def source(url: str, patience_s: float = 30.0, **options: Any) -> AsyncIterator[tuple[KlineSource, list[str]]]:
-    """Klines from `url`, and what was said meanwhile."""
-    said: list[str] = []
+    """Klines from `url`, and what was reported meanwhile."""
+    reported: list[str] = []
     async with open_http_client(url) as client:
-        yield KlineSource(Binance(), client, patience_s, said.append, **options), said
+        yield KlineSource(Binance(), client, patience_s, reported.append, **options), reported
 
 
 def url_of(simulator: Running) -> str:
@@ -71,12 +71,12 @@ async def test_retry_after_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
     async def sleep(delay_s: float) -> None:
         slept.append(delay_s)
 
-    async with running() as simulator, source(url_of(simulator), patience_s=0.0) as (klines, said):
+    async with running() as simulator, source(url_of(simulator), patience_s=0.0) as (klines, reported):
         await simulator.control("rest", reject=2, retry_after_s=40)
         monkeypatch.setattr(backfill_patience, "_sleep", sleep)
         await klines.now_ms()
     assert slept == [40, 40]
-    assert said == ["the exchange asks us to stay away for 40 s"] * 2
+    assert reported == ["the exchange asks us to stay away for 40 s"] * 2
 
 
 @pytest.mark.parametrize("status", [418, 429])
@@ -103,17 +103,17 @@ async def test_rate_limits_without_end_end_the_command(monkeypatch: pytest.Monke
 async def test_server_errors_are_tried_again() -> None:
     answers = iter([Answer(b"oops", 500), Answer(b"", 503), Answer([row(FIRST)])])
     with scripted_exchange(lambda path, query: next(answers)) as exchange:
-        async with source(exchange.url) as (klines, said):
+        async with source(exchange.url) as (klines, reported):
             [kline] = (await klines.page("BTCUSDT", MINUTE, FIRST, 1)).klines
     assert kline.open_ms == FIRST * 60_000
-    assert said == ["the exchange answers 500; trying again", "the exchange answers 503; trying again"]
+    assert reported == ["the exchange answers 500; trying again", "the exchange answers 503; trying again"]
 
 
 async def test_an_exchange_that_is_away_is_given_up_when_patience_is_over() -> None:
-    async with source(f"http://127.0.0.1:{free_port()}", patience_s=0.3) as (klines, said):
+    async with source(f"http://127.0.0.1:{free_port()}", patience_s=0.3) as (klines, reported):
         with pytest.raises(TemporarilyUnavailableError, match="no answer from http://127"):
             await klines.now_ms()
-    assert said
+    assert reported
 
 
 async def test_an_exchange_that_never_ends_its_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +191,7 @@ def test_rows_in_any_order_are_taken_once_and_contradictions_not_at_all() -> Non
 
 
 @given(st.data())
-def test_whatever_becomes_of_one_row_all_others_come_through_unchanged(data: st.DataObject) -> None:
+def test_a_change_of_one_row_leaves_all_others_unchanged(data: st.DataObject) -> None:
     rows: list[Any] = [row(FIRST + at) for at in range(4)]
     victim = data.draw(st.integers(0, 3))
     mutated = [*rows]
@@ -235,22 +235,22 @@ async def test_half_of_the_allowed_weight_is_left_to_others(
         slept.append(delay_s)
 
     with scripted_exchange(lambda path, query: Answer([], headers={"X-MBX-USED-WEIGHT-1M": used})) as exchange:
-        async with source(exchange.url) as (klines, said):
-            # Both requests in one minute, whatever the clock says.
+        async with source(exchange.url) as (klines, reported):
+            # Both requests in one minute, at any time of day.
             monkeypatch.setattr(klines_module, "_clock_s", lambda: FIRST * 60.0 + 18.0)
             monkeypatch.setattr(klines_module, "_sleep", sleep)
             await klines.page("BTCUSDT", MINUTE, FIRST, 1)
             await klines.page("BTCUSDT", MINUTE, FIRST, 1)
     assert slept == ([42.0] if waits else [])
-    assert said == (["within the exchange's limit: going on in 42 s"] if waits else [])
+    assert reported == (["within the exchange's limit: going on in 42 s"] if waits else [])
 
 
 async def test_cancelling_a_wait_ends_it() -> None:
-    async with running() as simulator, source(url_of(simulator)) as (klines, said):
+    async with running() as simulator, source(url_of(simulator)) as (klines, reported):
         await simulator.control("rest", reject=1, retry_after_s=600)
         waiting = asyncio.create_task(klines.now_ms())
         async with asyncio.timeout(20):
-            while not said:  # noqa: ASYNC110 - until the wait has begun
+            while not reported:  # noqa: ASYNC110 - until the wait has begun
                 await asyncio.sleep(0.01)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -37,7 +37,7 @@ class MemoryStore:
 
 @given(there=numbers, existing=numbers, piece_size=st.integers(1, COUNT + 10), page_size=st.integers(1, COUNT + 10))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_whatever_is_there_and_whatever_exists_each_missing_candle_is_written_once(
+async def test_each_missing_candle_that_exists_is_written_once(
     monkeypatch: pytest.MonkeyPatch, there: set[int], existing: set[int], piece_size: int, page_size: int
 ) -> None:
     monkeypatch.setattr(backfill, "PIECE_SIZE", piece_size)

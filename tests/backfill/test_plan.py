@@ -88,7 +88,7 @@ def test_ranges_hold_the_numbers_and_never_touch(chosen: set[int]) -> None:
         ("20260101", NOON_MS - 12 * 3_600_000),
     ],
 )
-def test_times_are_read_as_utc_unless_they_say_otherwise(text: str, ms: int) -> None:
+def test_times_are_read_as_utc_unless_they_have_an_offset(text: str, ms: int) -> None:
     assert time_ms(text) == ms
     assert time_ms(time_text(ms)) == ms
 

@@ -19,7 +19,7 @@ def task(count: int = 100, written: int = 0, present: int = 0) -> Task:
     return Task("BTCUSDT", Span(INTERVALS["1m"], FIRST, FIRST + count), written=written, present=present)
 
 
-def test_progress_says_how_much_is_done_of_all_and_how_long_it_will_take() -> None:
+def test_progress_reports_how_much_is_done_of_all_and_how_long_it_will_take() -> None:
     first, second = task(1_500, present=500, written=1_000), task(4_500, written=1_500)
     assert progress_text([first, second], second, 10.0) == (
         "BTCUSDT 1m: 50 % of all, 3,000 of 6,000 candles, 300/s, 10 s left"
@@ -36,11 +36,11 @@ def test_what_was_done_is_summed_up() -> None:
     )
 
 
-def test_an_end_before_the_end_says_what_is_left() -> None:
+def test_an_end_before_the_end_reports_what_is_left() -> None:
     assert summary([task(written=60)]).endswith(": 60 written, 0 there already, 40 not reached")
 
 
-def test_nothing_to_do_is_said() -> None:
+def test_nothing_to_do_is_reported() -> None:
     done = task(present=100)
     assert summary([done, done]).endswith("\nNothing to fill.")
     assert "Nothing to fill" not in summary([done, task(present=99)])
@@ -73,7 +73,7 @@ def test_a_pipe_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     progress = Progress([task(written=50)], stream)
     progress.advance(progress.tasks[0])
-    progress.say("no answer; trying again")
+    progress.report("no answer; trying again")
     progress.clear()
     lines = stream.getvalue().splitlines()
     assert lines[0].startswith("BTCUSDT 1m: 50 % of all")
@@ -104,5 +104,5 @@ def test_a_terminal_has_one_line_that_is_drawn_again(monkeypatch: pytest.MonkeyP
 def test_a_narrow_terminal_wraps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     stream = Terminal()
-    Progress([], stream).say("no answer from http://127.0.0.1:9444: All connection attempts failed; trying again")
+    Progress([], stream).report("no answer from http://127.0.0.1:9444: All connection attempts failed; trying again")
     assert [len(line) for line in stream.getvalue().replace("\r", "").splitlines()] == [39]

@@ -1,7 +1,7 @@
 """A service with nothing to do, for the tests of the kit: `python -m tests.common.sample <how it behaves>`.
 
-serve: drains when told to stop. crash: its background task fails once stdin closes. stubborn: blocks its loop when
-told to stop. failing: cannot start. grpc: serves gRPC's health and nothing else on GRPC_ADDRESS.
+serve: drains when asked to stop. crash: its background task fails once stdin closes. stubborn: blocks its loop when
+asked to stop. failing: cannot start. grpc: serves gRPC's health and nothing else on GRPC_ADDRESS.
 """
 
 import asyncio

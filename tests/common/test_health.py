@@ -1,4 +1,4 @@
-"""Readiness: what it waits for, and how a dependency that hangs or fails is told."""
+"""Readiness: what it waits for, and how a dependency that hangs or fails is reported."""
 
 import asyncio
 

@@ -60,13 +60,13 @@ async def echo(websocket: WebSocket) -> None:
         await websocket.send_text(text)
 
 
-async def cut_off(port: int, said: bytes) -> bytes:
-    """What a client that says this, and then no more, hears until it is cut off; TimeoutError if it is not."""
+async def cut_off(port: int, sent: bytes) -> bytes:
+    """What a client that sends this, and then no more, receives until it is cut off; TimeoutError if it is not."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     heard = b""
     with contextlib.closing(writer), contextlib.suppress(ConnectionError):
         async with asyncio.timeout(20):
-            writer.write(said)
+            writer.write(sent)
             while chunk := await reader.read(65536):
                 heard += chunk
     return heard
@@ -106,7 +106,7 @@ async def test_the_next_request_must_arrive_in_time_too() -> None:
                     assert (await reader.read()).startswith(b"HTTP/1.1 408")
 
 
-async def test_a_body_that_nobody_reads_does_not_hold_a_connection() -> None:
+async def test_an_unread_body_does_not_hold_a_connection() -> None:
     sock = listen("127.0.0.1", 0)
     route = Route("/", hello, methods=["POST"])
     async with serve_http(Starlette(routes=[route]), sock, protocol=Hasty), asyncio.timeout(20):

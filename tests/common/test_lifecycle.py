@@ -55,7 +55,7 @@ async def test_a_drain_that_blocks_the_loop_ends_hard() -> None:
     assert '"event": "service.drain_timed_out"' in process.output()
 
 
-async def test_a_taken_port_is_told_in_one_line() -> None:
+async def test_a_taken_port_is_reported_in_one_line() -> None:
     with listen("127.0.0.1", 0) as taken:
         taken.listen()
         port = taken.getsockname()[1]

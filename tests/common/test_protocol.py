@@ -298,7 +298,7 @@ async def test_a_full_server_makes_room_by_the_connection_that_has_waited_longes
         second_writer.close()
 
 
-async def test_a_server_full_of_work_says_so() -> None:
+async def test_a_server_full_of_work_reports_it() -> None:
     release = asyncio.Event()
     arrived = asyncio.Event()
 

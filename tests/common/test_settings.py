@@ -36,7 +36,7 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"SHUTDOWN_TIMEOUT_S": "0"}, "setting SHUTDOWN_TIMEOUT_S: "),
     ],
 )
-def test_says_which_variable_is_wrong_and_not_what_it_holds(
+def test_an_error_names_the_wrong_variable_and_not_its_value(
     environment: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in environment.items():
@@ -44,9 +44,9 @@ def test_says_which_variable_is_wrong_and_not_what_it_holds(
     with pytest.raises(SystemExit) as ended:
         load_settings(Settings)
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert "hidden" not in said
+    errors = capsys.readouterr().err
+    assert sentence in errors
+    assert "hidden" not in errors
 
 
 def test_does_not_complain_about_what_only_follows_from_a_wrong_variable(
@@ -55,5 +55,5 @@ def test_does_not_complain_about_what_only_follows_from_a_wrong_variable(
     monkeypatch.setenv("OPS_PORT", "-1")
     with pytest.raises(SystemExit):
         load_settings(Derived)
-    said = capsys.readouterr().err
-    assert [line.partition(":")[0] for line in said.splitlines()] == ["setting OPS_PORT", "setting DATABASE_URL"]
+    errors = capsys.readouterr().err
+    assert [line.partition(":")[0] for line in errors.splitlines()] == ["setting OPS_PORT", "setting DATABASE_URL"]

@@ -75,7 +75,7 @@ def test_refuses_a_missing_claim(claim: str) -> None:
         STRICT.verify(signed({name: value for name, value in FULL.items() if name != claim}))
 
 
-def test_tells_an_expired_token_from_a_forged_one() -> None:
+def test_distinguishes_an_expired_token_from_a_forged_one() -> None:
     with pytest.raises(ExpiredTokenError):
         STRICT.verify(signed({**FULL, "exp": NOW_S - LEEWAY_S - 1}))
     with pytest.raises(InvalidTokenError) as refused:
@@ -83,7 +83,7 @@ def test_tells_an_expired_token_from_a_forged_one() -> None:
     assert not isinstance(refused.value, ExpiredTokenError)
 
 
-def test_an_expired_token_says_whose_it_was_and_a_forged_one_nothing() -> None:
+def test_an_expired_token_names_its_owner_and_a_forged_one_none() -> None:
     past = {**FULL, "exp": NOW_S - 600}
     minimal = {"sub": 7, "exp": NOW_S - 600}
     assert STRICT.owner(signed(FULL)) == STRICT.owner(signed(past)) == STRICT.owner(signed(past, "old")) == 7
@@ -100,7 +100,7 @@ def test_an_expired_token_says_whose_it_was_and_a_forged_one_nothing() -> None:
         assert verifier.owner(token) is None
 
 
-def test_minimal_tokens_are_believed_only_where_told() -> None:
+def test_minimal_tokens_are_believed_only_where_configured() -> None:
     minimal = {"sub": 7, "exp": NOW_S + 600}
     for key in KEYS.values():
         assert LENIENT.verify(signed(minimal, None, key)) == AccessClaims(7, NOW_S + 600, None, None)
@@ -123,7 +123,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*FULL, "nbf"]), json_values))
-def test_whatever_is_signed_is_believed_or_refused(changes: dict[str, Any]) -> None:
+def test_any_signed_token_is_believed_or_refused(changes: dict[str, Any]) -> None:
     token = signed({**FULL, **changes})
     owner = STRICT.owner(token)
     assert owner is None or (type(owner) is int and 0 < owner < 2**63)
@@ -137,7 +137,7 @@ def test_whatever_is_signed_is_believed_or_refused(changes: dict[str, Any]) -> N
 
 
 @given(st.text() | st.from_regex(r"[\w-]*\.[\w-]*\.[\w-]*", fullmatch=True))
-def test_whatever_is_presented_is_refused(text: str) -> None:
+def test_any_unsigned_text_is_refused(text: str) -> None:
     for verifier in (STRICT, LENIENT):
         with pytest.raises(InvalidTokenError):
             verifier.verify(text)

@@ -36,7 +36,7 @@ def test_a_trade_is_unwrapped_byte_for_byte() -> None:
     st.sampled_from([None, 1]),
     st.booleans(),
 )
-def test_whatever_else_a_payload_holds_it_stays_as_it_was_written(
+def test_a_payload_stays_as_it_was_written_with_any_further_fields(
     extra: dict[str, object], indent: int | None, ascii_only: bool
 ) -> None:
     trade = {**extra, "e": "aggTrade", "a": 7, "T": MS, "E": MS}
@@ -73,12 +73,12 @@ def test_frames_of_the_wrong_shape_are_malformed(frame: bytes) -> None:
 
 
 @pytest.mark.parametrize("frame", [b"{}", b'{"e":"news"}', b'{"stream":"btcusdt@depth","data":{"e":"depthUpdate"}}'])
-def test_events_nobody_asked_for_are_unknown(frame: bytes) -> None:
+def test_events_without_a_subscription_are_unknown(frame: bytes) -> None:
     with pytest.raises(UnknownFrameError):
         binance.parse(frame)
 
 
-def test_a_ticker_frame_keeps_its_bytes_and_tells_its_times() -> None:
+def test_a_ticker_frame_keeps_its_bytes_and_has_its_times() -> None:
     array = (
         b'[{"e":"24hrMiniTicker","E":1672515782135,"s":"BTCUSDT","c":"1"}, '
         b'{"e":"24hrMiniTicker","E":1672515782136,"s":"\xe5\xb8\x81USDT"}]'
@@ -117,7 +117,7 @@ def test_an_odd_entry_of_a_ticker_frame_costs_only_itself(odd: bytes, at: int) -
     assert (event.rejected.kind, event.rejected.count) == ("ticker", 1)
 
 
-def test_a_ticker_frame_of_which_nothing_can_be_used_tells_why() -> None:
+def test_a_ticker_frame_of_which_nothing_can_be_used_has_a_reason() -> None:
     entry = b'{"e":"24hrMiniTicker","E":1672515782135000,"s":"BTCUSDT"}'
     event = binance.parse(b'{"stream":"!miniTicker@arr","data":[' + entry + b"," + entry + b"]}")
     rejected = Rejected("ticker", "time", "BTCUSDT: an event time of 1672515782135000 ms", 2)
@@ -138,7 +138,7 @@ def with_one_mutated(data: st.DataObject, entries: list[dict[str, Any]]) -> tupl
 
 
 @given(st.data())
-def test_whatever_becomes_of_one_ticker_all_others_come_through_unchanged(data: st.DataObject) -> None:
+def test_a_change_of_one_ticker_leaves_all_others_unchanged(data: st.DataObject) -> None:
     victim, array = with_one_mutated(data, TICKERS)
     event = binance.parse(b'{"stream":"!miniTicker@arr","data":' + array + b"}")
     assert isinstance(event, TickerFrame)
@@ -149,7 +149,7 @@ def test_whatever_becomes_of_one_ticker_all_others_come_through_unchanged(data: 
 
 
 @given(st.data())
-def test_whatever_becomes_of_one_listed_pair_all_others_stay_listed(data: st.DataObject) -> None:
+def test_a_change_of_one_listed_pair_leaves_all_others_listed(data: st.DataObject) -> None:
     victim, array = with_one_mutated(data, PAIRS)
     listed = binance.parse_symbols(b'{"symbols":' + array + b"}")
     others = binance.parse_symbols(msgspec.json.encode({"symbols": [*PAIRS[:victim], *PAIRS[victim + 1 :]]}))
@@ -157,7 +157,7 @@ def test_whatever_becomes_of_one_listed_pair_all_others_stay_listed(data: st.Dat
 
 
 @given(st.data())
-def test_whatever_becomes_of_one_row_of_past_trades_all_others_come_through(data: st.DataObject) -> None:
+def test_a_change_of_one_row_of_past_trades_leaves_all_others_unchanged(data: st.DataObject) -> None:
     victim, array = with_one_mutated(data, ROWS)
     trades = binance.parse_trades("btcusdt", array)
     others = binance.parse_trades("btcusdt", msgspec.json.encode([*ROWS[:victim], *ROWS[victim + 1 :]]))

@@ -34,7 +34,7 @@ def test_nothing_is_waited_for_without_need() -> None:
     assert [budget.wait_s(float(now_s), 2) for now_s in (0, 5, 100)] == [0.0, 0.0, 0.0]
 
 
-async def test_a_cancelled_wait_spends_nothing_and_blocks_nobody() -> None:
+async def test_a_cancelled_wait_spends_nothing_and_blocks_no_other() -> None:
     budget = Budget(limit=1, period_s=60.0)
     await budget.spend()
     with pytest.raises(TimeoutError):

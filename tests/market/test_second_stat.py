@@ -1,4 +1,4 @@
-"""SecondStat as anybody may write it."""
+"""SecondStat as any producer may write it."""
 
 from decimal import Decimal
 

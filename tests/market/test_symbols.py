@@ -41,7 +41,7 @@ LISTED = [{"symbol": f"s{n}", "base": "S", "quote": f"{n}", "status": "TRADING"}
 
 
 @given(st.data())
-def test_whatever_becomes_of_one_listing_all_others_come_through(data: st.DataObject) -> None:
+def test_a_change_of_one_listing_leaves_all_others_unchanged(data: st.DataObject) -> None:
     victim = data.draw(st.integers(0, 3))
     mutated: list[Any] = [*LISTED]
     mutated[victim] = data.draw(mutations(LISTED[victim]))

@@ -25,7 +25,7 @@ FAST: dict[str, Any] = {"silence_s": 10.0, "overlap_s": 0.3, "ack_timeout_s": 1.
 
 @dataclass(slots=True)
 class Simulator:
-    """An exchange of our own, told to misbehave through its control endpoints."""
+    """An exchange of our own that misbehaves on request, through its control endpoints."""
 
     process: Process
     stream_port: int
@@ -42,7 +42,7 @@ class Simulator:
     async def ready(self) -> None:
         await until_ready(self.process, self.ops_port)
 
-    async def tell(self, action: str, **body: Any) -> Any:
+    async def control(self, action: str, **body: Any) -> Any:
         """POST /control/<action>; returns the answer's JSON."""
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             answer = await client.post(f"http://127.0.0.1:{self.rest_port}/control/{action}", json=body)
@@ -167,20 +167,20 @@ async def subscribed(proxy: Proxy, *symbols: str) -> AsyncIterator[Trades]:
 
 async def assert_nothing_missing(simulator: Simulator, trades: Trades, symbol: str) -> None:
     """Stop the market, wait for its last trade, and compare with the simulator's journal: each id once, in order."""
-    await simulator.tell("pause")
+    await simulator.control("pause")
     try:
         happened = await simulator.trades(symbol.upper())
         newest = max(happened)
         await until(lambda: newest in trades.ids(symbol.upper()), what=f"trade {newest}")
     finally:
-        await simulator.tell("resume")
+        await simulator.control("resume")
     received = [trade for trade in map(json.loads, trades.frames) if trade["s"] == symbol.upper()]
     expected = [happened[trade_id] for trade_id in sorted(happened) if trade_id >= received[0]["a"]]
     assert [_known_everywhere(trade) for trade in received] == [_known_everywhere(trade) for trade in expected]
 
 
 def _known_everywhere(trade: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in trade.items() if key != "E"}  # REST does not tell the event time
+    return {key: value for key, value in trade.items() if key != "E"}  # REST does not return the event time
 
 
 def metric(name: str, **labels: str) -> float:

@@ -1,4 +1,4 @@
-"""A websocket server that notes each control message and answers as a test says: for what needs exact control."""
+"""A websocket server that notes each control message and sends scripted answers, for what needs exact control."""
 
 import asyncio
 import json

@@ -27,7 +27,7 @@ async def rest(simulator: Simulator) -> AsyncIterator[RestClient]:
 
 async def gap_of(simulator: Simulator, count: int) -> TradeSequence:
     """A sequence that lacks the `count` newest trades but one."""
-    skipped = await simulator.tell("skip", symbol="BTCUSDT", count=count + 2)
+    skipped = await simulator.control("skip", symbol="BTCUSDT", count=count + 2)
     sequence = TradeSequence(max_held=10)
     for trade_id in (skipped["first_id"], skipped["last_id"]):
         sequence.accept(TradeFrame("btcusdt", trade_id, 0, b""))
@@ -86,7 +86,7 @@ async def test_trades_that_do_not_exist_are_given_up_after_a_few_pages(rest: Res
 
 
 async def test_nothing_is_asked_for_before_the_exchange_allows_it_again(simulator: Simulator, rest: RestClient) -> None:
-    await simulator.tell("rest", reject=1, retry_after_s=2)
+    await simulator.control("rest", reject=1, retry_after_s=2)
     sequence, before = await gap_of(simulator, 20), requests()
     assert not await fill(rest, sequence)
     assert not await fill(rest, sequence)

@@ -1,4 +1,4 @@
-"""What we say to the exchange, seen from the exchange."""
+"""Control messages of the socket service, as the exchange receives them."""
 
 import pytest
 from structlog.testing import capture_logs

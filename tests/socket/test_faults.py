@@ -23,8 +23,8 @@ async def test_a_dropped_connection_is_replaced_and_its_gap_filled(simulator: Si
     before, filled = replaced("lost"), metric("socket_trades_backfilled_total")
     async with subscribed(proxy, "btcusdt", "ethusdt") as trades:
         await trades.more()
-        await simulator.tell("drop")
-        await simulator.tell("burst", symbol="BTCUSDT", count=50)
+        await simulator.control("drop")
+        await simulator.control("burst", symbol="BTCUSDT", count=50)
         await until(lambda: replaced("lost") > before)
         await trades.more(60)
         await assert_nothing_missing(simulator, trades, "btcusdt")
@@ -36,7 +36,7 @@ async def test_a_silent_connection_is_replaced_by_the_watchdog(simulator: Simula
     before = replaced("silence")
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more()
-        await simulator.tell("freeze")
+        await simulator.control("freeze")
         await until(lambda: replaced("silence") > before)
         await trades.more(20)
         await assert_nothing_missing(simulator, trades, "btcusdt")
@@ -45,15 +45,15 @@ async def test_a_silent_connection_is_replaced_by_the_watchdog(simulator: Simula
 async def test_a_silent_exchange_makes_the_service_unready_until_it_speaks_again(
     simulator: Simulator, proxy: Proxy
 ) -> None:
-    await simulator.tell("refuse", seconds=60)
-    await simulator.tell("freeze")
+    await simulator.control("refuse", seconds=60)
+    await simulator.control("freeze")
 
     async def unready() -> bool:
         problem = (await proxy.life.health.problems()).get("exchange", "")
         return problem.startswith("no frame from the exchange for ")
 
     await until(unready)
-    await simulator.tell("refuse", seconds=0)
+    await simulator.control("refuse", seconds=0)
     await proxy.ready()
 
 
@@ -62,7 +62,7 @@ async def test_a_connection_that_ignores_a_subscription_is_replaced(simulator: S
         replaced("control"),
         metric("socket_control_messages_total", method="subscribe", outcome="timeout"),
     )
-    await simulator.tell("ignore-requests", count=1)
+    await simulator.control("ignore-requests", count=1)
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more()
     assert replaced("control") == before + 1
@@ -73,7 +73,7 @@ async def test_ignored_subscriptions_do_not_disturb_the_streams_that_work(simula
     lost = replaced("lost")
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more()
-        await simulator.tell("ignore-requests", count=2)
+        await simulator.control("ignore-requests", count=2)
         await trades.want("btcusdt", "ethusdt")
         await until(lambda: trades.ids("ETHUSDT"))
         await assert_nothing_missing(simulator, trades, "btcusdt")
@@ -84,7 +84,7 @@ async def test_skipped_ids_are_filled_in_order(simulator: Simulator, proxy: Prox
     gaps, lost = metric("socket_gaps_total"), metric("socket_trades_lost_total")
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more()
-        skipped = await simulator.tell("skip", symbol="BTCUSDT", count=2_500)
+        skipped = await simulator.control("skip", symbol="BTCUSDT", count=2_500)
         await until(lambda: skipped["last_id"] in trades.ids("BTCUSDT"))
         await assert_nothing_missing(simulator, trades, "btcusdt")
     assert metric("socket_gaps_total") == gaps + 1
@@ -95,8 +95,8 @@ async def test_a_gap_that_cannot_be_filled_delays_its_symbol_for_the_deadline_on
     async with running_proxy(simulator.urls, backfill_deadline_s=1.0) as proxy, subscribed(proxy, "btcusdt") as trades:
         await trades.more()
         lost = metric("socket_trades_lost_total")
-        await simulator.tell("rest", reject=1, retry_after_s=30)
-        skipped = await simulator.tell("skip", symbol="BTCUSDT", count=7)
+        await simulator.control("rest", reject=1, retry_after_s=30)
+        skipped = await simulator.control("skip", symbol="BTCUSDT", count=7)
         await until(lambda: max(trades.ids("BTCUSDT")) > skipped["last_id"])
         ids = trades.ids("BTCUSDT")
         assert ids == sorted(set(ids))
@@ -107,14 +107,14 @@ async def test_a_gap_that_cannot_be_filled_delays_its_symbol_for_the_deadline_on
 async def test_other_symbols_never_wait_for_a_gap(simulator: Simulator, proxy: Proxy) -> None:
     async with subscribed(proxy, "btcusdt", "ethusdt") as trades:
         await until(lambda: trades.ids("BTCUSDT") and trades.ids("ETHUSDT"))
-        await simulator.tell("rest", delay_s=3.0)
+        await simulator.control("rest", delay_s=3.0)
         try:
-            skipped = await simulator.tell("skip", symbol="BTCUSDT", count=5)
+            skipped = await simulator.control("skip", symbol="BTCUSDT", count=5)
             seen = len(trades.ids("ETHUSDT"))
             await until(lambda: len(trades.ids("ETHUSDT")) > seen + 5)
             assert max(trades.ids("BTCUSDT")) < skipped["first_id"]
         finally:
-            await simulator.tell("rest")
+            await simulator.control("rest")
         await assert_nothing_missing(simulator, trades, "btcusdt")
 
 
@@ -122,7 +122,7 @@ async def test_repeated_trades_are_dropped(simulator: Simulator, proxy: Proxy) -
     duplicates = metric("socket_duplicates_total", kind="trade")
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more(20)
-        await simulator.tell("repeat", symbol="BTCUSDT", count=10)
+        await simulator.control("repeat", symbol="BTCUSDT", count=10)
         await trades.more(20)
         await assert_nothing_missing(simulator, trades, "btcusdt")
     assert metric("socket_duplicates_total", kind="trade") >= duplicates + 10
@@ -134,8 +134,8 @@ async def test_malformed_frames_are_counted_and_skipped(simulator: Simulator, pr
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more()
         for text in ('{"e":"aggTrade","E":17', "[]", '"x"', '{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade"}}'):
-            await simulator.tell("malformed", stream="btcusdt@aggTrade", text=text)
-        await simulator.tell("malformed", stream="btcusdt@aggTrade", text='{"e":"news"}')
+            await simulator.control("malformed", stream="btcusdt@aggTrade", text=text)
+        await simulator.control("malformed", stream="btcusdt@aggTrade", text='{"e":"news"}')
         await trades.more(20)
         await assert_nothing_missing(simulator, trades, "btcusdt")
     assert metric("socket_frames_total", kind="malformed") == malformed + 4
@@ -147,7 +147,7 @@ async def test_the_end_of_a_connections_day_loses_nothing(simulator: Simulator, 
     before = replaced("lost")
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more()
-        await simulator.tell("end")
+        await simulator.control("end")
         await until(lambda: replaced("lost") > before)
         await trades.more(20)
         await assert_nothing_missing(simulator, trades, "btcusdt")
@@ -158,7 +158,7 @@ async def test_an_announced_shutdown_is_answered_before_it_happens(simulator: Si
     old = {connection["number"] for connection in (await simulator.state())["connections"]}
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more()
-        await simulator.tell("server-shutdown")
+        await simulator.control("server-shutdown")
         await until(lambda: replaced("shutdown") > before)
 
         async def moved() -> bool:
@@ -193,12 +193,12 @@ async def test_refused_connections_are_tried_again(simulator: Simulator, proxy: 
     refused = metric("socket_upstream_connects_total", outcome="failed")
     async with subscribed(proxy, "btcusdt") as trades:
         await trades.more()
-        await simulator.tell("refuse", seconds=60, how="http")
-        await simulator.tell("drop")
+        await simulator.control("refuse", seconds=60, how="http")
+        await simulator.control("drop")
         await until(lambda: metric("socket_upstream_connects_total", outcome="failed") >= refused + 2)
-        await simulator.tell("refuse", seconds=60, how="reset")
+        await simulator.control("refuse", seconds=60, how="reset")
         await until(lambda: metric("socket_upstream_connects_total", outcome="failed") >= refused + 3)
-        await simulator.tell("refuse", seconds=0)
+        await simulator.control("refuse", seconds=0)
         await trades.more(20)
         await assert_nothing_missing(simulator, trades, "btcusdt")
 

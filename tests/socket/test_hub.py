@@ -1,4 +1,4 @@
-"""Queues of subscribers: bounded, and nobody's business but their own."""
+"""Queues of subscribers: bounded, and independent of each other."""
 
 import asyncio
 
@@ -82,7 +82,7 @@ async def test_interest_is_replaced_as_a_whole() -> None:
         assert await subscriber.take(10, 100) == [b"b", b"c"]
 
 
-async def test_draining_ends_everybody_and_whoever_comes_later() -> None:
+async def test_draining_ends_all_subscribers_and_each_that_comes_later() -> None:
     hub = Hub(QueueLimits(max_frames=100, max_bytes=1_000))
     with hub.trade_subscriber() as trade, hub.ticker_subscriber() as ticker:
         hub.drain()

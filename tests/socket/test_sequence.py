@@ -1,4 +1,4 @@
-"""Trades of one symbol in order, each once, whatever two connections and a back-fill make of their arrival."""
+"""Trades of one symbol in order, each once, in any order of arrival over two connections and a back-fill."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -22,7 +22,7 @@ async def test_symbols_spread_over_connections_that_share_one_feed(simulator: Si
         async with subscribed(proxy, *symbols) as trades:
             await until(spread, what="three connections")
             await until(lambda: {symbol for symbol in symbols if trades.ids(symbol.upper())} == set(symbols))
-            await simulator.tell("drop")
+            await simulator.control("drop")
             await until(spread, what="three connections again")
             await trades.more(50)
             for symbol in ("btcusdt", "ethusdt", "bnbusdt"):

@@ -42,7 +42,7 @@ async def test_payloads_arrive_byte_for_byte(simulator: Simulator, proxy: Proxy)
             assert data == json.dumps(happened[trade_id], separators=(",", ":")).encode()
 
 
-async def test_source_is_told_before_the_first_frame(simulator: Simulator) -> None:
+async def test_source_is_sent_before_the_first_frame(simulator: Simulator) -> None:
     down = {"exchange_stream_url": "ws://127.0.0.1:9", "exchange_rest_url": "http://127.0.0.1:9"}
     async with running_proxy(down) as proxy:
         for call in (proxy.stub.StreamMiniTickers(pb.RawMiniTickerRequest()), proxy.stub.StreamAggTrades()):
@@ -121,7 +121,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_frozen_subscriber_is_cut_and_harms_nobody(simulator: Simulator) -> None:
+async def test_a_frozen_subscriber_is_cut_and_harms_no_other(simulator: Simulator) -> None:
     cut = metric("socket_subscribers_cut_total")
     async with running_proxy(simulator.urls, queue_max_frames=2_000) as proxy, subscribed(proxy, "btcusdt") as healthy:
         await proxy.ready()
@@ -131,7 +131,7 @@ async def test_a_frozen_subscriber_is_cut_and_harms_nobody(simulator: Simulator)
             frozen.freeze()
 
             async def is_cut() -> bool:
-                await simulator.tell("burst", symbol="BTCUSDT", count=3_000)
+                await simulator.control("burst", symbol="BTCUSDT", count=3_000)
                 return metric("socket_subscribers_cut_total") > cut
 
             await until(is_cut, what="the cut")
@@ -141,7 +141,7 @@ async def test_a_frozen_subscriber_is_cut_and_harms_nobody(simulator: Simulator)
             frozen.kill()
 
 
-async def test_a_subscriber_that_falls_behind_is_told_so(simulator: Simulator) -> None:
+async def test_a_subscriber_that_falls_behind_is_notified(simulator: Simulator) -> None:
     async with running_proxy(simulator.urls, queue_max_frames=200) as proxy, open_channel(proxy.target) as channel:
         await proxy.ready()
         call: Any = socket_pb2_grpc.SocketServiceStub(channel).StreamAggTrades()
@@ -150,7 +150,7 @@ async def test_a_subscriber_that_falls_behind_is_told_so(simulator: Simulator) -
         cut = metric("socket_subscribers_cut_total")
 
         async def is_cut() -> bool:
-            await simulator.tell("burst", symbol="BTCUSDT", count=5_000)
+            await simulator.control("burst", symbol="BTCUSDT", count=5_000)
             return metric("socket_subscribers_cut_total") > cut
 
         await until(is_cut, what="the cut")

@@ -1,4 +1,4 @@
-"""Binance's REST interface: requests for market data, and what their answers say.
+"""Binance's REST interface: requests for market data, and the parsing of answers.
 
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
 """
