@@ -72,7 +72,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
 
 @asynccontextmanager
 async def _recording(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[Recorder | None]:
-    """What feeds Kafka, if there is one. Leaving it delivers what waits, or counts it as lost."""
+    """The sink that feeds Kafka, if Kafka is configured. Leaving it delivers what waits, or counts it as lost."""
     if settings.kafka_bootstrap_servers is None:
         yield None
         return

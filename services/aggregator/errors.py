@@ -48,7 +48,7 @@ class FollowersFullError(UnavailableError):
 
 
 class StoreUnavailableError(UnavailableError):
-    """Redis did not answer in time. What was asked may or may not have been done: ask again."""
+    """Redis did not answer in time. The request may or may not have been carried out: retry it."""
 
     def __init__(self) -> None:
         super().__init__("storage_unavailable", "The follow cannot be stored now; try again in a few seconds.")

@@ -81,12 +81,12 @@ class Followers:
         self.lease(follow.follower_id, held.leased | {follow.symbol}, now_s)
 
     def drop_permanent(self, follower_id: int, symbols: Iterable[str]) -> None:
-        """Let go of permanent follows; what is leased stays. Idempotent."""
+        """Drop permanent follows; leases stay. Idempotent."""
         held = self._holdings.get(follower_id, _NOTHING)
         self._hold(follower_id, replace(held, permanent=held.permanent.difference(symbols)))
 
     def expire(self, now_s: float) -> int:
-        """End the leases whose time is over; how many they were."""
+        """End the leases whose time is over; return their number."""
         ended = [key for key, held in self._holdings.items() if held.leased and held.expires_at_s <= now_s]
         for follower_id in ended:
             self._hold(follower_id, replace(self._holdings[follower_id], leased=frozenset()))

@@ -1,6 +1,6 @@
 """The symbols that followers ask for, kept in memory and, where it must hold across restarts, in Redis.
 
-Leases live in memory alone: their holders renew them. Permanent follows are in Redis before the caller hears of it, and
+Leases live in memory alone: their holders renew them. Permanent follows are in Redis before the caller is answered, and
 gone from Redis before their end is confirmed. A method that raises StoreUnavailableError has changed nothing that a
 repeated call would not put right.
 """

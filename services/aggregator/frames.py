@@ -1,4 +1,4 @@
-"""Frames of the exchange: decoded, and rid of what cannot be true. No I/O.
+"""Decoding of the exchange's frames, and the rejection of what cannot be true. No I/O.
 
 Prices stay the decimal text that the exchange wrote: exact, cheap, and converted only where they leave.
 """

@@ -40,7 +40,7 @@ MAX_UNKNOWN_EXPLAINED = 20
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """What the routes may ask and change."""
+    """The state that the routes read and change."""
 
     latest: LatestPrices
     directory: Directory

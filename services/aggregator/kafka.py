@@ -1,4 +1,4 @@
-"""Kafka: one idempotent producer at a time, and how it is left when it is of no use any more.
+"""Kafka: one idempotent producer at a time, replaced when it fails for good.
 
 The producer retries on its own, under the same sequence numbers, so that the broker drops duplicates. An error that
 retries cannot repair ends it, and a new producer resends what is not confirmed.
@@ -24,7 +24,7 @@ MAX_BATCH_BYTES = 512 * 1024
 
 
 class ProducerLostError(ConnectionError):
-    """This producer is of no use any more. `unsent` is not confirmed, in order; some of it may have arrived."""
+    """This producer has failed for good. `unsent` is not confirmed, in order; some of it may have arrived."""
 
     def __init__(self, cause: BaseException, unsent: Iterable[Message] = ()) -> None:
         super().__init__(str(cause))

@@ -77,11 +77,11 @@ class LatestPrices:
             self._lines.clear()
 
     def apply_trades(self, trades: Iterable[AggTrade], latest_ms: int = LATEST_MS) -> int:
-        """Take trades in, none of them later than `latest_ms`; the number refused for want of room."""
+        """Take trades in, none of them later than `latest_ms`; return the number refused at the bound."""
         return sum(not self._add(t.symbol, Tick(t.event_ms, t.trade_id, t.price), latest_ms) for t in trades)
 
     def apply_mini_tickers(self, tickers: Iterable[MiniTicker], latest_ms: int = LATEST_MS) -> int:
-        """Take mini-tickers in, none of them later than `latest_ms`; the number refused for want of room."""
+        """Take mini-tickers in, none of them later than `latest_ms`; return the number refused at the bound."""
         refused = 0
         for ticker in tickers:
             line = self._add(ticker.symbol, Tick(ticker.event_ms, _TICKER_ID, ticker.close), latest_ms)

@@ -30,7 +30,7 @@ STEP_TICKERS = 500
 
 
 class RecorderState(NamedTuple):
-    """What is to be seen of the recorder from outside."""
+    """The state of the recorder, as `GET /coins` shows it."""
 
     connected: bool
     waiting: int

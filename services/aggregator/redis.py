@@ -1,4 +1,4 @@
-"""Redis: the channels, the price cache, and the follows that outlive us. Names as in docs/contracts.md.
+"""Redis: the channels, the price cache, and the follows that outlive this process. Names as in docs/contracts.md.
 
 Every call has a deadline and raises StoreUnavailableError when Redis does not answer in time; a write may then have
 been done or not. WriteRefusedError: it answers, and nothing was written. A cancelled call closes its connection.
@@ -22,8 +22,8 @@ DEADLINE_S = 2.0
 WHOLE_CACHE_DEADLINE_S = 5.0
 
 # A script, for a pipeline of as many PUBLISH commands costs our side five times as much (docs/adr/0005-aggregation.md).
-# The cache first: a subscriber finds there what it hears. A server that refuses to write (a full disk or memory, a
-# replica) still publishes: prices go on without the cache, and the script returns how many fields it refused.
+# The cache first: a subscriber finds the price of each message there. A server that refuses to write (a full disk or
+# memory, a replica) still publishes: prices go on without the cache, and the script returns how many fields it refused.
 _PUBLISH = """
 local refused = 0
 for i = 1, #ARGV, 3 do
@@ -43,7 +43,7 @@ class CacheState(NamedTuple):
 
 
 class MarketStore:
-    """What the aggregator keeps in Redis."""
+    """The aggregator's data in Redis."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -90,7 +90,7 @@ class MarketStore:
         return not refused
 
     async def follows(self) -> list[Follow]:
-        """The stored follows; members that are none are left out."""
+        """The stored follows; invalid members are left out."""
         async with _reaching("follows", WHOLE_CACHE_DEADLINE_S):
             members = cast("set[bytes]", await self._client.smembers(FOLLOWS))
         return [follow for member in members if (follow := _parse_follow(member)) is not None]

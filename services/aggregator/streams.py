@@ -38,7 +38,7 @@ _LOST = (AioRpcError, TimeoutError, PeerLostError)
 
 @dataclass(slots=True)
 class StreamState:
-    """What is to be seen of one stream from outside."""
+    """The state of one stream, as readiness checks and `GET /coins` show it."""
 
     name: str
     up: bool = False

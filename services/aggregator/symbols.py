@@ -65,7 +65,7 @@ class Directory:
         self._listings += 1
 
     def forget(self) -> None:
-        """Nothing is known any more: the exchange is another one."""
+        """Forget everything: the exchange is another one."""
         self._listed = None
         self._former = {}
 

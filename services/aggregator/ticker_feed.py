@@ -23,7 +23,7 @@ FRESH_S = 10.0
 
 
 class TickerFeed:
-    """`run` keeps one stream of mini-tickers open. `reopened` is set at each opening, for whom it may concern."""
+    """`run` keeps one stream of mini-tickers open. `reopened` is set at each opening."""
 
     def __init__(self, stub: "SocketServiceAsyncStub", intake: Intake) -> None:
         self.state = StreamState("mini_tickers")

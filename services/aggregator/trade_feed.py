@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SILENCE_S = 300.0
 """Followed symbols may be quiet for minutes: this only heals a peer that answers pings and has forgotten us."""
 SILENCE_LOOKS = 10
-"""In so many looks, for a process that slept has heard nothing itself."""
+"""In so many checks, for a process that slept has received nothing itself."""
 
 
 class TradeFeed:

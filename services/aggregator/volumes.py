@@ -1,4 +1,4 @@
-"""The 24 h volumes by which near matches are ordered, computed when they are needed and kept for a while."""
+"""The 24 h volumes by which near matches are ordered, computed on demand and cached."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The symbols whose trades are wanted now, shared between who decides it and who asks for them."""
+"""The symbols whose trades are wanted now, shared between the followers and the trade feed."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -6,7 +6,7 @@ class BackfillError(Exception):
 
 
 class UsageError(BackfillError):
-    """The command asks for something that cannot be."""
+    """The arguments are invalid."""
 
 
 class ExchangeError(BackfillError):

@@ -40,7 +40,7 @@ _CLOCK_LEEWAY_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the exchange has from a candle on, as far as it can be true."""
+    """The exchange's klines from a candle on, without those that cannot be true."""
 
     klines: list[Kline]
     """Ascending, each once."""

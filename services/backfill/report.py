@@ -50,7 +50,7 @@ class Progress:
     _written_s: float = field(default_factory=time.monotonic)
 
     def advance(self, task: Task) -> None:
-        """Something of `task` was done."""
+        """Report progress of `task`, if a line is due."""
         now_s = time.monotonic()
         if now_s - self._written_s >= (_REDRAW_EVERY_S if self.stream.isatty() else _LINE_EVERY_S):
             self._written_s = now_s
@@ -73,7 +73,7 @@ class Progress:
 
 
 def progress_text(tasks: Sequence[Task], task: Task, elapsed_s: float) -> str:
-    """How far all are, after `elapsed_s`, and which is at work."""
+    """The progress of all tasks after `elapsed_s`, with the current one named."""
     total, done = sum(len(each.span) for each in tasks), sum(each.done for each in tasks)
     rate = done / max(elapsed_s, 0.001)
     left_s = (total - done) / max(rate, 0.001)
@@ -85,7 +85,7 @@ def progress_text(tasks: Sequence[Task], task: Task, elapsed_s: float) -> str:
 
 
 def summary(tasks: Sequence[Task]) -> str:
-    """What was written for whom, what was there, and what cannot be had."""
+    """For each task, the candles written, present before, and not available from the exchange."""
     lines = [line for task in tasks for line in _lines(task)]
     if all(task.done == len(task.span) and not task.written for task in tasks):
         lines.append("Nothing to fill.")

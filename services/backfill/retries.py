@@ -1,4 +1,4 @@
-"""Retries, for a bounded time."""
+"""Retries for a bounded time."""
 
 import asyncio
 import time

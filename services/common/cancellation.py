@@ -1,4 +1,4 @@
-"""Cancellations that get lost on their way."""
+"""Detection of a cancellation that a task group has swallowed."""
 
 import asyncio
 

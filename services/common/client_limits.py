@@ -19,7 +19,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parse_address(address: str | None) -> Address | None:
-    """The IP address, without its zone, IPv4 where it is one in IPv6's clothes; None for anything else."""
+    """The IP address, without its zone, IPv4 if it is IPv4-mapped; None for anything else."""
     try:
         parsed = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:

@@ -35,7 +35,7 @@ class MalformedError(ApiError):
 
 
 class UnauthenticatedError(ApiError):
-    """No valid credentials, or of a deleted user. Carries the challenge that RFC 9110 section 11.6.1 requires."""
+    """No valid credentials, or those of a deleted user. Carries the challenge that RFC 9110 section 11.6.1 requires."""
 
     status = 401
 
@@ -85,6 +85,6 @@ class TooManyError(ApiError):
 
 
 class UnavailableError(ApiError):
-    """Something this request needs does not answer. Trying again later is right."""
+    """A dependency of this request does not answer. The client should retry later."""
 
     status = 503

@@ -1,4 +1,4 @@
-"""What arrives of each kind of stream, and what of it can be used. A rule without I/O."""
+"""Acceptance and rejection of events, by kind of stream. A rule without I/O."""
 
 import math
 from dataclasses import dataclass

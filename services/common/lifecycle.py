@@ -34,7 +34,7 @@ S = TypeVar("S", bound=ServiceSettings)
 
 @dataclass(slots=True)
 class Lifecycle:
-    """What a running service may ask of its process."""
+    """The facilities that the process offers to its service."""
 
     tasks: asyncio.TaskGroup
     health: Health = field(default_factory=Health)

@@ -2,7 +2,7 @@
 
     python -m services.common.probe [http://127.0.0.1:9151/readyz]
 
-Without an argument it asks /readyz on `OPS_PORT`. Standard library only, and `http.client` rather than
+Without an argument it requests /readyz on `OPS_PORT`. Standard library only, and `http.client` rather than
 `urllib.request`: it starts faster, and a proxy of the environment must not stand between a container and itself.
 """
 

@@ -1,6 +1,6 @@
 """uvicorn's HTTP/1.1 with bounds on what a client may send, in size and in time, and with room for every client.
 
-uvicorn alone waits for ever for a client that connects and sends little or nothing, reads what two servers may
+uvicorn alone waits forever for a client that connects and sends little or nothing, reads what two servers may
 understand in two ways, and hands a websocket upgrade to a second parser with narrower limits, which then neither
 answers nor closes.
 """
@@ -98,7 +98,7 @@ class GuardedProtocol(H11Protocol):
         self._cancel_timers()
 
     def give_way(self) -> None:
-        """End at once, for a connection that has more use for the place."""
+        """End at once, to make room for another connection."""
         self._guard.refusals.count("gave_way")
         self.transport.abort()
 

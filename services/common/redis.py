@@ -23,7 +23,7 @@ IDLE_S = 30.0
 
 
 class ShrinkingPool(BlockingConnectionPool):
-    """redis-py's pool, which by itself keeps for ever as many connections as its busiest moment took."""
+    """redis-py's pool, which by itself keeps forever as many connections as its busiest moment took."""
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)  # type: ignore[arg-type]

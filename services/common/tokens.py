@@ -22,7 +22,7 @@ _FULL_CLAIMS = ["sub", "exp", "iat", "jti", "iss", "aud"]
 
 
 class InvalidTokenError(Exception):
-    """Not a token of ours, or no longer one."""
+    """Not a valid access token."""
 
 
 class ExpiredTokenError(InvalidTokenError):

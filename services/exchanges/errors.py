@@ -1,8 +1,8 @@
-"""Errors of the conversation with an exchange."""
+"""Errors of the communication with an exchange."""
 
 
 class ExchangeError(Exception):
-    """The root of everything raised here on purpose."""
+    """Base class of this package's errors."""
 
 
 class InvalidSymbolError(ExchangeError):
@@ -23,7 +23,7 @@ class MalformedFrameError(FrameError):
 
 
 class UnknownFrameError(FrameError):
-    """Well-formed, of a kind we did not ask for."""
+    """Well-formed, and of a kind that was not subscribed."""
 
 
 class ControlError(ExchangeError):
@@ -35,7 +35,7 @@ class RestError(ExchangeError):
 
 
 class RateLimitedError(RestError):
-    """The exchange asks us to stay away for a while."""
+    """The exchange has imposed a rate limit or a ban."""
 
     def __init__(self, retry_after_s: float) -> None:
         super().__init__(f"the exchange asks to wait {retry_after_s:g} s")

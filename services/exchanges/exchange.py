@@ -25,7 +25,7 @@ class TradeFrame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """What cannot be used of a frame: of which kind it is (`trade`, `ticker`, `frame`), how many entries, and why."""
+    """The unusable part of a frame: its kind (`trade`, `ticker`, `frame`), how many entries, and why."""
 
     kind: str
     reason: str
@@ -81,7 +81,7 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much the exchange lets us ask, with room left for others behind the same address."""
+    """The exchange's limits, with room left for others behind the same address."""
 
     control_interval_s: float
     """Least time between two control messages on one connection."""

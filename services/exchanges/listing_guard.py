@@ -1,4 +1,4 @@
-"""Doubt about a list of symbols that has suddenly lost most of them. A rule without I/O."""
+"""Protection against a list of symbols that suddenly lacks most of them. A rule without I/O."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Staying within the exchange's limits: so many units in any period."""
+"""Pacing of requests within the exchange's limits: at most so many units in any period."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""GET requests to the exchange's REST interface: bounded in time, size and weight, and obedient to Retry-After."""
+"""GET requests to the exchange's REST interface: bounded in time, size and weight, and subject to Retry-After."""
 
 import time
 from dataclasses import dataclass, field
@@ -94,11 +94,11 @@ async def _bounded_body(response: httpx.Response) -> bytes:
 
 
 def is_ban(status: int) -> bool:
-    """Whether the exchange asks us to stay away for a while."""
+    """Whether the answer is a rate limit or a ban."""
     return status in (_TOO_MANY_REQUESTS, _BANNED)
 
 
 def retry_after_s(header: str) -> float:
-    """What a Retry-After header asks for, within reason."""
+    """The delay of a Retry-After header, bounded."""
     is_number = header.isascii() and header.isdecimal()
     return min(float(header), _MAX_RETRY_AFTER_S) if is_number else _DEFAULT_RETRY_AFTER_S

@@ -19,7 +19,7 @@ from services.socket.symbols import SymbolCatalog
 
 @asynccontextmanager
 async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
-    """Serve until left. The exchange may be down all the while: then the service is up and not ready."""
+    """Serve until left. While the exchange is down, the service is up and not ready."""
     exchange = EXCHANGES[settings.exchange]
     hub = Hub(QueueLimits(settings.queue_max_frames, settings.queue_max_bytes))
     url = settings.exchange_rest_url

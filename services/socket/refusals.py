@@ -24,7 +24,7 @@ class _SetAside:
 
 @dataclass(slots=True)
 class Refusals:
-    """What the connections of one feed have learnt. `on_set_aside` gets each symbol, the reason and the delay in s."""
+    """Refusals shared by the connections of one feed. `on_set_aside` gets each symbol, the reason and the delay (s)."""
 
     on_set_aside: Callable[[str, str, float], None] = lambda *_: None
     retry_s: float = field(default_factory=lambda: RETRY_S)

@@ -89,7 +89,7 @@ class TradeSequence:
         return Gap(self.last_id + 1, min(self._held) - 1)
 
     def lacks(self, trade_id: int) -> bool:
-        """Whether this trade would be news."""
+        """Whether this trade is missing here."""
         return (self.last_id is None or trade_id > self.last_id) and trade_id not in self._held
 
     def release(self) -> Sequence[TradeFrame]:

@@ -157,7 +157,7 @@ async def _subscribed(link: Link) -> bool:
 
 
 def _ban_s(error: Exception) -> float:
-    """How long the exchange asks us to stay away; more attempts would make it longer."""
+    """How long the exchange's ban lasts; more attempts would extend it."""
     if isinstance(error, InvalidStatus) and is_ban(error.response.status_code):
         return retry_after_s(error.response.headers.get("Retry-After", ""))
     return 0.0

@@ -33,7 +33,7 @@ async def test_those_who_come_together_are_one_read() -> None:
     assert [len(keys) for keys in reads] == [10, 10, 5]
 
 
-async def test_a_failure_fails_all_who_wait_and_nobody_after() -> None:
+async def test_a_failure_fails_all_waiting_calls_and_no_later_one() -> None:
     """They do not wait for one deadline after the other."""
     failing = True
 
@@ -65,7 +65,7 @@ async def test_the_deadline_is_the_reads_own() -> None:
             await batches.get(99)
 
 
-async def test_who_leaves_costs_nobody_an_answer() -> None:
+async def test_a_cancelled_call_costs_no_other_its_answer() -> None:
     gate = asyncio.Event()
 
     async def read(keys: Sequence[int]) -> Sequence[int]:
