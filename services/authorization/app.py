@@ -30,7 +30,7 @@ CONCURRENT_RPCS_MAX = 1_000
 
 @asynccontextmanager
 async def app(settings: AuthorizationSettings, life: Lifecycle) -> AsyncIterator[None]:
-    """The running service. Starts whether or not its dependencies answer; readiness says which do not."""
+    """The running service. It starts whether or not its dependencies answer; readiness names those that do not."""
     async with AsyncExitStack() as stack:
         database = Database(create_engine(settings.database_url))
         stack.push_async_callback(database.engine.dispose)

@@ -1,4 +1,4 @@
-"""Who calls: the end user's address and agent, as far as the caller tells them."""
+"""The end user behind a call: address and user agent, as far as the caller sends them."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ IPV6_NETWORK_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The end user's side of a call. `address` is a well-formed IP address; None where it is not told."""
+    """The end user's side of a call. `address` is a well-formed IP address, or None if the caller sent none."""
 
     address: str | None = None
     user_agent: str | None = None
@@ -26,7 +26,7 @@ class Client:
 
 
 def read_client(metadata: Mapping[str, str]) -> Client:
-    """The client from request metadata. What is malformed counts as not told."""
+    """The client from request metadata. Malformed values count as absent."""
     agent = metadata.get("x-user-agent", "")[:USER_AGENT_CHARACTERS_MAX]
     return Client(_address(metadata.get("x-client-address", "")), agent if agent and agent.isprintable() else None)
 

@@ -1,4 +1,4 @@
-"""What can go wrong, each with its gRPC status and a stable slug. `interceptor` turns them into answers."""
+"""Errors of the service, each with its gRPC status and a stable slug. `interceptor` turns them into answers."""
 
 from typing import ClassVar
 
@@ -47,7 +47,7 @@ class NameTakenError(AuthError):
 
 
 class WrongCredentialsError(AuthError):
-    """One error for an unknown name and a wrong password: nobody learns which names exist."""
+    """One error for an unknown name and a wrong password, so that it does not reveal which names exist."""
 
     status = StatusCode.UNAUTHENTICATED
     slug = "wrong_credentials"

@@ -1,6 +1,6 @@
-"""Around every call: a budget of time, one translation of errors into statuses, and the metrics.
+"""The interceptor around every call: a budget of time, one translation of errors into statuses, and the metrics.
 
-The budget ends before the caller's deadline does, so that a dependency that hangs is told as UNAVAILABLE, with a
+The budget ends before the caller's deadline does, so that a dependency that hangs is reported as UNAVAILABLE, with a
 sentence, and not as a deadline that passed.
 """
 
@@ -96,7 +96,7 @@ class CallInterceptor(aio.ServerInterceptor):
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # seen: nobody waits for an abandoned call's
+            task.exception()  # retrieved: an abandoned call has no awaiter
 
 
 def _budget_s(context: Context) -> float:

@@ -1,6 +1,6 @@
 """Rate limits, spent in Redis before any password is hashed. Without Redis no password is checked.
 
-Narrow limits are spent before wide ones, so that one noisy party, once refused, uses up nobody else's share: a
+Narrow limits are spent before wide ones, so that a noisy client, once refused, does not use up the others' share: a
 refused attempt spends nothing of the limit that refused it, nor of wider ones.
 """
 

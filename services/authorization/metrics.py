@@ -1,4 +1,4 @@
-"""Every metric of this service."""
+"""Metrics of the authorization service."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,4 +1,4 @@
-"""What an account's name may be, and when two names are the same.
+"""Syntax of account names, and the key by which two names are the same.
 
 A name is kept as it was written, in Unicode's normal form C, and compared by its key. The key is Unicode's
 compatibility caseless form (The Unicode Standard, 3.13, D146) without the default-ignorable characters, so that case,

@@ -1,11 +1,11 @@
-"""Which passwords are accepted, and bcrypt behind a bounded executor.
+"""Rules for passwords, and bcrypt behind a bounded executor.
 
 Keyboards and systems write the same character composed or decomposed (`é`, or `e` and an accent). A new password is
 hashed in Unicode's normal form C; hashes from before keep the form that was typed then, so a login tries the normal
 form, what was typed, and the decomposed form: three checks at most, one for a password in ASCII.
 
 bcrypt reads at most 72 bytes; longer passwords are refused, never cut. A hash costs about 240 ms of a core at cost
-12, so at most `threads` run at once and `waiting_max` wait; beyond that the caller is told to come back.
+12, so at most `threads` run at once and `waiting_max` wait; further callers are asked to retry later.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Telling everybody that a session or an account ended: keys and a channel in Redis (docs/contracts.md).
+"""Announcements that a session or an account ended: keys and a channel in Redis (docs/contracts.md).
 
 The database is the truth (`revocations`, written with the change itself); Redis is a view of its last minutes. A
 call announces what it ended before it answers, and a sweep announces again what Redis does not know: because it was

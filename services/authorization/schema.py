@@ -57,7 +57,7 @@ refresh_tokens = Table(
     Index("ix_refresh_tokens_unspent", "session_id", postgresql_where=text("spent_at IS NULL")),
 )
 
-# The transactional outbox of what Redis must be told: written with the change itself, so that no crash and no Redis
+# The transactional outbox of announcements to Redis: written with the change itself, so that no crash and no Redis
 # failure in between can lose it. `session_id` NULL: all of the user's. No foreign key: it outlives the account.
 revocations = Table(
     "revocations",

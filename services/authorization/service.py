@@ -1,4 +1,4 @@
-"""What the service does, without gRPC: each method is one call of proto/auth.proto.
+"""The service's operations, without gRPC: each method is one call of proto/auth.proto.
 
 Every method raises errors of errors.py and may be repeated after any of them. An acknowledged change is committed;
 an acknowledged end of a session or an account is also announced (revocations.py).
@@ -94,7 +94,7 @@ class Authorization:
         return Login(tokens, self.devices.renew(devices, key))
 
     async def refresh(self, token: str | None, user_id: str | None, client: Client) -> TokenPair:
-        """The successor of a refresh token. `user_id` must be its owner's; None and "0" say that it is not told."""
+        """The successor of a refresh token. `user_id` must be its owner's; None and "0" mean unknown."""
         if not token:
             raise InvalidRefreshTokenError
         await self.limits.refresh(client)
@@ -160,7 +160,7 @@ class Authorization:
             return bearer, await session_store.list_active(connection, bearer.user_id, self.policy)
 
     async def revoke_session(self, access_token: str | None, session_id: str) -> None:
-        """End one of the caller's sessions. A session may end itself, and may say so again."""
+        """End one of the caller's sessions. A session may end itself, and may repeat the request."""
         bearer = self._bearer(access_token)
         target = _parse_session_id(session_id)
         if target is None:

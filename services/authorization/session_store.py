@@ -67,7 +67,7 @@ async def add_refresh_token(
 
 
 async def find_session_of_token(connection: AsyncConnection, token_hash: bytes) -> tuple[uuid.UUID, int] | None:
-    """The session and user behind a refresh token, spent or not, whatever became of the session."""
+    """The session and user behind a refresh token, spent or not, even if the session has ended."""
     statement = (
         select(sessions.c.id, sessions.c.user_id)
         .join(refresh_tokens, refresh_tokens.c.session_id == sessions.c.id)
@@ -142,7 +142,7 @@ async def count_grace_use(connection: AsyncConnection, token_hash: bytes) -> Non
 
 
 async def touch(connection: AsyncConnection, session_id: uuid.UUID, client: Client) -> None:
-    """Note that the session was used now, and from where if that is told."""
+    """Record that the session was used now, and from which address if it is known."""
     values = {
         "last_used_at": func.clock_timestamp(),
         "client_address": func.coalesce(client.address, sessions.c.client_address),

@@ -1,4 +1,4 @@
-"""What the authorization service can be told from outside."""
+"""Settings of the authorization service, read from the environment."""
 
 from typing import Annotated, Self
 

@@ -47,7 +47,7 @@ class Sweeps:
             last_id = batch[-1][0]
 
     async def purge(self) -> None:
-        """Delete old revocations, and sessions that nobody used for the idle time, however they ended.
+        """Delete old revocations, and sessions that were not used for the idle time, however they ended.
 
         A session over for another reason stays until then: a reused token is recognised, a repeated logout succeeds.
         Raises `UnavailableError`.

@@ -1,4 +1,4 @@
-"""Making tokens: signed access tokens (read by services/common/tokens.py) and random refresh tokens."""
+"""New tokens: signed access tokens (read by services/common/tokens.py) and random refresh tokens."""
 
 import hashlib
 import secrets

@@ -1,4 +1,4 @@
-"""Which access tokens the service believes: every forgery is one answer."""
+"""Verification of access tokens: every forgery gets the same answer."""
 
 import base64
 import json
@@ -55,14 +55,14 @@ async def test_refuses_every_forgery(auth: AuthClient) -> None:
         "unknown kid": signed(mine, KEY, kid="other"),
         "no kid": signed(mine, KEY, kid=None),
         "kid that is no text": unsigned(mine, {"alg": "HS256", "kid": ["new"]}),
-        "wrong issuer": signed({**mine, "iss": "somebody"}),
-        "wrong audience": signed({**mine, "aud": "somebody"}),
+        "wrong issuer": signed({**mine, "iss": "other"}),
+        "wrong audience": signed({**mine, "aud": "other"}),
         "issued in the future": signed({**mine, "iat": int(time.time()) + 600}),
         "subject as text": signed({**mine, "sub": str(user_id)}),
         "subject true": signed({**mine, "sub": True}),
         "subject zero": signed({**mine, "sub": 0}),
         "subject beyond a bigint": signed({**mine, "sub": 2**63}),
-        "somebody else": signed({**mine, "sub": user_id + 1}),
+        "another user": signed({**mine, "sub": user_id + 1}),
         "unknown session": signed({**mine, "sid": str(uuid.uuid4())}),
         "malformed session": signed({**mine, "sid": "nonsense"}),
         "session that is no text": signed({**mine, "sid": 7}),
@@ -79,7 +79,7 @@ async def test_refuses_every_forgery(auth: AuthClient) -> None:
         assert (refused.status, refused.slug) == (StatusCode.UNAUTHENTICATED, "invalid_access_token"), forgery
 
 
-async def test_an_expired_token_says_so(auth: AuthClient) -> None:
+async def test_an_expired_token_is_refused_as_expired(auth: AuthClient) -> None:
     user_id = await auth.register("myuser")
     expired = signed(claims(sub=user_id, exp=int(time.time()) - 60))
     refused = await failure(auth.verify(expired))
@@ -94,7 +94,7 @@ async def test_a_logout_needs_no_fresh_access_token(auth: AuthClient) -> None:
 
 
 @pytest.mark.parametrize("key", [KEY, OLD_KEY])
-async def test_tokens_of_the_go_original_are_believed_only_when_told_to(start: Start, key: str) -> None:
+async def test_tokens_of_the_go_original_are_accepted_only_if_configured(start: Start, key: str) -> None:
     strict, lenient = (await start()).client, (await start(jwt_accept_minimal=True)).client
     user_id = await strict.register("myuser")
     minimal = signed({"sub": user_id, "exp": int(time.time()) + 60}, key, kid=None)

@@ -58,7 +58,7 @@ async def test_stores_neither_password_nor_refresh_token(auth: AuthClient, datab
         ("bob", "b\ufe0fob"),
     ],
 )
-async def test_a_name_is_unique_whatever_its_case_and_form(auth: AuthClient, first: str, second: str) -> None:
+async def test_a_name_is_unique_in_any_case_and_form(auth: AuthClient, first: str, second: str) -> None:
     user_id = await auth.register(first)
     taken = await failure(auth.register(second))
     assert (taken.status, taken.slug) == (StatusCode.ALREADY_EXISTS, "name_taken")
@@ -98,7 +98,7 @@ async def test_refuses_passwords_that_bcrypt_could_not_keep(auth: AuthClient, pa
 
 
 @pytest.mark.parametrize("password", ["12345678", "äöüäöüäö", "x" * 72, "ä" * 36, "€" * 24, "😀" * 18])
-async def test_tells_every_byte_of_a_password_apart(auth: AuthClient, password: str) -> None:
+async def test_every_byte_of_a_password_counts(auth: AuthClient, password: str) -> None:
     await auth.register("myuser", password)
     await auth.login("myuser", password)
     wrong = await failure(auth.login("myuser", password[:-1] + "y"))
@@ -217,7 +217,7 @@ async def test_deleting_again_succeeds_and_the_name_is_free(auth: AuthClient) ->
 
 
 async def test_a_session_that_has_ended_cannot_delete_the_account(start: Start, database: asyncpg.Connection) -> None:
-    """Redis is not asked, and the token is good for minutes more: the session's row alone says it."""
+    """Redis is not read, and the token is valid for minutes more: only the session's row shows that it ended."""
     auth = (await start(refresh_grace_s=0)).client
     await auth.register("myuser")
     revoked, left, reused, idle, purged, mine = [await auth.login("myuser") for _ in range(6)]

@@ -1,4 +1,4 @@
-"""Dependencies that die, freeze and come back: told as UNAVAILABLE in time, never let through, healed without help."""
+"""Dependencies that die, freeze and come back: UNAVAILABLE in time, no access meanwhile, recovery without help."""
 
 import asyncio
 import contextlib
@@ -67,7 +67,7 @@ async def test_survives_a_restart_of_postgresql(
     assert await running.life.health.problems() == {}
 
 
-async def test_a_frozen_postgresql_is_told_within_the_deadline(
+async def test_a_frozen_postgresql_is_reported_within_the_deadline(
     own_postgres: RunningPostgres, own_database_url: str, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     auth = (await start(database_url=own_database_url)).client
@@ -122,7 +122,7 @@ async def test_a_redis_that_refuses_to_store_locks_out_no_session(
     await auth.login("myuser")
 
 
-async def test_a_frozen_redis_is_told_within_the_deadline(
+async def test_a_frozen_redis_is_reported_within_the_deadline(
     own_redis: RunningRedis, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     auth = (await start(redis_url=own_redis.url)).client
@@ -162,7 +162,7 @@ async def test_what_redis_did_not_hear_the_callers_repetition_finishes(own_redis
         assert await client.exists(f"auth:revoked:user:{user_id}") == 1
 
 
-async def test_what_redis_did_not_hear_or_lost_the_sweep_tells(own_redis: RunningRedis, start: Start) -> None:
+async def test_the_sweep_announces_what_redis_missed_or_lost(own_redis: RunningRedis, start: Start) -> None:
     auth = (await start(redis_url=own_redis.url, announce_interval_s=0.05)).client
     user_id = await auth.register("myuser")
     ended, mine = await auth.login("myuser"), await auth.login("myuser")

@@ -52,7 +52,7 @@ async def test_one_wrong_row_and_nothing_is_imported(
     go: asyncpg.Connection, database_url: str, migrated_url: str, start: Start, database: asyncpg.Connection
 ) -> None:
     auth = (await start()).client
-    taken_id = await auth.register("somebody else")
+    taken_id = await auth.register("another user")
     rows = [
         (1 << 40, "Ann", GO_HASH),
         (1 << 41, "ann", GO_HASH),

@@ -1,4 +1,4 @@
-"""Limits: each stops before the hash, tells when to come back, and holds nobody else up."""
+"""Limits: each refuses before the hash, returns when to retry, and does not delay other clients."""
 
 import asyncio
 

@@ -72,7 +72,7 @@ async def test_sigterm_under_load_loses_no_acknowledged_registration(
     assert ends <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
-async def test_says_it_serves_and_logs_no_secret(environment: dict[str, str]) -> None:
+async def test_logs_that_it_serves_and_no_secret(environment: dict[str, str]) -> None:
     process = await started({**environment, "LOG_LEVEL": "debug", "REFRESH_GRACE_S": "0"})
     async with open_channel(environment["GRPC_ADDRESS"]) as channel:
         await check_channel(channel)
@@ -90,7 +90,7 @@ async def test_says_it_serves_and_logs_no_secret(environment: dict[str, str]) ->
         assert secret not in log
 
 
-async def test_starts_without_its_dependencies_and_says_what_is_missing(environment: dict[str, str]) -> None:
+async def test_starts_without_its_dependencies_and_reports_what_is_missing(environment: dict[str, str]) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     environment |= {"DATABASE_URL": f"postgresql://a:b@{nowhere}/a", "REDIS_URL": f"redis://{nowhere}/0"}
     process = service("authorization", environment).start()
@@ -125,6 +125,6 @@ def test_refuses_bad_settings_in_a_sentence(
     with pytest.raises(SystemExit) as ended:
         load_settings(AuthorizationSettings)
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert "short secret" not in said
+    errors = capsys.readouterr().err
+    assert sentence in errors
+    assert "short secret" not in errors

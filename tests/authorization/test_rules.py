@@ -141,7 +141,7 @@ def test_the_active_key_signs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "address", "network"),
+    ("sent", "address", "network"),
     [
         ("192.0.2.1", "192.0.2.1", "192.0.2.1"),
         ("::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1"),
@@ -152,13 +152,13 @@ def test_the_active_key_signs() -> None:
         ("nonsense", None, None),
     ],
 )
-def test_reads_the_clients_address(told: str, address: str | None, network: str | None) -> None:
-    client = read_client({"x-client-address": told})
+def test_reads_the_clients_address(sent: str, address: str | None, network: str | None) -> None:
+    client = read_client({"x-client-address": sent})
     assert (client.address, client.network) == (address, network)
 
 
 @given(st.text(), st.text())
-def test_whatever_is_told_of_the_client_is_harmless(address: str, agent: str) -> None:
+def test_any_client_metadata_is_harmless(address: str, agent: str) -> None:
     client = read_client({"x-client-address": address, "x-user-agent": agent})
     assert len(client.user_agent or "") <= 256
     assert (client.user_agent or "").isprintable()

@@ -67,7 +67,7 @@ async def test_two_tabs_that_refresh_at_once_both_go_on(auth: AuthClient) -> Non
 async def test_two_lines_of_one_token_end_the_session_once_the_grace_is_over(
     auth: AuthClient, database: asyncpg.Connection, redis: Redis
 ) -> None:
-    """A thief who refreshes within the grace is noticed when both have gone on, whoever comes first."""
+    """A thief who refreshes within the grace is noticed when both have gone on, in either order."""
     await auth.register("myuser")
     for depth in (1, 2):
         stolen = await auth.login("myuser")
@@ -237,7 +237,7 @@ async def test_revoking_an_unknown_session_is_not_found(auth: AuthClient, target
     assert (unknown.status, unknown.slug) == (StatusCode.NOT_FOUND, "session_not_found")
 
 
-async def test_nobody_revokes_somebody_elses_session(auth: AuthClient) -> None:
+async def test_another_users_session_cannot_be_revoked(auth: AuthClient) -> None:
     for name in ("alice", "bob"):
         await auth.register(name)
     alice, bob = await auth.login("alice"), await auth.login("bob")

@@ -48,7 +48,7 @@ async def test_without_its_tables_the_service_is_not_ready(database_url: str, st
     assert await running.life.health.problems() == {}
 
 
-async def test_purges_what_nobody_used_for_the_idle_time_and_nothing_else(
+async def test_purges_what_was_unused_for_the_idle_time_and_nothing_else(
     start: Start, database: asyncpg.Connection
 ) -> None:
     auth = (await start(purge_interval_s=0.05, session_idle_s=86_400)).client
