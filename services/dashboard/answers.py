@@ -1,7 +1,7 @@
 """Answers: documents that clients may keep, and errors.
 
 A document's ETag is a hash of its bytes, weak since it may travel compressed. Large ones are compressed once, in a
-thread, for whoever accepts gzip.
+thread, for clients that accept gzip.
 """
 
 import asyncio

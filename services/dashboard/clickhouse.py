@@ -1,7 +1,7 @@
 """ClickHouse, read: fixed queries with parameters bound by the server, each within a deadline and a slot.
 
-So many run at once, so many more wait; whoever comes then is told to come back. The client is opened when it is first
-needed and whenever that failed, so ClickHouse may come and go.
+`at_once` queries run, `waiting` more wait, and further ones are refused as busy. The client is opened when it is first
+needed, and again after a failure, so ClickHouse may come and go.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ SPARE_CONNECTIONS = 2
 
 
 class ClickHouse:
-    """Queries of one kind of purpose; `close` when nobody asks any more."""
+    """Queries for one purpose. Call `close` after the last query."""
 
     def __init__(self, url: str, purpose: str, timeout_s: float, at_once: int, waiting: int) -> None:
         self._url = urlsplit(url)

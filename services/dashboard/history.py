@@ -1,8 +1,8 @@
-"""Which candles a request for history means, and the queries that find them. No I/O.
+"""The candles that a request for history means, and the queries that find them. No I/O.
 
 ClickHouse aggregates all that a view is asked for before it takes the first rows of it. So a page is looked for in a
 window of time that may hold just as many candles, then in ever wider ones: `Window`. Once the page's ends are known,
-its candles are read by them, in whatever format.
+its candles are read by them, in the format of the request.
 """
 
 import re
@@ -113,7 +113,7 @@ def page_in(request: Request, window: Window, found: int, first_s: int, last_s: 
 
 
 def parse_time_s(name: str, text: str) -> int:
-    """Milliseconds or ISO 8601 (UTC where it says no offset), as the first whole second not before it."""
+    """Milliseconds or ISO 8601 (UTC if it has no offset), as the first whole second not before it."""
     if _MS.fullmatch(text):
         return min(-(-int(text) // 1000), MAX_TIME_S)
     try:

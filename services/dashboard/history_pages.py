@@ -18,7 +18,7 @@ from services.dashboard.sparklines import sparkline
 
 LIVE_S = 1
 SETTLED_S = 60
-"""Not longer: a back-fill fills the past, and whoever asked for it looks at the chart next. An ETag saves the bytes."""
+"""Not longer: the operator looks at the chart right after a back-fill of the past. An ETag saves the bytes."""
 SPARKLINES_S = 10
 HOUR_S = 3600
 HOUR_MS = HOUR_S * 1000

@@ -1,4 +1,4 @@
-"""Kafka, asked how far the consumer group is behind: its own offsets, so whoever consumes is measured alike."""
+"""The lag of the consumer group, from the offsets it commits to Kafka, so that any consumer is measured alike."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -48,7 +48,7 @@ class LagReader:
             raise OSError("Kafka does not answer") from error
 
     async def close(self) -> None:
-        """Within a bound: a dead broker does not say goodbye."""
+        """Close both clients within a bound: a dead broker does not complete the closing handshake."""
         clients, self._clients = self._clients, None
         if clients is not None:
             admin, consumer = clients

@@ -1,4 +1,4 @@
-"""How often one client may ask, spent before anything is read or computed."""
+"""Rate limits per client, spent before anything is read or computed."""
 
 from collections.abc import AsyncIterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""The market at one instant, as Redis tells it: quotes with their exact figures, symbols, movers. No I/O.
+"""The market at one instant, as read from Redis: quotes with their exact figures, symbols, movers. No I/O.
 
 A number is the text that the aggregator wrote until it is compared, and the same digits afterwards.
 """
@@ -21,7 +21,7 @@ from services.market.symbols import Listing, decode_listings, normal_symbol
 from services.market.valuation import RANKING_CURRENCY, Pair, volumes_in
 
 WINDOW_MS = 24 * 3600 * 1000
-"""Figures of a rolling day say nothing once their last event is older than that."""
+"""Figures of a rolling day are meaningless once their last event is older than that."""
 
 
 VOLUMES_KEPT_MS = 10_000
@@ -52,7 +52,7 @@ class Snapshot:
     directory: Directory
 
     def current(self, quote: Quote) -> bool:
-        """Whether the rolling 24 h figures still say something."""
+        """Whether the rolling 24 h figures are still meaningful."""
         return quote.event_ms > self.time_ms - WINDOW_MS
 
     def movers(self, by: Ranking, quote: str | None, limit: int, min_volume: Decimal) -> list[Quote]:

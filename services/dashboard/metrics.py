@@ -1,4 +1,4 @@
-"""Every metric of the dashboard service, with unit and meaning."""
+"""Metrics of the dashboard service, with unit and meaning."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

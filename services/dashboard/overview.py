@@ -1,7 +1,7 @@
 """The operator's overview: what is stored, how fast and how late, what lags, and, in sentences, what is down.
 
-Each part is read within its own deadline and at most so often, whoever watches; what does not answer is a sentence
-among the problems, and the other parts are there all the same.
+Each part is read within its own deadline and at most so often, for any number of viewers; what does not answer is a
+sentence among the problems, and the other parts are there all the same.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Reading(NamedTuple, Generic[T]):
-    """What a part told, or the sentence that says why it did not."""
+    """The value of a part, or the sentence that explains why it is missing."""
 
     value: T | None = None
     problem: str | None = None
@@ -102,7 +102,7 @@ class Overviews:
         try:
             snapshot = await self._market.snapshot()
         except ApiError:
-            return Reading(problem="No prices: Redis does not answer, or the aggregator has not told any yet.")
+            return Reading(problem="No prices: Redis does not answer, or the aggregator has not published any yet.")
         newest_ms = max((quote.event_ms for quote in snapshot.quotes.values()), default=None)
         age_ms = None if newest_ms is None else max(0, snapshot.time_ms - newest_ms)
         return Reading(Prices(snapshot.source, len(snapshot.quotes), newest_ms, age_ms))

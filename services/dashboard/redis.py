@@ -21,7 +21,7 @@ FRESH_S = 1.0
 
 
 class MarketReader:
-    """Snapshots for everybody: whoever asks within a second of a read gets what that read brought, failure included."""
+    """Snapshots shared by all requests: those within a second of a read get its result, failure included."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client

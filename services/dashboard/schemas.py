@@ -54,7 +54,7 @@ class Price(BaseModel):
 
 
 class Prices(BaseModel):
-    """All numbers are exact decimals. Figures that nobody has told yet are null."""
+    """All numbers are exact decimals. Figures that are not known yet are null."""
 
     source: str = Field(examples=["binance"], description="Where all of these prices come from.")
     time: TimeMs = Field(description="When the prices were read, ms.")
@@ -74,7 +74,7 @@ class Movers(BaseModel):
 
 class ListedSymbol(BaseModel):
     symbol: str = Field(examples=["btcusdt"])
-    base: str = Field(examples=["BTC"], description="Empty where the exchange does not tell.")
+    base: str = Field(examples=["BTC"], description="Empty if the exchange does not publish it.")
     quote: str = Field(examples=["USDT"])
     status: str = Field(
         examples=["TRADING"],

@@ -1,4 +1,4 @@
-"""What the dashboard can be told from outside."""
+"""Settings of the dashboard service, read from the environment."""
 
 from ipaddress import ip_network
 from typing import Annotated, Any
@@ -49,7 +49,7 @@ class DashboardSettings(ServiceSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies_have_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        """uvicorn trusts nobody by a mistyped address, and at `*` believes what the client itself claims to be."""
+        """uvicorn trusts no proxy by a mistyped address, and at `*` accepts any address the client claims."""
         for proxy in proxies:
             ip_network(proxy)
         return proxies

@@ -1,4 +1,4 @@
-"""Answers computed once for everybody who asks at the same time, and kept for a while in bounded memory."""
+"""Answers computed once for all requests at the same time, and kept for a while in bounded memory."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What ClickHouse holds, for the operator: the newest rows, how fast and how late they come, and how much there is."""
+"""Figures of what ClickHouse holds, for the operator: newest rows, their rate and delay, and how much is stored."""
 
 import msgspec
 

@@ -42,7 +42,7 @@ class Directory:
         return search(text, self.listings.values(), self.volumes, limit, near_matches)
 
     def facts(self, symbol: str) -> bytes:
-        """What the listing says of a symbol, as further members of a JSON object."""
+        """The listing of a symbol, as further members of a JSON object."""
         written = self._facts.get(symbol)
         if written is None:
             listing = self.listings[symbol]

@@ -1,4 +1,4 @@
-"""A value that is read again at most so often, however many ask for it, and never when nobody does."""
+"""A value that is read on request, and at most once a period however many requests there are."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class TtlValue(Generic[T]):
-    """What `read` told within the last `period_s`. `read` has its own deadline and does not raise."""
+    """What `read` returned within the last `period_s`. `read` has its own deadline and does not raise."""
 
     def __init__(self, period_s: float, read: Callable[[], Awaitable[T]]) -> None:
         self._period_s = period_s

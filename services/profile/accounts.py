@@ -1,10 +1,11 @@
-"""Keeps the profile's row in step with the account, which lives in the authorization service.
+"""The profile's rows, kept in step with the accounts, which live in the authorization service.
 
 The row follows the account and may be late: registration can be cut between the two. So every request that needs the
 row makes it when it is missing, with the name that the authorization service vouches for.
 
-Ids alone do not say whose a row is: they start at 1 again when the accounts are replaced (another database, a restored
-backup) and the portfolios are not. So a row whose name is not the account's is never shown, changed or deleted.
+Ids alone do not identify a row's owner: they start at 1 again when the accounts are replaced (another database, a
+restored backup) and the portfolios are not. So a row whose name is not the account's is never shown, changed or
+deleted.
 """
 
 import unicodedata
@@ -57,9 +58,9 @@ class Accounts:
     async def logged_in(self, caller: Caller, tokens: Tokens, typed_name: str) -> None:
         """Make the row if it is missing. As in `registered`, a database that is down fails nothing.
 
-        The tokens of the Go original name nobody, so that this is the only time to see whose row it is: then it does.
+        The Go original's tokens carry no name, so with them this is the only time to check that the row is the user's.
         Names are compared without case, so what was typed may not be how the name is written; it is used only where
-        the authorization service (the Go original) cannot say. Raises ForeignRowError, with the session ended.
+        the authorization service (the Go original) reports no name. Raises ForeignRowError, with the session ended.
         """
         try:
             await self._heal_if_missing(caller, typed_name)
@@ -86,7 +87,7 @@ class Accounts:
     async def delete(self, caller: Caller) -> None:
         """Delete portfolio and account. Raises UnauthenticatedError, UnavailableError.
 
-        The caller is only identified: whether the session lives is for the authorization service to say, which refuses
+        The caller is only identified: the authorization service checks whether the session is alive, and refuses
         one that has ended, but not the bearer of an account that is gone. So a deletion that got no answer can be
         repeated until it is done, though the session went with the account.
         """

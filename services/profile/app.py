@@ -94,7 +94,7 @@ async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitSt
     leases = Leases(aggregator, manager.symbols, settings.lease_interval_s)
     await stack.enter_async_context(leases.running(life))
 
-    # Authorization and the aggregator are missing on purpose: without them we still serve everybody who is logged in.
+    # Authorization and the aggregator are missing on purpose: without them, users who are logged in are still served.
     life.health.add_check("database", partial(check_engine, engine))
     life.health.add_check("redis", partial(check_redis, redis))
     life.health.add_check("live", manager.check)

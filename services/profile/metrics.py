@@ -1,4 +1,4 @@
-"""Every metric of the profile service, with unit and meaning. The live engine's are in `live/metrics.py`."""
+"""Metrics of the profile service, with unit and meaning. The live engine's are in `live/metrics.py`."""
 
 from prometheus_client import Counter, Histogram
 

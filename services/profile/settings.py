@@ -1,4 +1,4 @@
-"""What the profile service can be told from outside."""
+"""Settings of the profile service, read from the environment."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -41,7 +41,7 @@ class Settings(MigrationSettings):
     insecure_cookies: bool = False
     """Keep logins on the plain HTTP origins of `public_origins` too; else they last there until a page is reloaded."""
     refresh_cookie_max_age_s: int = Field(default=30 * 24 * 3600, gt=0)
-    """How long a browser keeps the refresh token; the token's own end is the authorization service's to say."""
+    """How long a browser keeps the refresh token; the token's own lifetime is set by the authorization service."""
     authorization_timeout_s: float = Field(default=3.0, gt=0)
     aggregator_timeout_s: float = Field(default=2.0, gt=0)
     dashboard_timeout_s: float = Field(default=8.0, gt=0)
@@ -65,7 +65,7 @@ class Settings(MigrationSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies_have_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        """uvicorn trusts nobody by a mistyped address, and at `*` believes what the client itself claims to be."""
+        """uvicorn trusts no proxy by a mistyped address, and at `*` accepts any address the client claims."""
         for proxy in proxies:
             ip_network(proxy)
         return proxies

@@ -63,7 +63,7 @@ class Engine:
     """What a dashboard is given."""
 
     async def run(self, sql: str, body: bytes = b"") -> str:
-        """Execute, and return what it says."""
+        """Execute, and return the answer's text."""
         parts = urlsplit(self.url)
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             answer = await client.post(
@@ -120,7 +120,7 @@ LISTINGS = [
 ]
 
 
-async def tell_market(url: str) -> None:
+async def publish_market(url: str) -> None:
     """Four prices of one source, one of another that must not be seen, and six listed symbols."""
     prices: dict[Any, Any] = {
         "btcusdt": last_price(
@@ -142,9 +142,9 @@ async def tell_market(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RunningRedis]:
-    """A Redis of these tests' own, which nobody empties."""
+    """A Redis of these tests' own, which no test empties."""
     started = start_redis()
-    asyncio.run(tell_market(started.url))
+    asyncio.run(publish_market(started.url))
     yield started
     stop_redis(started)
 

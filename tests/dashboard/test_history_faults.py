@@ -46,7 +46,7 @@ async def test_clickhouse_killed_and_back(lonely: Dashboard, own_clickhouse: Run
 
 
 async def test_clickhouse_frozen(lonely: Dashboard, own_clickhouse: RunningClickHouse) -> None:
-    """Everybody has an answer in bounded time: who waits, 503; who comes when it is full, at once."""
+    """Every request is answered in bounded time: 503 after waiting, or at once if the queue is full."""
     async with client_of(lonely) as client:
         await until(lambda: answered(client), what="history")
         own_clickhouse.process.freeze()

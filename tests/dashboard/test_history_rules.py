@@ -1,4 +1,4 @@
-"""Which candles a request means: times as they are written, and pages that hold every candle once."""
+"""The candles that a request means: times as they are written, and pages that hold every candle once."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""How often a client may ask: counted by its own address, before any work."""
+"""Rate limits of a client: counted by its own address, before any work."""
 
 import asyncio
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def test_so_many_at_once_then_evenly() -> None:
     assert [limit.spend("192.0.2.1") for _ in range(7)] == [0] * 6 + [10]
 
 
-def test_who_waits_as_told_gets_in() -> None:
+def test_a_client_that_waits_as_required_gets_in() -> None:
     clock = Clock()
     limit = ClientLimit("7/minute", clock)
     waits = []
@@ -74,7 +74,7 @@ async def statuses(client: httpx.AsyncClient, path: str, times: int, address: st
 
 
 async def test_a_client_is_refused_and_others_are_not(strict: Dashboard) -> None:
-    """As a proxy of ours on this machine (profile) tells who asks."""
+    """The client's address comes from a proxy of ours on this machine (profile)."""
     async with client_of(strict) as client:
         assert await statuses(client, "/prices", 7, "192.0.2.1") == [200] * 6 + [429]
         refused = await client.get("/movers", headers={"X-Forwarded-For": "192.0.2.1"})

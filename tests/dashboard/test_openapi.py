@@ -34,7 +34,7 @@ CHECKS: list[Any] = [not_a_server_error, status_code_conformance, response_schem
 
 @pytest.fixture(scope="module")
 def profile(postgres_server: RunningPostgres, redis_server: RunningRedis, dashboard: Dashboard) -> Iterator[Service]:
-    """A profile before the real dashboard; nobody logs in here."""
+    """A profile before the real dashboard, without logins."""
     env = {"REDIS_URL": redis_server.url, "DASHBOARD_URL": dashboard.url, "LIMIT_MARKET": "1000000/minute"}
     started = start_service("profile", "HTTP_PORT", migrated_database(postgres_server, "profile"), env)
     yield started
@@ -113,7 +113,7 @@ def test_schemathesis_finds_no_contradiction(
         check()
 
 
-async def test_profile_hands_on_what_the_dashboard_says(urls: dict[str, str]) -> None:
+async def test_profile_passes_on_the_dashboards_answers(urls: dict[str, str]) -> None:
     """Digit for digit, compressed or not, and what is unchanged is not sent again."""
     async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
         for path in ("/symbols", "/history/btcusdt?from=2026-01-01&to=2026-01-02", "/history/btcusdx"):

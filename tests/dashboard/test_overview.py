@@ -1,4 +1,4 @@
-"""The operator's page: its files, its figures from the real parts, and what it says when they fail."""
+"""The operator's page: its files, its figures from the real parts, and the problems it lists when they fail."""
 
 import asyncio
 import re
@@ -77,7 +77,7 @@ async def test_newest_rows_figures_and_tables(client: httpx.AsyncClient, engine:
     assert overview["prices"]["source"] == "simulator"
 
 
-async def test_one_overview_a_second_for_all_who_watch_and_none_for_nobody(
+async def test_one_overview_a_second_is_computed_for_all_viewers(
     client: httpx.AsyncClient, dashboard: Dashboard
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -99,26 +99,26 @@ async def watched(
     started.process.stop()
 
 
-async def test_what_is_down_is_said(watched: tuple[Dashboard, RunningClickHouse]) -> None:
+async def test_what_is_down_is_listed(watched: tuple[Dashboard, RunningClickHouse]) -> None:
     dashboard, clickhouse = watched
     async with client_of(dashboard) as client:
 
-        async def says(sentence: str) -> bool:
+        async def lists(sentence: str) -> bool:
             return any(sentence in problem for problem in (await overview_of(client))["problems"])
 
-        assert await says("Kafka does not answer")
-        await until(lambda: says("ClickHouse holds no row yet"), what="no rows")
+        assert await lists("Kafka does not answer")
+        await until(lambda: lists("ClickHouse holds no row yet"), what="no rows")
         clickhouse.process.freeze()
         try:
-            await until(lambda: says("ClickHouse does not answer"), what="frozen")
+            await until(lambda: lists("ClickHouse does not answer"), what="frozen")
             assert (await overview_of(client))["prices"]["symbols"] == 3
         finally:
             clickhouse.process.thaw()
-        await until(lambda: says("ClickHouse holds no row yet"), what="back")
+        await until(lambda: lists("ClickHouse holds no row yet"), what="back")
 
 
 async def test_lag_is_the_groups_own(kafka_broker: RunningKafka) -> None:
-    topic, group = await new_topic(kafka_broker.bootstrap), "somebody"
+    topic, group = await new_topic(kafka_broker.bootstrap), "lag-test"
     producer = AIOKafkaProducer(bootstrap_servers=kafka_broker.bootstrap)
     await producer.start()
     for partition, messages in ((0, 5), (1, 2)):
@@ -144,7 +144,7 @@ async def test_lag_is_the_groups_own(kafka_broker: RunningKafka) -> None:
 
 async def test_lag_of_a_broker_that_freezes_and_comes_back(own_kafka: RunningKafka) -> None:
     topic = await new_topic(own_kafka.bootstrap)
-    lag = LagReader(own_kafka.bootstrap, topic, "somebody")
+    lag = LagReader(own_kafka.bootstrap, topic, "lag-test")
 
     async def answers() -> bool:
         return len(await lag.read()) == 3
@@ -162,7 +162,7 @@ async def test_lag_of_a_broker_that_freezes_and_comes_back(own_kafka: RunningKaf
 
 
 async def test_a_topic_that_is_not_there(kafka_broker: RunningKafka) -> None:
-    lag = LagReader(kafka_broker.bootstrap, "nobody.made.this", "somebody")
+    lag = LagReader(kafka_broker.bootstrap, "no.such.topic", "lag-test")
     try:
         with pytest.raises(OSError, match="Kafka does not answer"):
             await lag.read()

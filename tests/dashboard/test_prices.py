@@ -1,4 +1,4 @@
-"""Prices, movers and symbols over HTTP: exact, of one source, cached as they say."""
+"""Prices, movers and symbols over HTTP: exact, of one source, cacheable as their headers state."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from redis.exceptions import RedisError
 
 from services.dashboard.redis import FRESH_S
 from tests.conftest import RunningRedis
-from tests.dashboard.conftest import SOURCE, Dashboard, assert_error, client_of, start_dashboard, tell_market
+from tests.dashboard.conftest import SOURCE, Dashboard, assert_error, client_of, publish_market, start_dashboard
 from tests.processes import until
 
 
 def exact(answer: httpx.Response) -> Any:
-    """The document, with numbers as their text says."""
+    """The document, with numbers exactly as written."""
     return json.loads(answer.text, parse_float=Decimal)
 
 
@@ -158,7 +158,7 @@ async def test_however_many_ask_redis_is_read_once_a_second(client: httpx.AsyncC
 
 async def test_large_answers_travel_compressed(own_redis: RunningRedis) -> None:
     """And only to those who take it."""
-    await tell_market(own_redis.url)
+    await publish_market(own_redis.url)
     listings = [{"symbol": f"s{n}usdt", "base": f"S{n}", "quote": "USDT", "status": "TRADING"} for n in range(2000)]
     async with Redis.from_url(own_redis.url, protocol=2) as redis:
         await redis.set("market:symbols", json.dumps({"symbols": listings}))
@@ -181,7 +181,7 @@ async def test_large_answers_travel_compressed(own_redis: RunningRedis) -> None:
 async def test_without_redis(own_redis: RunningRedis, fault: str) -> None:
     """503 within the deadline, not ready (nor dead) where Redis is away, and well again with it."""
     if fault != "empty":
-        await tell_market(own_redis.url)
+        await publish_market(own_redis.url)
     dashboard = await asyncio.to_thread(start_dashboard, own_redis.url)
     try:
         async with client_of(dashboard) as client:
@@ -198,7 +198,7 @@ async def test_without_redis(own_redis: RunningRedis, fault: str) -> None:
             own_redis.process.thaw()
             if fault == "killed":
                 own_redis.process.start()
-            await until(lambda: retell(own_redis), what="Redis is told the market")
+            await until(lambda: republish(own_redis), what="the market is in Redis again")
 
             async def answers() -> bool:
                 return (await client.get("/prices?symbols=btcusdt")).status_code == 200
@@ -208,9 +208,9 @@ async def test_without_redis(own_redis: RunningRedis, fault: str) -> None:
         dashboard.process.stop()
 
 
-async def retell(running: RunningRedis) -> bool:
+async def republish(running: RunningRedis) -> bool:
     try:
-        await tell_market(running.url)
+        await publish_market(running.url)
     except RedisError:
         return False
     return True

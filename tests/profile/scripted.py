@@ -1,4 +1,4 @@
-"""An aggregator on a real port that does as the test says, and remembers what it was asked."""
+"""An aggregator on a real port that follows the test's script, and records its requests."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ SYMBOLS = ("btcusdt", "ethusdt", "dogeusdt", "币安人生usdt")
 
 @dataclass(slots=True)
 class ScriptedAggregator:
-    """`kind` says which aggregator it plays. `followed` is what it would stream now, by follower id."""
+    """`kind` is the aggregator it plays. `followed` is what it would stream now, by follower id."""
 
     kind: Literal["ours", "go", "failing", "garbled", "starting", "delisted", "not_trading"] = "ours"
     port: int = 0

@@ -1,4 +1,4 @@
-"""A dashboard on a real port that answers as the test says, and remembers what it was asked."""
+"""A dashboard on a real port that answers by the test's script, and records its requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -10,7 +10,7 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass(slots=True)
 class ScriptedDashboard:
-    """`frozen`: takes requests and says nothing. `missing_bytes`: closes that much before an answer's end."""
+    """`frozen`: accepts requests and sends nothing. `missing_bytes`: closes that much before an answer's end."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: dict(JSON))

@@ -1,4 +1,4 @@
-"""Who gets in: tokens good, bad and revoked, and what happens when that cannot be checked."""
+"""Access by tokens that are valid, invalid or revoked, and while that cannot be checked."""
 
 import time
 
@@ -31,7 +31,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
-async def test_nobody_gets_in_without_a_token(client: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_a_request_without_a_token_is_refused(client: httpx.AsyncClient, method: str, path: str) -> None:
     body = {"symbol": "btcusdt", "quantity": 1} if path == "/v2/coin/symbol" else None
     answer = await client.request(method, path, json=body)
     assert_error(answer, 401, "missing_token")

@@ -83,7 +83,7 @@ async def test_a_browser_keeps_being_known_after_logging_out(user: User) -> None
     assert user.client.cookies[name] == device
 
 
-async def test_names_are_taken_once_whatever_their_case(user: User) -> None:
+async def test_names_are_taken_once_in_any_case(user: User) -> None:
     answer = await user.client.post("/v1/register", json={"name": user.name.upper(), "password": PASSWORD})
     assert_error(answer, 409, "name_taken")
 
@@ -104,7 +104,7 @@ async def test_what_cannot_be_registered(client: httpx.AsyncClient, name: str, p
 
 async def test_unknown_name_and_wrong_password_look_the_same(user: User) -> None:
     wrong = await user.client.post("/v1/login", json={"name": user.name, "password": "wrong horse battery"})
-    unknown = await user.client.post("/v1/login", json={"name": "nobody at all", "password": PASSWORD})
+    unknown = await user.client.post("/v1/login", json={"name": "unknown user", "password": PASSWORD})
     assert_error(wrong, 401, "wrong_credentials")
     assert wrong.json() == unknown.json()
 
@@ -154,7 +154,7 @@ async def test_refresh_with_any_bearer(user: User) -> None:
         assert answer.status_code == 200, answer.text
 
 
-async def test_refresh_with_somebody_elses_bearer(user: User) -> None:
+async def test_refresh_with_another_users_bearer(user: User) -> None:
     for bearer in (mint(999_999), mint(999_999, exp=int(time.time()) - 60)):
         answer = await user.client.post("/v1/refresh", headers={"Authorization": f"Bearer {bearer}"})
         assert_error(answer, 401, "invalid_refresh_token")

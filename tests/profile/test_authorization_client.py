@@ -1,4 +1,4 @@
-"""What profile makes of each way the authorization service can answer, over a real channel to a scripted server."""
+"""Translation of each answer of the authorization service, over a real channel to a scripted server."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from services.common.errors import (
 from services.common.grpc import open_channel, serve_grpc
 from services.profile.upstream.authorization_client import Authorization, ClientInfo, UnsupportedError
 
-NOBODY = ClientInfo(None, None)
+NO_CLIENT = ClientInfo(None, None)
 SECRET_TEXT = "Traceback: SELECT hash FROM accounts"
 
 
@@ -90,7 +90,7 @@ async def test_every_status_becomes_an_answer_of_ours(
 ) -> None:
     script.status, script.trailing = status, (("x-error-code", slug),) if slug else ()
     with pytest.raises(kind) as failed:
-        await authorization.login("name", "password", NOBODY)
+        await authorization.login("name", "password", NO_CLIENT)
     assert failed.value.code == code
     assert "SELECT" not in failed.value.sentence
 
@@ -114,7 +114,7 @@ async def test_what_the_go_original_calls_internal(
 ) -> None:
     script.status, script.text = StatusCode.INTERNAL, text
     with pytest.raises(kind) as failed:
-        await authorization.login("name", "password", NOBODY)
+        await authorization.login("name", "password", NO_CLIENT)
     assert failed.value.code == code
 
 
@@ -122,16 +122,16 @@ async def test_a_token_of_the_go_original_is_not_spent_without_its_owner(
     authorization: Authorization, script: Script
 ) -> None:
     with pytest.raises(UnauthenticatedError):
-        await authorization.refresh("$2a$10$token", None, NOBODY)
+        await authorization.refresh("$2a$10$token", None, NO_CLIENT)
     assert script.seen == ()
 
 
 @pytest.mark.parametrize("status", [StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED, StatusCode.NOT_FOUND])
-async def test_a_session_that_cannot_be_proved_is_over_however_it_is_said(
+async def test_a_session_that_cannot_be_proved_is_over_at_any_refusal(
     authorization: Authorization, script: Script, status: StatusCode
 ) -> None:
     script.status = status
-    for call in (authorization.refresh("token", 7, NOBODY), authorization.logout("token", "access")):
+    for call in (authorization.refresh("token", 7, NO_CLIENT), authorization.logout("token", "access")):
         with pytest.raises(UnauthenticatedError) as failed:
             await call
         assert failed.value.code == "invalid_refresh_token"
@@ -140,7 +140,7 @@ async def test_a_session_that_cannot_be_proved_is_over_however_it_is_said(
 @pytest.mark.parametrize(
     ("status", "kind"), [(StatusCode.PERMISSION_DENIED, ForbiddenError), (StatusCode.NOT_FOUND, NotFoundError)]
 )
-async def test_elsewhere_a_refusal_is_what_it_says(
+async def test_elsewhere_a_refusal_keeps_its_kind(
     authorization: Authorization, script: Script, status: StatusCode, kind: type[ApiError]
 ) -> None:
     script.status = status
@@ -149,13 +149,13 @@ async def test_elsewhere_a_refusal_is_what_it_says(
 
 
 @pytest.mark.parametrize(("user_id", "sent"), [(7, "7"), (None, "0")])
-async def test_a_refresh_always_says_for_whom(
+async def test_a_refresh_always_sends_a_user_id(
     authorization: Authorization, script: Script, user_id: int | None, sent: str
 ) -> None:
     """The Go original reads the first value of `x-user-id` as a number, and ends when there is none."""
     script.status = StatusCode.UNAUTHENTICATED
     with pytest.raises(UnauthenticatedError):
-        await authorization.refresh("token", user_id, NOBODY)
+        await authorization.refresh("token", user_id, NO_CLIENT)
     assert [value for key, value in script.seen if key == "x-user-id"] == [sent]
 
 
@@ -168,7 +168,7 @@ async def test_how_long_to_wait_is_passed_on_within_reason(
     script.status = StatusCode.RESOURCE_EXHAUSTED
     script.trailing = (("retry-after-s", text),) if text else ()
     with pytest.raises(TooManyError) as failed:
-        await authorization.login("name", "password", NOBODY)
+        await authorization.login("name", "password", NO_CLIENT)
     assert failed.value.headers == {"Retry-After": seconds}
 
 
@@ -177,7 +177,7 @@ async def test_the_new_user_id_is_read_where_it_is_sent(
     authorization: Authorization, script: Script, text: str | None, user_id: int | None
 ) -> None:
     script.trailing = (("x-user-id", text),) if text else ()
-    assert await authorization.register("name", "password", NOBODY) == user_id
+    assert await authorization.register("name", "password", NO_CLIENT) == user_id
 
 
 async def test_the_client_is_described_in_what_metadata_can_carry(authorization: Authorization, script: Script) -> None:

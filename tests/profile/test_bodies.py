@@ -164,7 +164,7 @@ async def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
         await jsonbody.ExactRequest({"type": "http", "headers": []}, silence).body()
 
 
-async def test_a_fault_of_ours_says_nothing_about_itself(user: User, profile: Service) -> None:
+async def test_a_fault_of_ours_reveals_nothing_about_itself(user: User, profile: Service) -> None:
     connection = await asyncpg.connect(profile.database_url)
     await connection.execute("ALTER TABLE coins RENAME TO hidden")
     try:

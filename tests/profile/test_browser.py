@@ -1,4 +1,4 @@
-"""What is decided for browsers: whose page a request is from, and what the cookie allows."""
+"""Rules for browsers: the origin of a request's page, and what the cookie allows."""
 
 from urllib.parse import quote
 

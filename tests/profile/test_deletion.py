@@ -1,4 +1,4 @@
-"""The end of an account: who may ask for it, and what becomes of one whose answer is lost."""
+"""Deletion of accounts: by which callers, and after a lost answer."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -40,7 +40,7 @@ CannotDelete: Any = auth_pb2_grpc.AuthServicer
 
 
 class LosesTheAnswer(CannotDelete):  # type: ignore[misc]
-    """Passes deletions on to the real service, and tells the caller nothing of what came of them."""
+    """Passes deletions on to the real service, and never returns their outcome to the caller."""
 
     def __init__(self, target: str) -> None:
         self._target = target

@@ -1,4 +1,4 @@
-"""What profile does while authorization, PostgreSQL or Redis is down, slow or back again."""
+"""Profile while authorization, PostgreSQL or Redis is down, slow or back again."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ from tests.profile.conftest import PASSWORD, Service, assert_error, migrated_dat
 from tests.profile.scripted import ScriptedAggregator
 from tests.profile.test_account_routes import forget_row
 
-CREDENTIALS = {"name": "somebody", "password": PASSWORD}
+CREDENTIALS = {"name": "visitor", "password": PASSWORD}
 PROFILE = "/v2/user/profile"
 
 
@@ -107,7 +107,7 @@ async def test_postgresql_restart(fragile: Service, own_postgres: RunningPostgre
         assert (await newcomer.request("GET", PROFILE)).json()["Name"] == newcomer.name
 
 
-async def test_redis_down_lets_nobody_in(fragile: Service, own_redis: RunningRedis) -> None:
+async def test_redis_down_refuses_every_caller(fragile: Service, own_redis: RunningRedis) -> None:
     async with httpx.AsyncClient(base_url=fragile.url, trust_env=False, timeout=20) as client:
         user = await sign_up(client)
         own_redis.process.kill()

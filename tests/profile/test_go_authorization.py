@@ -28,7 +28,7 @@ PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 @dataclass
 class GoOriginal(Base):  # type: ignore[misc]
-    """As the Go original behaves: one user, bcrypt hashes for refresh tokens, and whatever owner the caller names."""
+    """As the Go original behaves: one user, bcrypt hashes for refresh tokens, and any owner the caller names."""
 
     user_id: int = USER_ID
     tokens: list[str] = field(default_factory=list)

@@ -56,7 +56,7 @@ async def test_an_aggregator_that_forgot_hears_it_again(peer: ScriptedAggregator
 
 @pytest.mark.parametrize("kind", ["ours", "go"])
 async def test_a_check_without_a_websocket_does_not_hold(peer: ScriptedAggregator, kind: str) -> None:
-    """Adding a coin follows it at once; if nobody watches, the next renewal lets go."""
+    """Adding a coin follows it at once; without a websocket, the next renewal releases it."""
     peer.kind = kind  # type: ignore[assignment]
     async with renewing(peer, set()) as leases:
         followed = await leases.follow("btcusdt")
@@ -88,7 +88,7 @@ async def test_an_aggregator_that_is_gone(peer: ScriptedAggregator) -> None:
                 await attempt
 
 
-async def test_an_aggregator_that_accepts_and_says_nothing() -> None:
+async def test_an_aggregator_that_accepts_and_never_answers() -> None:
     """It drips a byte now and then: each would start a per-read timeout anew."""
 
     ended = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The market API through profile: what is handed on, what is refused, and what a bad dashboard cannot do."""
+"""The market API through profile: what is passed on, what is refused, and what a bad dashboard cannot do."""
 
 import asyncio
 import gzip
@@ -56,7 +56,7 @@ addresses = (f"203.0.113.{number}" for number in range(1, 255))
 
 @pytest.fixture
 async def client(market_profile: Service) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with an address of its own, as a proxy tells it: each test has its own share of the limits."""
+    """A client with an address of its own, as a proxy sends it: each test has its own share of the limits."""
     headers = {"X-Forwarded-For": next(addresses)}
     async with httpx.AsyncClient(base_url=market_profile.url, trust_env=False, timeout=20, headers=headers) as opened:
         yield opened
@@ -104,7 +104,7 @@ async def test_an_answer_goes_out_as_it_came(client: httpx.AsyncClient, dashboar
     assert headers["x-forwarded-for"] == client.headers["x-forwarded-for"]
 
 
-async def test_nobody_needs_to_log_in_and_no_secret_is_handed_on(
+async def test_no_login_is_needed_and_no_secret_is_passed_on(
     client: httpx.AsyncClient, dashboard: ScriptedDashboard
 ) -> None:
     await client.get("/v1/market/movers", headers={"Authorization": "Bearer x", "Cookie": "refreshToken=x"})
@@ -164,17 +164,17 @@ async def test_without_a_dashboard(client: httpx.AsyncClient, profile: Service) 
     ("status", "headers"),
     [(500, JSON), (503, {"Content-Type": "text/plain"}), (302, {"Location": "http://elsewhere"}), (401, JSON)],
 )
-async def test_what_no_market_api_says_is_not_handed_on(
+async def test_an_answer_that_is_no_market_api_is_not_passed_on(
     client: httpx.AsyncClient, dashboard: ScriptedDashboard, status: int, headers: dict[str, str]
 ) -> None:
     dashboard.status, dashboard.headers, dashboard.body = status, headers, b"SELECT * FROM secrets"
     assert_error(await client.get("/v1/market/prices"), 503, "market_unavailable")
 
 
-async def test_a_frozen_dashboard_costs_a_bounded_wait_and_nobody_else(
+async def test_a_frozen_dashboard_costs_a_bounded_wait_and_no_login(
     market_profile: Service, client: httpx.AsyncClient, dashboard: ScriptedDashboard
 ) -> None:
-    """Beyond so many at once a client waits, beyond more it is refused; whoever is logged in notices nothing."""
+    """Beyond so many requests at once a client waits, beyond more it is refused; logged-in users are unaffected."""
     dashboard.frozen = True
     count = MAX_AT_ONCE_PER_CLIENT + MAX_WAITING_PER_CLIENT
     headers = {"X-Forwarded-For": next(addresses)}

@@ -12,7 +12,7 @@ from tests.profile.test_websocket import live, refusal
 
 @pytest.fixture
 async def replaced(user: User, profile: Service) -> User:
-    """Somebody whose account has the number of a portfolio that another person made."""
+    """A user whose account has the number of a portfolio that another person made."""
     await user.send("POST", "/v2/coin/symbol", '{"symbol":"btcusdt","quantity":1}')
     await rename(user.name, f"before-{user.name}", profile)
     return user

@@ -85,7 +85,7 @@ async def address_of_new_session(user: User, forwarded: str) -> str:
     return next(str(session["client_address"]) for session in sessions if session["current"])
 
 
-async def test_only_a_trusted_proxy_says_who_asks(user: User, far_user: User) -> None:
+async def test_only_a_trusted_proxy_sets_the_clients_address(user: User, far_user: User) -> None:
     assert await address_of_new_session(user, "203.0.113.7") == "127.0.0.1"
     assert await address_of_new_session(far_user, "198.51.100.1, 203.0.113.7") == "203.0.113.7"
 

@@ -142,7 +142,7 @@ async def test_only_get_and_head(browser: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
 
 
-async def test_a_page_says_how_to_get_the_app_until_it_is_there(tmp_path: Path) -> None:
+async def test_a_page_explains_how_to_get_the_app_until_it_is_there(tmp_path: Path) -> None:
     async with _client(tmp_path / "later") as browser:
         missing = await browser.get("/")
         assert missing.status_code == 503

@@ -101,7 +101,7 @@ async def test_who_is_refused_before_the_upgrade(user: User, profile: Service) -
         assert await refusal(live(profile, token=user.access, origin=origin)) == (403, "foreign_origin")
 
 
-async def test_a_plain_request_is_told_what_this_is(user: User) -> None:
+async def test_a_plain_request_must_upgrade(user: User) -> None:
     answer = await user.request("GET", PATH)
     assert (answer.status_code, answer.json()["code"]) == (426, "upgrade_required")
 

@@ -11,7 +11,7 @@ from tests.profile.conftest import KEY
 def mint(
     user_id: object = 1, *, key: str = KEY, algorithm: str = "HS256", kid: str | None = "test", **claims: Any
 ) -> str:
-    """A token as authorization makes them, unless told otherwise. A claim of None is left out."""
+    """A token as authorization makes them, with `claims` replaced. A claim of None is left out."""
     now_s = int(time.time())
     full = {
         "sub": user_id,

@@ -1,1 +1,1 @@
-"""Who is calling: access tokens, revocations, tickets and the rules for browsers."""
+"""Authentication of callers: access tokens, revocations, tickets and the rules for browsers."""

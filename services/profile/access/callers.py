@@ -1,4 +1,4 @@
-"""Who is calling: access tokens checked here, and against the revocations in Redis. Never open when in doubt."""
+"""Callers by their access tokens, checked here and against the revocations in Redis. Closed when in doubt."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from services.profile.access.revocations import Revocations
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated user, and the token that said so."""
+    """An authenticated user, and the token that proves it."""
 
     claims: AccessClaims
     token: str
@@ -28,7 +28,7 @@ class Access:
         self._revocations = revocations
 
     def read(self, token: str) -> AccessClaims:
-        """What the token says, by its signature and times alone. Raises UnauthenticatedError."""
+        """The token's claims, verified by signature and times alone. Raises UnauthenticatedError."""
         try:
             return self._verifier.verify(token)
         except ExpiredTokenError as error:

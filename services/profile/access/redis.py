@@ -1,4 +1,4 @@
-"""Redis at this service's edge: whatever its client raises becomes a 503."""
+"""Redis at this service's edge: every error of its client becomes a 503."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Whose access has ended, read from Redis."""
+"""Revoked sessions and users, read from Redis."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Who is connected: a websocket from its arrival to its end, and a user with all of theirs."""
+"""Connected clients: a websocket from its arrival to its end, and a user with all of theirs."""
 
 import asyncio
 

@@ -86,7 +86,7 @@ class PortfolioDocument:
         texts = (
             f'{self._head}{members}}},"Totals":{{{members}}}}},"Total":{_GAP},"UpdatedAt":{_GAP},"Source":{_GAP}}}'
         ).split(_GAP)
-        # Odd places are for what changes. Most of the rest is the same in everybody's document: interned, it is in
+        # Odd places are for what changes. Most of the rest is the same in all documents: interned, it is in
         # memory, and in the CPU's cache, once.
         self._layout = [""] * (2 * len(texts) - 1)
         self._layout[::2] = map(sys.intern, texts)

@@ -1,4 +1,4 @@
-"""From prices to frames: who looks at what, and one loop that sends each affected client one newest document.
+"""Fan-out of prices: the viewers of each symbol, and one loop that sends each affected client one newest document.
 
 Nothing here waits for a client. A client that is full is remembered as stalled; it costs no queue, because the newest
 document is rendered when it drains. One that stays stalled too long is cut.
@@ -44,7 +44,7 @@ class Viewer:
         self.document: PortfolioDocument | None = None
         self.sinks: list[Sink] = []
         self.shown: int | None = None
-        """The hash of the frame that all sinks have been sent: what says the same again is not sent."""
+        """The hash of the frame that all sinks have been sent: an identical one is not sent again."""
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -65,7 +65,7 @@ class Fanout:
 
     @property
     def symbols(self) -> frozenset[str]:
-        """All symbols that somebody looks at."""
+        """All symbols with a viewer."""
         return frozenset(self._holders)
 
     def unpriced(self, symbols: Iterable[str]) -> list[str]:
@@ -73,7 +73,7 @@ class Fanout:
         return [symbol for symbol in symbols if symbol not in self._prices.latest]
 
     def apply(self, symbol: str, price: Price, heard_s: float | None = None) -> None:
-        """Take in a price, as `LatestPrices.apply` does; the loop sends it. Prices that nobody looks at are dropped."""
+        """Take in a price, as `LatestPrices.apply` does; the loop sends it. Prices without a viewer are dropped."""
         if symbol not in self._holders:
             return
         former = self._prices.source
@@ -85,7 +85,7 @@ class Fanout:
     def show(self, viewer: Viewer, portfolio: Portfolio) -> tuple[frozenset[str], frozenset[str]]:
         """Give `viewer` a (new) portfolio and send its document at once.
 
-        Returns the symbols that somebody looks at only now, and those that nobody looks at any more.
+        Returns the symbols that gained their first viewer, and those that lost their last one.
         """
         before = viewer.symbols
         viewer.document = PortfolioDocument(portfolio)
@@ -95,7 +95,7 @@ class Fanout:
         return added, dropped
 
     def forget(self, viewer: Viewer) -> frozenset[str]:
-        """`viewer` looks at nothing any more. Returns the symbols that nobody looks at any more."""
+        """Remove `viewer`. Returns the symbols that lost their last viewer."""
         dropped = self._release(viewer, viewer.symbols)
         viewer.document = None
         return dropped

@@ -1,7 +1,7 @@
-"""The one Redis subscription of this process: exactly the channels somebody needs, alive or made again.
+"""The one Redis subscription of this process: exactly the channels in use, alive or made again.
 
-A confirmed subscription says that messages arrive from here on, and that earlier ones may have been missed. So every
-confirmation, the first one and each one after a reconnect, is told to the owner, who then reads that channel's state.
+A confirmed subscription means that messages arrive from here on, and that earlier ones may have been missed. So every
+confirmation, the first and each one after a reconnect, is reported to the owner, which then reads the channel's state.
 
 A frozen server looks like a quiet one. Beside the subscription we therefore publish a probe of our own, on another
 connection, and take the subscription for dead when it does not come back.

@@ -1,4 +1,4 @@
-"""Every metric of the live engine, with unit and meaning."""
+"""Metrics of the live engine, with unit and meaning."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -62,7 +62,7 @@ def _readable(rows: Iterable[tuple[str, bytes | str | None]]) -> Iterable[tuple[
 class LatestPrices:
     """The newest price of each symbol in view, and which of them changed since the last look.
 
-    A symbol's price does not go back in event time, unless a message says so `HELD_S` after the newer one came: that
+    A symbol's price does not go back in event time, unless an older one arrives `HELD_S` after the newer one: that
     one's time was wrong. All prices are of one source: the first price of another source makes every price of the
     former one unknown.
     """
@@ -94,7 +94,7 @@ class LatestPrices:
         return True
 
     def forget(self, symbol: str) -> None:
-        """Nobody looks at `symbol` any more."""
+        """Drop the price of `symbol`, which has lost its last viewer."""
         self.latest.pop(symbol, None)
         self._arrived_s.pop(symbol, None)
         self._changed.discard(symbol)

@@ -23,7 +23,7 @@ EXTENSION = "crypto_service.push"
 SEND_BUFFER_BYTES = 64 * 1024
 """SO_SNDBUF: what a stalled client can hold of us in the kernel, instead of megabytes."""
 WRITE_HIGH_WATER_BYTES = 0
-"""Nothing is buffered above the kernel: whatever does not leave at once pauses the client."""
+"""Nothing is buffered above the kernel: a frame that does not leave at once pauses the client."""
 MAX_MESSAGE_BYTES = 4 * 1024
 WINDOW_S = 10.0
 MAX_MESSAGES_PER_WINDOW = 100
@@ -151,7 +151,7 @@ class PushProtocol(WebSocketsSansIOProtocol):
             return
         super().data_received(data)
 
-    def handle_text(self, event: Frame) -> None:  # noqa: ARG002 - what it says is of no interest
+    def handle_text(self, event: Frame) -> None:  # noqa: ARG002 - messages are counted, their content is ignored
         self._count_message()
 
     handle_bytes = handle_cont = handle_text

@@ -1,4 +1,4 @@
-"""Reading again what may have changed unseen: each key soon, none twice at a time, no request lost."""
+"""Repeated reads of what may have changed unseen: each key soon, none twice at a time, no request lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
@@ -20,7 +20,7 @@ class Refresher(Generic[K]):
 
     Requests for a key that already waits are one request; a request that comes while the key is being read is served
     by one more read afterwards, so the last read always begins after the last request. What fails is tried again, ever
-    more slowly. The set is as bounded as its keys are: the reader must ignore keys that nobody needs any more.
+    more slowly. The set is as bounded as its keys are: the reader must ignore keys that are no longer needed.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Refresher(Generic[K]):
             try:
                 await self._read_in_time(keys)
                 backoff.reset()
-            except Exception as error:  # noqa: BLE001 - whatever a store's client raises: the read must happen all the same
+            except Exception as error:  # noqa: BLE001 - any error of a store's client: the read must happen all the same
                 metrics.REFRESH_FAILURES.labels(self._what).inc()
                 log.warning("live.refresh_failed", what=self._what, error=repr(error), attempt=backoff.attempt)
                 await asyncio.sleep(backoff.next_delay_s())

@@ -1,4 +1,4 @@
-"""What keeps documents true: the messages of the feed, and all that is read again because of them."""
+"""Updates of documents: the messages of the feed, and all that is read again because of them."""
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -124,7 +124,7 @@ class Updates:
         if audience is None:
             return
         if revocation.session_id is None:
-            self._revocations.request([revocation.user_id])  # the key says up to when
+            self._revocations.request([revocation.user_id])  # the key holds the cut-off time
             return
         for client in audience.clients:
             if client.bearer.session_id == revocation.session_id:

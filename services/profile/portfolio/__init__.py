@@ -1,1 +1,1 @@
-"""What people hold: the rules of quantities and symbols, and the store."""
+"""Portfolios: the rules of quantities and symbols, and the store."""

@@ -1,4 +1,4 @@
-"""What a user holds: plain values and the rules of quantities and symbols. No I/O."""
+"""A user's holdings: plain values and the rules of quantities and symbols. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Portfolios in PostgreSQL. Every method is one transaction, or fails with UnavailableError and changed nothing.
 
 (A connection that breaks during COMMIT leaves it open whether it took effect; repeating a request is then safe: 409,
-404 or the same state say what happened.)
+404 or the same state show what happened.)
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence

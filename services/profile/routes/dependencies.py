@@ -1,4 +1,4 @@
-"""What the routes ask FastAPI for: the service's parts, and who is calling."""
+"""Dependencies of the routes: the service's parts, and the caller."""
 
 from dataclasses import dataclass
 from typing import Annotated

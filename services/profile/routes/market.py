@@ -1,4 +1,4 @@
-"""/v1/market: prices, history and analytics for everybody, from the dashboard service (docs/contracts.md)."""
+"""/v1/market: prices, history and analytics without a login, from the dashboard service (docs/contracts.md)."""
 
 from fastapi import APIRouter, Depends, Request, Response
 

@@ -1,4 +1,4 @@
-"""What every HTTP answer of this service goes through."""
+"""Middleware of every HTTP answer of this service."""
 
 from collections.abc import Collection
 

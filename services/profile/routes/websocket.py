@@ -1,6 +1,6 @@
-"""/v2/user/profile/ws up to its acceptance: from which page somebody asks, and who.
+"""/v2/user/profile/ws up to its acceptance: the checks of the page's origin and of the user.
 
-Whoever is refused gets a plain HTTP answer instead of the upgrade, so that the reason is visible.
+A refused request gets a plain HTTP answer instead of the upgrade, so that the reason is visible.
 """
 
 from starlette.requests import HTTPConnection

@@ -17,7 +17,7 @@ MAX_CONNECTIONS = 20
 MAX_NEAR = 10
 
 _UNKNOWN_SYMBOL = (httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST)
-"""Ours says 404; the Go original, which asks the exchange, may say 400."""
+"""Ours answers 404; the Go original, which asks the exchange, may answer 400."""
 
 
 _NOT_TRADED = {

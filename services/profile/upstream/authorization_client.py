@@ -1,6 +1,6 @@
 """Client of the authorization service: gRPC in, plain values or `ApiError` out, each call within its deadline.
 
-Its sentences are not passed on, whoever wrote them: what a person reads is chosen here by the stable slug in the
+Its sentences are not passed on: the one that the user reads is chosen here by the stable slug in the
 trailing `x-error-code`, and by the status where the slug is new to us.
 """
 
@@ -53,7 +53,7 @@ _SENTENCES = {
     "busy": "Too many people are logging in right now. Try again in a moment.",
     "store_refuses": "The server cannot save anything right now; its disk may be full. Open sessions go on.",
 }
-"""What to say, by slug. `access_token_expired` is ours to see first (access.py)."""
+"""Sentences for the user, by slug. `access_token_expired` is ours to see first (access.py)."""
 _GO_ERRORS = {
     "hashedPassword is not the hash of the given password": (grpc.StatusCode.UNAUTHENTICATED, "wrong_credentials"),
     "passwords not equal": (grpc.StatusCode.UNAUTHENTICATED, "wrong_credentials"),
@@ -63,7 +63,7 @@ _GO_ERRORS = {
 _GO_REFRESH_TOKEN = "$2"  # noqa: S105 - how its tokens begin: they are bcrypt hashes
 _DEVICES = re.compile(r"[0-9A-Za-z_.-]{1,359}")
 _PROOFS = ("Login", "Refresh", "Logout")
-"""Calls in which somebody proves who they are."""
+"""Calls in which a user proves an identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Authorization:
         self._timeout_s = timeout_s
 
     async def register(self, name: str, password: str, client: ClientInfo) -> int | None:
-        """Make an account; its user id (None if the peer does not say). InvalidError, ConflictError, TooManyError."""
+        """Make an account; its user id (None if the peer sends none). InvalidError, ConflictError, TooManyError."""
         request = auth_pb2.AuthRequest(name=name, password=password)
         call = self._stub.Register(request, metadata=_client_metadata(client), timeout=self._timeout_s)
         await _answer("Register", call)
@@ -149,7 +149,7 @@ class Authorization:
         if user_id is None and refresh_token.startswith(_GO_REFRESH_TOKEN):
             # The Go original would spend the token, for tokens of the user 0.
             raise UnauthenticatedError("invalid_refresh_token", _SENTENCES["invalid_refresh_token"])
-        # The Go original does not survive a request without the id, so one that nobody has says that there is none.
+        # The Go original does not survive a request without the id, so one that no user has stands for none.
         owner = (("x-user-id", str(user_id or NO_USER_ID)),)
         metadata: Metadata = (("x-refresh-token", refresh_token), *owner, *_client_metadata(client))
         call = self._stub.Refresh(Empty(), metadata=metadata, timeout=self._timeout_s)

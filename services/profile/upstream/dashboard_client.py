@@ -1,7 +1,7 @@
 """The market API of the dashboard service, handed through: bounded in number, time and size, and never in memory whole.
 
 Its answers go out as they came, with what caches and pagers need of their headers: it is a public API of ours, whose
-sentences are meant for people. Whatever is not such an answer becomes 503 `market_unavailable`.
+sentences are meant for people. Any other answer becomes 503 `market_unavailable`.
 """
 
 import asyncio
@@ -107,10 +107,10 @@ class Market:
     async def _send(
         self, http: httpx.AsyncClient, request: Request, target: str, address: str | None
     ) -> httpx.Response:
-        told = {name: request.headers[name] for name in _PASSED_REQUEST_HEADERS if name in request.headers}
+        passed = {name: request.headers[name] for name in _PASSED_REQUEST_HEADERS if name in request.headers}
         if address is not None:
-            told["x-forwarded-for"] = address
-        headers = httpx.Headers(told, encoding="latin-1")  # the bytes that came, whatever they are
+            passed["x-forwarded-for"] = address
+        headers = httpx.Headers(passed, encoding="latin-1")  # the bytes that came, unchanged
         url = http.base_url.join(f"{target}?{request.url.query}" if request.url.query else target)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -162,7 +162,7 @@ class _Relayed(Response):
                 async with asyncio.timeout(BODY_TIMEOUT_S):
                     await _send_body(answer, send)
             except (httpx.HTTPError, TimeoutError, _TooLargeError) as error:
-                # The head has left: an answer without its end is cut, and told from a whole one by its length.
+                # The head has left: an answer without its end is cut, and shorter than its length announces.
                 metrics.MARKET_REQUESTS.labels("cut").inc()
                 log.warning("market.answer_cut", reason=type(error).__name__)
                 return

@@ -1,4 +1,4 @@
-"""Keeps the aggregator streaming what our open websockets show, by renewing a lease (docs/contracts.md)."""
+"""The lease, renewed, by which the aggregator streams the symbols of our open websockets (docs/contracts.md)."""
 
 import asyncio
 import secrets
@@ -19,12 +19,12 @@ RELEASE_TIMEOUT_S = 2.0
 
 
 def draw_follower_id() -> int:
-    """A number nobody else has drawn, in the range that every JSON reader holds exactly."""
+    """A number that no other replica has drawn, in the range that every JSON reader holds exactly."""
     return 1 + secrets.randbelow(MAX_FOLLOWER_ID)
 
 
 class Leases:
-    """The symbols this replica follows. `wanted` says which it needs now."""
+    """The symbols this replica follows. `wanted` returns those it needs now."""
 
     def __init__(self, aggregator: Aggregator, wanted: Callable[[], frozenset[str]], interval_s: float) -> None:
         self._aggregator = aggregator
@@ -51,7 +51,7 @@ class Leases:
 
     async def _renew_forever(self) -> None:
         while True:
-            with suppress(UnavailableError):  # said and counted where it arose; the next turn tries again
+            with suppress(UnavailableError):  # logged and counted where it arose; the next turn tries again
                 await self._renew(self._wanted())
             await asyncio.sleep(self._interval_s)
 

@@ -1,7 +1,7 @@
 """The web app at `/`: the bundle's files, and its page at every path that is a page of the app.
 
 The directory may be filled, or filled anew, while the service runs: the page is looked at on each request, and when it
-has changed the bundle is read again. Until there is one, a small page says how to get it; the API runs regardless.
+has changed the bundle is read again. Until there is one, a small page explains how to get it; the API runs regardless.
 """
 
 import asyncio
@@ -89,7 +89,7 @@ class WebApp:
         """Keep what we had when the new one cannot be read: it may be in the middle of being put there."""
         signature = _signature(self._directory)
         if signature == self._signature:
-            return  # somebody else just read it
+            return  # another request has just read it
         try:
             self._bundle = await asyncio.to_thread(load_bundle, self._directory)
         except (BundleError, OSError, UnicodeDecodeError) as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_BUNDLE_BYTES = 32 * 1024 * 1024
-"""Whatever is larger is not our bundle, but some directory that WEB_DIR names by mistake."""
+"""A larger directory is not our bundle, but one that WEB_DIR names by mistake."""
 
 ENCODINGS = {".br": "br", ".gz": "gzip"}
 MEDIA_TYPES = {
@@ -24,13 +24,13 @@ MEDIA_TYPES = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
-"""Not left to the machine's own table, which may lack them or say otherwise."""
+"""Not left to the machine's own table, which may lack them or differ."""
 
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 class BundleError(Exception):
-    """There is no usable bundle in the directory; the text says why."""
+    """There is no usable bundle in the directory; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def _serve(manager: ConnectionManager, sock: Any) -> AbstractAsyncContextManager
 
 
 async def tick(redis: Redis, symbol: str, price: str, event_time_ms: int, source: str = "binance") -> None:
-    """A price as the aggregator tells it: the cache and the channel, in one transaction."""
+    """A price as the aggregator publishes it: the cache and the channel, in one transaction."""
     payload = f'{{"s":"{symbol}","p":{price},"t":{event_time_ms},"src":"{source}"}}'
     async with redis.pipeline() as pipeline:
         pipeline.hset("market:last", symbol, payload)

@@ -1,4 +1,4 @@
-"""Clients that do not read, say too much, or come in crowds."""
+"""Clients that do not read, send too much, or come in crowds."""
 
 import asyncio
 import base64
@@ -48,7 +48,7 @@ async def deaf_client(replica: Replica, user_id: int = 1) -> AsyncIterator[socke
 
 @pytest.fixture
 async def patient_replica(redis_url: str, portfolios: Portfolios) -> AsyncIterator[Replica]:
-    """A replica that cuts nobody during a test."""
+    """A replica that disconnects no client during a test."""
     async with running_replica(redis_url, portfolios, LiveLimits(stuck_after_s=600, drain_s=0.1)) as running:
         yield running
 
@@ -62,7 +62,7 @@ async def ticks_until(redis: Redis, condition: object, start: int = 1) -> int:
     raise AssertionError("the condition did not come true")
 
 
-async def test_a_client_that_never_reads_delays_nobody(
+async def test_a_client_that_never_reads_delays_no_other(
     patient_replica: Replica, redis: Redis, portfolios: Portfolios
 ) -> None:
     portfolios.put(1, LONG_NAME, btcusdt="1")
@@ -99,7 +99,7 @@ async def test_a_client_that_stays_stuck_is_cut(replica: Replica, redis: Redis, 
         await until(lambda: metric("profile_live_clients") == 0)
 
 
-async def test_what_clients_say_is_dropped(replica: Replica, redis: Redis) -> None:
+async def test_messages_of_clients_are_dropped(replica: Replica, redis: Redis) -> None:
     async with replica.client() as client:
         await client.document()
         for message in ("hello", b"\0" * 4096, ["in ", "parts"]):

@@ -1,4 +1,4 @@
-"""A change of the portfolio shows in every open websocket of that user, on every replica, whatever fails in between."""
+"""Changes of a portfolio: shown in every open websocket of its user, on every replica, despite failures in between."""
 
 import asyncio
 from decimal import Decimal
@@ -23,9 +23,7 @@ async def test_two_replicas_show_a_change_made_on_either(
                 await client.document_where(Total=2 + 3 * Decimal(quantity))
 
 
-async def test_all_websockets_of_a_user_get_the_change_and_nobody_else_does(
-    replica: Replica, portfolios: Portfolios
-) -> None:
+async def test_all_websockets_of_a_user_get_the_change_and_no_others(replica: Replica, portfolios: Portfolios) -> None:
     portfolios.put(2, btcusdt="5")
     async with replica.client(1) as one, replica.client(1) as two, replica.client(2) as other:
         for client in (one, two, other):
@@ -91,5 +89,5 @@ async def test_a_deleted_profile_closes_its_websockets(replica: Replica, portfol
 
 async def test_a_message_that_names_no_user_is_counted(replica: Replica, redis: Redis) -> None:
     before = metric("profile_live_malformed_total", kind="change")
-    await redis.publish("profile:changes", "everybody")
+    await redis.publish("profile:changes", "all")
     await until(lambda: metric("profile_live_malformed_total", kind="change") > before)

@@ -1,4 +1,4 @@
-"""The profile document is exact, whatever the numbers."""
+"""The profile document: exact for any numbers."""
 
 import json
 from collections.abc import Mapping

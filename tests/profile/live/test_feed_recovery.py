@@ -78,7 +78,7 @@ async def test_a_frozen_redis_is_noticed_and_its_thaw_too(
 async def test_what_was_missed_is_read_after_the_reconnect(
     own_replica: Replica, own_client: Redis, portfolios: Portfolios
 ) -> None:
-    """Prices, portfolios and revocations change while nobody hears of it."""
+    """Prices, portfolios and revocations change while the subscriptions are broken."""
     portfolios.put(2, btcusdt="1")
     async with own_replica.client(1, "ended") as revoked, own_replica.client(2) as client:
         for each in (revoked, client):

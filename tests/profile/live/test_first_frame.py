@@ -1,4 +1,4 @@
-"""What a client sees when it connects, and with every price."""
+"""The documents of a client: the first when it connects, and one with every price."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Which price of a symbol counts."""
+"""The choice of a symbol's price among those that arrive."""
 
 from decimal import Decimal
 

@@ -657,7 +657,7 @@ export interface components {
             readonly symbol: string;
             /**
              * Base
-             * @description Empty where the exchange does not tell.
+             * @description Empty if the exchange does not publish it.
              * @example BTC
              */
             readonly base: string;
@@ -820,7 +820,7 @@ export interface components {
         };
         /**
          * Prices
-         * @description All numbers are exact decimals. Figures that nobody has told yet are null.
+         * @description All numbers are exact decimals. Figures that are not known yet are null.
          */
         readonly Prices: {
             /**
