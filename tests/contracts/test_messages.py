@@ -1,4 +1,4 @@
-"""What one process writes the other reads: the real writer's bytes through the real reader, for any values."""
+"""Messages between processes: the real writer's bytes through the real reader, for any values."""
 
 import json
 import uuid

@@ -79,7 +79,7 @@ class Stack:
         }
 
     async def start(self, name: str, module: str, port: int, env: dict[str, str], *, wait: bool = True) -> Running:
-        """Start `python -m …<module>` as `name` and, unless told otherwise, wait for its readiness."""
+        """Start `python -m …<module>` as `name` and, if `wait`, wait until it is ready."""
         ops_port = free_port()
         process = service(module, {"OPS_PORT": str(ops_port), **env}).start()
         self.running[name] = Running(process, port, ops_port)

@@ -1,6 +1,6 @@
-"""The analytic contour behind the operational one: every mini-ticker is kept, whatever dies, and nobody live notices.
+"""The analytic contour behind the operational one: each mini-ticker survives any outage, unnoticed by live clients.
 
-The exchange's journal says what must be found. `make soak` makes the outages as long as they may really be.
+The exchange's journal lists what must be found. `make soak` makes the outages as long as they may really be.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.timeout(300 + KAFKA_OUTAGE_S + CLICKHOUSE_OUTAGE_S + 20
 
 @dataclass(frozen=True, slots=True)
 class Contours:
-    """Both, and what is behind the analytic one."""
+    """Both contours, and the servers behind the analytic one."""
 
     stack: Stack
     kafka: RunningKafka
@@ -46,15 +46,15 @@ class Contours:
         return f"http://127.0.0.1:{self.stack.running['simulator'].port}/control/{path}"
 
     async def journal(self) -> list[tuple[str, int, Decimal]]:
-        """Symbol, event time and price of each mini-ticker that the exchange has sent to somebody."""
+        """Symbol, event time and price of each mini-ticker that the exchange has sent to a client."""
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             lines = (await client.get(self.simulated("journal"), params={"kind": "miniTicker"})).text.splitlines()
         records = [record for record in map(json.loads, lines) if record["receivers"]]
         return [(record["symbol"], record["data"]["E"], Decimal(record["data"]["c"])) for record in records]
 
-    async def tell(self, what: str) -> None:
+    async def control(self, command: str) -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-            (await client.post(self.simulated(what), json={})).raise_for_status()
+            (await client.post(self.simulated(command), json={})).raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ async def start_all(contours: Contours) -> None:
 
 @pytest.fixture
 async def contours(module_contours: Contours) -> Contours:
-    await module_contours.tell("resume")
+    await module_contours.control("resume")
     await module_contours.stack.repair()
     return module_contours
 
@@ -136,7 +136,7 @@ async def test_everything_is_kept_and_live_prices_go_on(
             documents += 1
         await during
     assert documents > 1
-    await contours.tell("pause")
+    await contours.control("pause")
     sent = await until(lambda: exactly_kept(contours, client, since_ms), CATCH_UP_S, "everything sent to be kept")
     assert len(sent) > 40
     assert expected_candles("1s", sent, since_ms)  # of a minute there is hardly ever a whole one
@@ -157,8 +157,8 @@ async def all_kept_until_now(client: AsyncClient) -> int:
 
 
 async def a_newer_document(websocket: ClientConnection) -> None:
-    told = await until_document(websocket, lambda document: document["UpdatedAt"])
-    await until_document(websocket, lambda document: document["UpdatedAt"] > told["UpdatedAt"])
+    first = await until_document(websocket, lambda document: document["UpdatedAt"])
+    await until_document(websocket, lambda document: document["UpdatedAt"] > first["UpdatedAt"])
 
 
 async def exactly_kept(contours: Contours, client: AsyncClient, since_ms: int) -> list[tuple[str, int, Decimal]]:

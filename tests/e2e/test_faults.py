@@ -1,4 +1,4 @@
-"""Break each dependency while somebody watches: the websocket stays, recovers by itself, and nothing hangs."""
+"""Outages of each dependency during a session: the websocket stays, recovers by itself, and nothing hangs."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""What a new user does, from registration to a moving total."""
+"""The walk of a new user, from registration to a moving total."""
 
 from decimal import Decimal
 
