@@ -262,3 +262,12 @@ async def test_only_this_machine_is_listened_to(clickhouse_server: RunningClickH
     with socket.socket() as elsewhere:
         elsewhere.settimeout(5)
         assert elsewhere.connect_ex(("127.0.0.2", clickhouse_server.server.port)) != 0
+
+
+async def test_settings_of_the_answer_do_not_reach_the_check_of_the_statement(raw: Raw) -> None:
+    settings = {"output_format_json_array_of_rows": 1, "output_format_json_quote_decimals": 0}
+    answer = await raw.post("SELECT toUInt8(number) AS n FROM numbers(2) FORMAT JSONEachRow", None, **settings)
+    assert (answer.status_code, answer.json()) == (200, [{"n": 0}, {"n": 1}])
+    session = {"session_id": "arrays", **settings}
+    assert (await raw.post("SELECT 1 AS n FORMAT JSONEachRow", None, **session)).json() == [{"n": 1}]
+    assert (await raw.post("SELECT file('/etc/passwd') FORMAT JSONEachRow", None, **session)).status_code >= 400

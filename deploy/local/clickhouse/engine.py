@@ -51,7 +51,9 @@ class Connection:
 
     def rows(self, sql: str, params: dict[str, str] | None = None) -> list[dict[str, Any]]:
         """The result of a small query."""
-        return [json.loads(line) for line in self.query(sql, "JSONEachRow", params).bytes().splitlines()]
+        lines = self.query(sql, "JSONCompactEachRowWithNames", params).bytes().splitlines()
+        names, *rows = [json.loads(line) for line in lines]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def classify(self, sql: bytes) -> tuple[str, int]:
         """(READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN; number of statements). Runs nothing."""
@@ -59,16 +61,21 @@ class Connection:
         return found["query_class"].name, found["statement_count"]
 
     def tree(self, sql: bytes) -> dict[str, Any]:
-        """What the engine's parser makes of one statement without data. Runs nothing."""
+        """What the engine's parser makes of one statement without data. Runs nothing.
+
+        The answer's format has no settings: those of the user's request hold on this connection already.
+        """
         literal = sql.replace(b"\\", b"\\\\").replace(b"'", b"\\'")
         try:
-            answer = self.query(b"SELECT parseQueryToJSON('" + literal + b"') AS tree", "JSONEachRow").bytes()
+            answer = self.query(b"SELECT parseQueryToJSON('" + literal + b"')", "RawBLOB").bytes()
         except DatabaseError as failure:
             raise self._about_statement(failure) from failure
         try:
-            tree: dict[str, Any] = json.loads(json.loads(answer.decode(errors="replace"))["tree"])
+            tree: dict[str, Any] = json.loads(answer.decode(errors="replace"))
         except RecursionError as deep:
             raise error(Code.TOO_DEEP_AST, "The statement is nested too deeply") from deep
+        except ValueError as cut:
+            raise denied("a statement under these settings") from cut
         return tree
 
     @staticmethod
