@@ -1,13 +1,10 @@
-"""Node's own tests of the web app, as part of all tests."""
+"""Checks of the web app without a browser: types, unit tests, locked packages, and the size of its scripts."""
 
 import gzip
 import json
 import re
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-
-import pytest
 
 from deploy.local import web
 from tests.web.conftest import npm
@@ -73,10 +70,3 @@ def _with_imports(paths: set[str]) -> set[str]:
         imports = re.findall(r'(?:\bfrom|\bimport)\s*["`]\./([\w.-]+\.js)["`]', code)
         waiting += [f"/assets/{name}" for name in imports]
     return found
-
-
-@pytest.mark.parametrize("walk", ["walk", "views", "market", "ticking", "faults"])
-def test_in_a_browser(site: Mapping[str, str], walk: str) -> None:
-    """web/e2e/*.e2e.ts; those that break servers come last."""
-    done = npm("e2e", walk, env=site, timeout_s=900)
-    assert done.code == 0, done.output
