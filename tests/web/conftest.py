@@ -1,4 +1,4 @@
-"""What the web app's tests need: Node, its packages, the bundle, and a stack with a browser's eye on it."""
+"""Fixtures of the web app's tests: npm scripts, the bundle, and a running stack that serves it."""
 
 import os
 import subprocess
@@ -15,14 +15,14 @@ from tests.web.stack import control, running_stack, site_url
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that has ended: its exit code, and all it said."""
+    """A finished command: its exit code and its output."""
 
     code: int
     output: str
 
 
 def npm(*arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 600) -> Done:
-    """Run npm in web/, to its end."""
+    """Run an npm script in web/ and wait for it to end."""
     done = subprocess.run(
         ["npm", "run", "--silent", *arguments],
         cwd=web.WEB,

@@ -40,7 +40,7 @@ async def _start(stack: Stack, clickhouse: RunningClickHouse, bundle: Path) -> N
     await stack.start_simulator(SYMBOL_COUNT=os.environ.get("SYMBOL_COUNT", "60"))
     await stack.start_socket()
     await stack.start_aggregator()
-    # Every test signs up somebody, all from here.
+    # Every test registers an account, all from one address.
     await stack.start_authorization(LIMIT_REGISTER_ADDRESS="1000/minute")
     _fill_past(stack, clickhouse.url)
     port = free_port()

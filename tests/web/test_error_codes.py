@@ -1,4 +1,4 @@
-"""Whatever the API refuses, the web app says in the person's language: no code may be new to it."""
+"""Sentences for the API's error codes: the web app has one for every code that a browser can receive."""
 
 import re
 
@@ -26,9 +26,10 @@ NOT_SHOWN = {
 
 def test_every_code_has_a_sentence_in_the_web_app() -> None:
     web = (REPOSITORY / "web" / "src" / "api" / "errors.ts").read_text()
-    said = set(re.findall(r"^    (\w+): '", web, re.MULTILINE)) | set(re.findall(r"^  \['(\w+)', '", web, re.MULTILINE))
+    shown = set(re.findall(r"^    (\w+): '", web, re.MULTILINE))
+    shown |= set(re.findall(r"^  \['(\w+)', '", web, re.MULTILINE))
     codes = _codes()
-    assert codes - NOT_SHOWN <= said, sorted(codes - NOT_SHOWN - said)
+    assert codes - NOT_SHOWN <= shown, sorted(codes - NOT_SHOWN - shown)
     assert codes >= NOT_SHOWN, sorted(NOT_SHOWN - codes)
 
 

@@ -1,4 +1,4 @@
-/** Tells the service worker which files make the shell, each with a revision, in place of `__SHELL__` in its source. */
+/** Plugin that replaces `__SHELL__` in the service worker's source with the files of the shell and their revisions. */
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { add, changed, launch, loggedIn, row, tell, total } from './people.ts';
+import { add, changed, control, launch, loggedIn, row, total } from './people.ts';
 
 let browser: Browser;
 
@@ -51,7 +51,7 @@ test('a connection that died unnoticed: changes show all the same, and another o
   await row(page, 'ethusdt').waitFor();
   await row(page, 'btcusdt').getByRole('button', { name: 'Remove BTC' }).press('Enter');
   await row(page, 'btcusdt').waitFor({ state: 'detached' });
-  const said = await page.evaluateHandle(() => {
+  const shown = await page.evaluateHandle(() => {
     const texts: string[] = [];
     const pill = document.querySelector('header [role=status]');
     new MutationObserver(() => texts.push(pill?.textContent ?? '')).observe(pill ?? document, { characterData: true, childList: true, subtree: true });
@@ -60,12 +60,12 @@ test('a connection that died unnoticed: changes show all the same, and another o
   await expect.poll(() => connections, { timeout: 200_000 }).toBeGreaterThan(lost);
   await changed(() => total(page));
   await status(page, 'Live').waitFor();
-  expect((await said.jsonValue()).filter((text) => /econnecting|Offline/.test(text))).toEqual([]);
+  expect((await shown.jsonValue()).filter((text) => /econnecting|Offline/.test(text))).toEqual([]);
   expect(complaints).toEqual([]);
   await context.close();
 }, 400_000);
 
-test('a page that fails says so, and the others do not', async () => {
+test('an error on one page is shown there, and the other pages work', async () => {
   const { page, context } = await loggedIn(browser, { serviceWorkers: 'block' });
   await page.route('**/v1/market/prices*', async (route) => {
     const answer = await route.fetch();
@@ -79,7 +79,7 @@ test('a page that fails says so, and the others do not', async () => {
   await context.close();
 });
 
-test('a server that refuses this address says so, and the page does not wait for ever', async () => {
+test('a refused address is shown as an error, and the page stops waiting', async () => {
   const { page, context } = await loggedIn(browser, { serviceWorkers: 'block' });
   const refusal = { error: 'Refused.', code: 'foreign_origin' };
   await page.route('**/v1/refresh', (route) => route.fulfill({ status: 403, json: refusal }));
@@ -99,16 +99,16 @@ test('logging out with a token that the server no longer takes ends the session 
   await context.close();
 });
 
-test('the server restarts: the page says so, keeps its figures, and is live again by itself', async () => {
+test('while the server restarts the page shows it and keeps its figures, then is live again by itself', async () => {
   const { page, context, complaints } = await loggedIn(browser);
   await add(page, 'btc', '1');
   await row(page, 'btcusdt').waitFor();
   await changed(() => total(page));
-  await tell('kill', 'profile');
+  await control('kill', 'profile');
   await page.getByRole('status').filter({ hasText: 'Reconnecting' }).waitFor();
   const last = await total(page);
   expect(last).toMatch(/\d/);
-  await tell('start', 'profile');
+  await control('start', 'profile');
   await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
   await changed(() => total(page));
   expect(complaints).toEqual([]);
@@ -120,21 +120,21 @@ test('prices stop: the figures are called stale, with their time', async () => {
   await add(page, 'eth', '1');
   await row(page, 'ethusdt').waitFor();
   await changed(() => total(page));
-  await tell('stop', 'socket');
+  await control('stop', 'socket');
   try {
     await page.getByRole('status').filter({ hasText: 'Stale since' }).waitFor();
   } finally {
-    await tell('start', 'socket');
+    await control('start', 'socket');
   }
   await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
   await context.close();
 });
 
 test('without history there is still a portfolio', async () => {
-  await tell('stop', 'dashboard');
+  await control('stop', 'dashboard');
   try {
     const { page, context } = await loggedIn(browser);
-    // Without the market there are no suggestions: whoever knows the symbol types it whole.
+    // Without the market there are no suggestions, but a complete symbol is accepted.
     await page.getByRole('combobox').fill('btcusdt');
     await page.getByLabel('Amount').fill('1');
     await page.getByRole('button', { name: 'Add', exact: true }).click();
@@ -143,6 +143,6 @@ test('without history there is still a portfolio', async () => {
     await changed(() => total(page));
     await context.close();
   } finally {
-    await tell('start', 'dashboard');
+    await control('start', 'dashboard');
   }
 });

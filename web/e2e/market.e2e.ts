@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { add, changed, expectFocus, launch, loggedIn, row, tell, until, visitor } from './people.ts';
+import { add, changed, control, expectFocus, launch, loggedIn, row, until, visitor } from './people.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
@@ -200,11 +200,11 @@ test('older candles come when the chart is moved to its left edge', async () => 
   await context.close();
 });
 
-test('where nothing is kept yet the page says how to fill it, and where nothing can be read the price goes on', async () => {
+test('an empty history shows how to fill it, and the price keeps ticking while history cannot be read', async () => {
   const { page, context } = await visitor(browser);
   await page.goto('/coin/btcusdt');
   await drawn(page);
-  // Nobody in this stack keeps seconds.
+  // This stack records no candles of one second.
   await page.getByRole('group', { name: 'Candle interval' }).getByRole('button', { name: '1 second' }).click();
   await page.getByText('make backfill SYMBOL=btcusdt').waitFor();
   await page.route('**/v1/market/history/**', (route) =>
@@ -244,7 +244,7 @@ test('a coin is added from the list and changed on its page', async () => {
   await context.close();
 });
 
-test('a simulated market is marked, once, also for somebody who has no coin yet', async () => {
+test('a simulated market is marked, once, also in an empty portfolio', async () => {
   const { page, context } = await loggedIn(browser);
   const mark = page.getByText('Simulated market');
   await page.getByRole('link', { name: 'Market' }).click();
@@ -322,24 +322,24 @@ test.each(['light', 'dark'] as const)('axe finds nothing, in %s', async (colorSc
 });
 
 // Last, for it takes a server away from the others.
-test('the market stops answering: figures stay and say from when they are, and go on by themselves', async () => {
+test('when the market stops answering, figures stay with their time, and resume by themselves', async () => {
   const { page, context } = await visitor(browser);
   await page.goto('/market');
   await changed(() => row(page, 'btcusdt').locator('.price').innerText());
-  await tell('stop', 'dashboard');
+  await control('stop', 'dashboard');
   try {
     await page.getByRole('status').filter({ hasText: 'No answer since' }).waitFor();
     expect(await row(page, 'btcusdt').locator('.price').innerText()).toMatch(/\d/);
-    // Who comes now is told why there is nothing, and stays told until there is.
+    // A page opened now shows why it is empty, until there are figures.
     await page.reload();
-    const told = page.getByText('Market data is unavailable right now.');
-    await told.waitFor();
+    const unavailable = page.getByText('Market data is unavailable right now.');
+    await unavailable.waitFor();
     const asked = page.waitForResponse('**/v1/market/prices**');
     await page.getByRole('button', { name: 'Try again' }).click();
     await asked;
-    expect(await told.isVisible()).toBe(true);
+    expect(await unavailable.isVisible()).toBe(true);
   } finally {
-    await tell('start', 'dashboard');
+    await control('start', 'dashboard');
   }
   await row(page, 'btcusdt').waitFor();
   await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();

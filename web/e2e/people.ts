@@ -1,4 +1,4 @@
-/** People with browsers, and what they do and see. SITE_URL and CONTROL_URL say where the stack is (tests/web/stack.py). */
+/** Users with browsers, and what they do and see. SITE_URL and CONTROL_URL locate the stack (tests/web/stack.py). */
 import { existsSync } from 'node:fs';
 
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
@@ -33,7 +33,7 @@ export interface Person {
 
 let people = 0;
 
-/** Somebody with a browser of their own, not logged in. */
+/** A user with a separate browser context, not logged in. */
 export async function visitor(browser: Browser, options: BrowserContextOptions = {}): Promise<Person> {
   const context = await browser.newContext({ baseURL: SITE_URL, locale: 'en-US', ...options });
   context.setDefaultTimeout(90_000);
@@ -66,7 +66,7 @@ export async function loggedIn(browser: Browser, options: BrowserContextOptions 
   return person;
 }
 
-/** By the keyboard alone, as somebody in a hurry does. */
+/** By the keyboard alone, as a user in a hurry does. */
 export async function add(page: Page, letters: string, amount: string): Promise<void> {
   await page.keyboard.press('/');
   const search = page.locator('[role=combobox]');
@@ -101,8 +101,8 @@ export async function changed<T>(read: () => Promise<T>): Promise<readonly [T, T
 
 export const total = (page: Page): Promise<string> => page.getByTestId('total').innerText();
 
-/** `stop`, `kill` or `start` a service of the stack. */
-export async function tell(verb: 'stop' | 'kill' | 'start', service: string): Promise<void> {
+/** Stop, kill or start a service of the stack. */
+export async function control(verb: 'stop' | 'kill' | 'start', service: string): Promise<void> {
   const answer = await fetch(`${required('CONTROL_URL')}/${verb}/${service}`, { method: 'POST' });
   expect(answer.status).toBe(204);
 }

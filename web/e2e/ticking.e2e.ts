@@ -73,7 +73,7 @@ async function flashes(page: Page): Promise<number> {
 test.each([
   ['no-preference', true],
   ['reduce', false],
-] as const)('cells light up as they change, for whoever has not asked for less motion: %s', async (reducedMotion, lit) => {
+] as const)('cells light up as they change, unless reduced motion is requested: %s', async (reducedMotion, lit) => {
   const { page, context } = await loggedIn(browser, { reducedMotion });
   await add(page, 'btc', '1');
   await row(page, 'btcusdt').waitFor();

@@ -130,7 +130,7 @@ test('the theme that was chosen is there before anything is painted', async () =
   await context.close();
 });
 
-test('the page asks nobody but its own server, and keeps no token where a script could find it', async () => {
+test('the page sends requests to its own server only, and keeps no token where a script could find it', async () => {
   const { page, context } = await visitor(browser);
   const asked = new Set<string>();
   page.on('request', (request) => asked.add(new URL(request.url()).origin));

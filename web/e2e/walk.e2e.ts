@@ -24,7 +24,7 @@ test('from signing up to a total that moves, by the keyboard alone', async () =>
   await page.getByText('Simulated market').waitFor();
   expect(await page.getByRole('status').filter({ hasText: 'Live' }).count()).toBe(1);
   expect(complaints).toEqual([]);
-  // What an answer tells must be no reason to ask again at once: it would be dozens by now.
+  // A response must not trigger the next request at once: there would be dozens by now.
   expect(asked).toBeLessThan(6);
   await context.close();
 });
@@ -115,7 +115,7 @@ test('a coin without any price on record is named below the curve of the others'
   await context.close();
 });
 
-test('a chart whose code does not come says so, and comes when it is asked for again', async () => {
+test('a chart whose code fails to load shows an error, and loads on another try', async () => {
   const { page, context, complaints } = await loggedIn(browser, { serviceWorkers: 'block' });
   await page.route(/lightweight-charts/, (route) => route.abort());
   await add(page, 'btc', '1');
@@ -217,15 +217,15 @@ test('a session that is ended elsewhere is over at once', async () => {
   await Promise.all([here.context.close(), there.context.close()]);
 });
 
-test('errors are said in words, at the field they are about', async () => {
+test('errors are sentences, at the field they are about', async () => {
   const { page, context } = await visitor(browser);
   await page.goto('/login');
-  await page.fill('input[name=username]', 'nobody-by-this-name');
+  await page.fill('input[name=username]', 'unregistered-name');
   await page.fill('input[name=password]', 'wrong wrong wrong');
   await page.click('form button[type=submit]');
   await page.getByRole('alert').filter({ hasText: 'The name or the password is wrong.' }).waitFor();
   await page.getByRole('link', { name: 'Create account' }).click();
-  await page.fill('input[name=username]', 'somebody');
+  await page.fill('input[name=username]', 'newcomer');
   await page.fill('input[name=password]', 'short');
   await page.click('form button[type=submit]');
   await page.getByRole('alert').filter({ hasText: 'at least 8 characters' }).waitFor();

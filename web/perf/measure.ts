@@ -1,4 +1,4 @@
-/** What is measured in a page while it ticks, and documents for it to tick by. Runs in the browser; told by whoever looks at it. */
+/** Measurements in a page while it ticks, and the documents that make it tick. Runs in the browser; the caller reads the results. */
 import type { BrowserContext, CDPSession, Page } from 'playwright-core';
 
 import { until } from '../e2e/people.ts';
@@ -9,7 +9,7 @@ export interface Seen {
   readonly written: number[];
   /** From a key or a click to the next paint. */
   readonly events: number[];
-  /** Layout shifts that nobody's key or click has caused. */
+  /** Layout shifts that no key or click has caused. */
   readonly shifts: { readonly at: number; readonly value: number }[];
 }
 
@@ -94,7 +94,7 @@ export function replay(page: Page, ticks: number): Promise<void> {
   return page.evaluate((wanted) => (window as unknown as { replay(ticks: number): Promise<void> }).replay(wanted), ticks);
 }
 
-/** In the page: a websocket that nobody is behind, and `replay`, which lets it say as many documents as are asked for. */
+/** In the page: a websocket without a server, and `replay`, which delivers the requested number of documents through it. */
 function replayed(symbols: readonly string[]): void {
   let tick = 0;
   let socket: { onmessage: ((event: { data: string }) => void) | null } | undefined;

@@ -30,14 +30,14 @@ const PAGES = {
 const PRIVATE = new Set<Route['page']>(['portfolio', 'account']);
 const FOR_STRANGERS = new Set<Route['page']>(['login', 'register']);
 
-/** The page to show; null while it is not known whether somebody is logged in. */
+/** The page to show; null while the state of the session is unknown. */
 export function pageOf(route: Route, state: SessionState): PageSource | null {
   if (PRIVATE.has(route.page)) return state === 'unknown' ? null : state === 'in' ? PAGES[route.page] : PAGES.login;
   if (FOR_STRANGERS.has(route.page)) return state === 'unknown' ? null : state === 'in' ? PAGES.portfolio : PAGES[route.page];
   return PAGES[route.page];
 }
 
-/** `12,345.67 · Portfolio`: the total first, where a narrow tab still shows it; or what the page itself says (`headline`). */
+/** `12,345.67 · Portfolio`: the total first, where a narrow tab still shows it; or the page's own `headline`. */
 export function titleOf(route: Route, page: PageSource | null, { total }: { readonly total: Num | null }): string {
   if (headline.text !== null) return [headline.text, t('appName')].join(' · ');
   const title = route.page === 'coin' ? pairOf(route.symbol).base : (page?.title() ?? '');

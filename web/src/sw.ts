@@ -2,7 +2,7 @@
  * The service worker: keeps the app's shell so that it opens at once and without a network, and keeps nothing else.
  *
  * Answers of the API are never stored: requests for anything outside the shell go to the network untouched. A new
- * version waits until the page says so (`skip-waiting`), so that nobody's half-filled form is reloaded under them.
+ * version waits until the page requests it (`skip-waiting`), so that no half-filled form is lost by a reload.
  */
 /** Path → revision; the build writes it (build/precached.ts). */
 declare const __SHELL__: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** A person's name for a user agent: browser and system, as far as they can be told. */
+/** Readable name for a user agent: browser and system, as far as they are recognized. */
 const BROWSERS: readonly (readonly [RegExp, string])[] = [
   [/\bEdg(?:A|iOS)?\//, 'Edge'],
   [/\bOPR\//, 'Opera'],
@@ -16,7 +16,7 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b/, 'Linux'],
 ];
 
-/** Empty when the agent says nothing; an agent that is no browser (`curl/8.5.0`) is named by its first word. */
+/** Empty for an empty agent; an agent that is no browser (`curl/8.5.0`) is named by its first word. */
 export function deviceOf(agent: string): string {
   const [browser, system] = [BROWSERS, SYSTEMS].map((known) => known.find(([form]) => form.test(agent))?.[1]);
   if (browser === undefined) return agent.split(/[\s/]/)[0] ?? '';

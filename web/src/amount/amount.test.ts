@@ -49,7 +49,7 @@ test.each([
   expect(read(input)).toBe(meant);
 });
 
-describe.each(['en-US', 'de-DE', 'ru-RU', 'en-IN', 'de-CH'])('whatever the language, here %s', (language) => {
+describe.each(['en-US', 'de-DE', 'ru-RU', 'en-IN', 'de-CH'])('in any language, here %s', (language) => {
   test.each([
     ['1', '1'],
     ['.5', '0.5'],

@@ -1,7 +1,7 @@
 /**
  * Decimal numbers as people write them: `0.125`, `0,125`, `1 234,5`, `1'234.5`, `1,00,000`, `1e5`.
  *
- * The language of the page is not the language of the number. Both `,` and `.` may stand before the decimals, whatever the
+ * The language of the page is not the language of the number. Both `,` and `.` may stand before the decimals in any
  * language; they may stand between groups only where the groups are whole and the first does not begin with 0. A number
  * that can be read both ways (`1,234`) has two readings, and the person has to choose.
  */
@@ -18,7 +18,7 @@ const INDIAN_GROUPS = /^[1-9]\d?(\|\d{2})*\|\d{3}$/;
 
 /**
  * The values that `written` (in ASCII, see `ascii`) can have, as plain decimal text: none, one, or two, of which the first is
- * the one with decimals. `grouping` says whether `,` or `.` stands between groups for anybody concerned: where it does not,
+ * the one with decimals. `grouping` returns whether `,` or `.` can stand between groups here: where it cannot,
  * a single one is a decimal sign.
  */
 export function readings(written: string, grouping: (sign: string) => boolean): readonly string[] {

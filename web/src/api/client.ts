@@ -28,7 +28,7 @@ export function remove<P extends PathsWith<'delete'>>(path: P, options: Options<
   return call('delete', path, options);
 }
 
-/** Market routes are for everybody: they go without a token, so that nothing about a session can fail them, and conditionally. */
+/** Market routes are public: requests carry no token, so that no state of the session can fail them, and are conditional. */
 const OPEN = '/v1/market/';
 
 async function call<P extends PathsWith<M>, M extends Method>(

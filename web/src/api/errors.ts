@@ -1,4 +1,4 @@
-/** What a request can fail with, and what to tell the person about it: by the stable `code`, in their language. */
+/** Errors of a request, and the sentence shown for each: by the stable `code`, in the user's language. */
 import { messages, translator } from '../lib/i18n.svelte';
 
 /** An answer that is an error, or no answer (`code` is `offline` or `timeout` then, `status` 0). */
@@ -104,7 +104,7 @@ const t = translator(sentences);
 
 type Code = keyof typeof sentences.en;
 
-/** Codes that say to a person what another says. */
+/** Codes that share the sentence of another code. */
 const SAME = new Map<string, Code>([
   ['invalid_token', 'session_ended'],
   ['missing_token', 'session_ended'],

@@ -1,6 +1,6 @@
 /**
- * Requests that the server asks to repeat a moment later. A question without side effects waits as long as `Retry-After`
- * says and is sent again, unseen: what is on the page stays there meanwhile. Only a wait that is too long is an error.
+ * Retries of requests that the server asks to repeat. A request without side effects waits as long as `Retry-After`
+ * requires and is sent again, unseen: the page stays as it is meanwhile. Only a wait that is too long is an error.
  */
 import { pause } from '../lib/signals';
 import { ApiError } from './errors';

@@ -13,7 +13,7 @@ export interface Request_ {
   readonly body?: unknown;
   readonly token?: string | null;
   readonly signal?: AbortSignal;
-  /** `no-cache`: what the browser kept may be used where the server says that it is still so (304). Default: kept nowhere. */
+  /** `no-cache`: the browser's cached copy is used if the server confirms it (304). Default: nothing is cached. */
   readonly cache?: 'no-store' | 'no-cache';
 }
 

@@ -11,8 +11,8 @@ function candle(t: number, c = '1', more: Partial<Candle> = {}): Candle {
 const times = (candles: readonly Candle[]): readonly number[] => candles.map(({ t }) => t);
 
 test('figures of an answer stay text', () => {
-  const told = { t: '60000', o: '1.10', h: '2', l: '1', c: '68123.45000000000000001', v: null, q: null, v24: '5', q24: null } as never;
-  expect(candleOf(told)).toEqual({ t: 60_000, o: '1.10', h: '2', l: '1', c: '68123.45000000000000001', v: null, v24: '5' });
+  const received = { t: '60000', o: '1.10', h: '2', l: '1', c: '68123.45000000000000001', v: null, q: null, v24: '5', q24: null } as never;
+  expect(candleOf(received)).toEqual({ t: 60_000, o: '1.10', h: '2', l: '1', c: '68123.45000000000000001', v: null, v24: '5' });
 });
 
 test('an older page goes before what is known, and never over it', () => {
@@ -44,7 +44,7 @@ test('a price widens the last candle exactly', () => {
   expect(ticked(last, 60, num('0.8'))).toMatchObject({ h: '1.10', l: '0.8', c: '0.8' });
 });
 
-test('figures that no float tells apart are still compared', () => {
+test('figures that are equal as floats are still compared', () => {
   const last = candle(60, '1', { h: num('68123.45000000000000001'), l: num('1') });
   expect(ticked(last, 60, num('68123.45000000000000002'))?.h).toBe('68123.45000000000000002');
   expect(ticked(last, 60, num('68123.45'))?.h).toBe('68123.45000000000000001');

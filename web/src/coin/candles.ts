@@ -1,5 +1,5 @@
 /** Candles, merged: pages of the past, the newest ones read again, and the price as it ticks. Figures stay exact text. */
-import type { Candle as Told } from '../api/types';
+import type { Candle as ApiCandle } from '../api/types';
 import { compare, decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
 
@@ -12,11 +12,11 @@ export interface Candle {
   readonly c: Num;
   /** Base volume of the interval, where back-filled. */
   readonly v: Num | null;
-  /** Rolling base volume of 24 h, where told. */
+  /** Rolling base volume of 24 h, where the API has it. */
   readonly v24: Num | null;
 }
 
-export function candleOf({ t, o, h, l, c, v, v24 }: Told): Candle {
+export function candleOf({ t, o, h, l, c, v, v24 }: ApiCandle): Candle {
   return { t: Number(t), o, h, l, c, v, v24 };
 }
 

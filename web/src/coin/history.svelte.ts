@@ -82,7 +82,7 @@ export class CandleHistory {
       this.#before(previous);
       this.#changed();
     } catch {
-      // Whoever scrolls on asks again.
+      // Scrolling further retries.
     } finally {
       this.reaching = false;
     }
@@ -156,7 +156,7 @@ export class CandleHistory {
     if (this.count > MOST) this.#trim();
   }
 
-  /** Whoever looks at seconds all day keeps the newest; what goes can be loaded again. */
+  /** Bounds a chart of seconds that stays open all day: the newest stay, the others can be loaded again. */
   #trim(): void {
     this.#candles = this.#candles.slice(-Math.floor(MOST * 0.9));
     this.#before(String(this.#candles[0]?.t) as Num);
@@ -177,7 +177,7 @@ export class CandleHistory {
   #heard(error: unknown): void {
     this.interrupted = error !== null;
     if (error !== null && this.#candles.length === 0) this.state = 'failed';
-    // An unknown symbol stays unknown; the page says so, and asking on would only be noise.
+    // An unknown symbol stays unknown: the page shows that, and further requests would be noise.
     if (error instanceof ApiError && error.status === 404) this.#poll.stop();
   }
 }

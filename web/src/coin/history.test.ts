@@ -112,7 +112,7 @@ test('where there is nothing yet it keeps looking, and a price alone draws nothi
   expect(minutes()).toEqual([0]);
 });
 
-test('history that cannot be read says so, and comes by itself when it can', async () => {
+test('unreadable history shows an error, and loads by itself once it can be read', async () => {
   get.mockRejectedValue(new ApiError('history_unavailable', 503, ''));
   await opened();
   expect(history.state).toBe('failed');
@@ -121,7 +121,7 @@ test('history that cannot be read says so, and comes by itself when it can', asy
   expect(history.state).toBe('known');
 });
 
-test('history that stops after a while keeps what is shown, and says that it stopped', async () => {
+test('history that fails later keeps what is shown, and reports that it stopped', async () => {
   get.mockReturnValueOnce(answer([0, 1]));
   await opened();
   get.mockRejectedValue(new ApiError('history_unavailable', 503, ''));
@@ -156,7 +156,7 @@ test('an unknown symbol is asked about once', async () => {
   expect(get).toHaveBeenCalledTimes(1);
 });
 
-test('the range says where the view begins', async () => {
+test('the range defines where the view begins', async () => {
   get.mockReturnValueOnce(answer(Array.from({ length: 100 }, (_, minute) => minute)));
   await opened();
   expect(history.candles[history.firstShown]?.t).toBe(START + 40 * MINUTE);

@@ -1,4 +1,4 @@
-/** Whose amount the dialog asks for. Somebody who is not logged in is led to where that can be changed. */
+/** The coin whose amount the dialog asks for. A visitor who is not logged in is sent to the login page. */
 import { loginPath, router } from '../lib/router.svelte';
 import { session } from '../session/session.svelte';
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { bucketOf, candlesIn, INTERVALS, LOOSE, RANGES, spanOfInterval, spanOfRange } from './ranges';
 
-test('each range has candles that say something: neither a handful nor a blur', () => {
+test('each range has a readable number of candles: neither a handful nor a blur', () => {
   expect(Object.fromEntries(RANGES.map((range) => [range, spanOfRange(range).interval]))).toEqual({
     '1h': '1m',
     '1d': '1m',

@@ -28,9 +28,9 @@ export interface Span {
   readonly range: Range | null;
 }
 
-/** How many candles are shown when no range says so. */
+/** Number of candles shown when no range is chosen. */
 export const LOOSE = 180;
-/** A range of less than so many candles says little, one of more is a blur. */
+/** With fewer candles a range shows little, with more it is a blur. */
 const FEW = 20;
 const MANY = 4000;
 

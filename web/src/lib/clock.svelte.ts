@@ -1,4 +1,4 @@
-/** The time, by the server's clock as far as its answers tell it, moving once a second for everything that shows an age. */
+/** The time by the server's clock, as learned from its responses; updated once a second for everything that shows an age. */
 class Clock {
   /** ms; changes once a second while the page is visible. */
   now = $state(Date.now());
@@ -9,7 +9,7 @@ class Clock {
     if (typeof document !== 'undefined') document.addEventListener('visibilitychange', () => this.#tick());
   }
 
-  /** Learn from an answer's `Date`, which has whole seconds: smaller differences say nothing. */
+  /** Learn from a response's `Date`, which has whole seconds: smaller differences are ignored. */
   hear(date: string | null): void {
     const server = date === null ? NaN : Date.parse(date);
     if (Number.isNaN(server)) return;

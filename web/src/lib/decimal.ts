@@ -1,6 +1,6 @@
 /**
- * Exact decimal arithmetic: a value is `digits × 10^-scale`. Only what the pages compute themselves is here; whatever the
- * server tells exactly (totals) is shown, not computed.
+ * Exact decimal arithmetic: a value is `digits × 10^-scale`. Only what the pages compute themselves is here; what the
+ * server sends exactly (totals) is shown, not computed.
  */
 import type { Num } from './json';
 

@@ -24,19 +24,19 @@ function lit(before: string | null, after: string | null, direction?: number): s
   return node.dataset['flash'];
 }
 
-test('a figure that has risen or fallen says so, as numbers go and not as texts', () => {
+test('a cell lights up when its figure rises or falls, compared as a number and not as text', () => {
   expect([lit('9.5', '10'), lit('10', '9.5'), lit('-1', '-2')]).toEqual(['up-3', 'down-3', 'down-3']);
 });
 
-test('nothing is said of the same figure, of one written otherwise, and of the first and the last', () => {
+test('the same figure, the same written otherwise, the first and the last do not light up', () => {
   expect([lit('1', '1'), lit('1.0', '1'), lit(null, '1'), lit('1', null)]).toEqual([undefined, undefined, undefined, undefined]);
 });
 
-test('what is told of the direction counts', () => {
+test('a given direction takes precedence', () => {
   expect([lit('1', '2', -1), lit('1', '2', 0)]).toEqual(['down-3', undefined]);
 });
 
-test('whoever asked for less motion sees none', () => {
+test('reduced motion has no flash', () => {
   motion.matches = true;
   expect(lit('1', '2')).toBeUndefined();
 });

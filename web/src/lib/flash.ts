@@ -1,5 +1,5 @@
 /**
- * A cell lights up when its figure has risen or fallen, and fades in a few steps. Not for whoever asked for less motion.
+ * Flash of a cell whose figure has risen or fallen, faded in a few steps. Disabled where reduced motion is requested.
  *
  * Steps, because a smooth fade of a hundred cells paints the page sixty times a second, all the time; and one clock for all
  * of them, so that cells which change together are painted together. The colours are in app.css.
@@ -11,7 +11,7 @@ import type { Num } from './json';
 
 export interface Change {
   readonly value: Num | null;
-  /** Which way it went, where somebody has told; else the figures themselves do. */
+  /** Which way it went, if known; by default the figures are compared. */
   readonly direction?: number;
 }
 

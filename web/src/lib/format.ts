@@ -3,14 +3,14 @@ import { compare, decimal, round, sign, text, trimmed, type Decimal } from './de
 import { locale } from './i18n.svelte';
 import type { Num } from './json';
 
-/** As a decimal that somebody wrote: no digit added, none lost. `atLeast` pads with zeros so that columns stand still. */
+/** As the decimal was written: no digit added, none lost. `atLeast` pads with zeros so that columns stand still. */
 export function exact(value: Decimal | Num, atLeast = 0): string {
   const { digits, scale } = trimmed(of(value));
   const places = Math.max(scale, atLeast);
   return number(text(round({ digits, scale }, places)), places, places);
 }
 
-/** The same as `exact` for a machine: plain notation with a point, whatever the language. */
+/** The same as `exact` for a machine: plain notation with a point, in every language. */
 export function plain(value: Decimal | Num): string {
   return text(trimmed(of(value)));
 }
@@ -31,7 +31,7 @@ export function money(value: Decimal | Num): string {
   return exact(round(amount, places), 2);
 }
 
-/** Sign always shown, so that direction is told without colour; `form` shows the size. */
+/** Sign always shown, so that the direction does not depend on colour; `form` shows the size. */
 export function signed(value: Decimal | Num, form: (size: Decimal) => string): string {
   const amount = of(value);
   return `${['−', '', '+'][sign(amount) + 1]}${form(sizeOf(amount))}`;
@@ -95,7 +95,7 @@ function formatter(name: string, options: Intl.NumberFormatOptions): Intl.Number
   return made(name, (tag) => new Intl.NumberFormat(tag, options));
 }
 
-/** Intl formats decimal text exactly, whatever its length (ECMA-402, NumberFormat v3). */
+/** Intl formats decimal text of any length exactly (ECMA-402, NumberFormat v3). */
 function number(plain: string, least: number, most: number): string {
   const options = { minimumFractionDigits: least, maximumFractionDigits: most };
   return formatter(`${least}-${most}`, options).format(plain as Intl.StringNumericLiteral);

@@ -52,7 +52,7 @@ test('one question at a time, however long it takes', async () => {
   expect(ask).toHaveBeenCalledTimes(2);
 });
 
-test('while nobody looks nothing is asked; coming back asks at once', async () => {
+test('a hidden page sends no requests; becoming visible sends one at once', async () => {
   start();
   await pass(0);
   show('hidden');
@@ -64,7 +64,7 @@ test('while nobody looks nothing is asked; coming back asks at once', async () =
   expect(ask).toHaveBeenCalledTimes(3);
 });
 
-test('failures are told and slow it down; success and being online make it fast again', async () => {
+test('failures are reported and slow it down; success and being online make it fast again', async () => {
   ask.mockRejectedValue(new ApiError('offline', 0, ''));
   start();
   await pass(60_000);
@@ -80,14 +80,14 @@ test('failures are told and slow it down; success and being online make it fast 
   expect(ask).toHaveBeenCalledTimes(slow + 3);
 });
 
-test('a server that says when to come back is not asked before', () => {
+test('Retry-After is respected', () => {
   expect(delayMs(1, 1000, new ApiError('too_many_requests', 429, '', [], 30))).toBe(30_000);
   expect(delayMs(1, 1000, new Error())).toBe(2000);
   expect(delayMs(9, 1000, new Error())).toBe(15_000);
   expect(delayMs(1, 60_000, new Error())).toBe(60_000);
 });
 
-test('once stopped, nothing is asked and nothing is told', async () => {
+test('once stopped, nothing is requested and nothing is reported', async () => {
   let fail = (): void => undefined;
   ask.mockImplementation((signal) => new Promise((_, reject) => (fail = () => reject(signal.reason as Error))));
   const { stop, hurry } = start();

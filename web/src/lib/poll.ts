@@ -1,5 +1,5 @@
 /**
- * Asking again and again: one question at a time, only while the page is seen, ever more slowly while no answer comes.
+ * Repeated requests: one at a time, only while the page is visible, ever more slowly while they fail.
  * Becoming visible, or online again, ends the waiting.
  */
 import { ApiError } from '../api/errors';
@@ -16,7 +16,7 @@ export interface Polling {
   /** Asks, and takes in the answer. `signal` is aborted by `stop`. */
   ask(signal: AbortSignal): Promise<void>;
   readonly everyMs: number;
-  /** Told of each failure, and with null of each success. */
+  /** Called with the error after each failure, and with null after each success. */
   outcome?(error: unknown): unknown;
 }
 
@@ -62,8 +62,8 @@ export function poll({ ask, everyMs, outcome }: Polling): Poll {
   };
 }
 
-/** How long to wait after so many failures in a row: as long as the server says, or twice as long each time. */
+/** Delay after so many failures in a row: as long as the server requires, at least twice as long each time. */
 export function delayMs(failures: number, everyMs: number, error: unknown): number {
-  const told = error instanceof ApiError ? error.retryAfterS : null;
-  return Math.max(told === null ? 0 : told * 1000, Math.min(Math.max(CAP_MS, everyMs), everyMs * 2 ** Math.min(failures, 10)));
+  const requiredS = error instanceof ApiError ? error.retryAfterS : null;
+  return Math.max(requiredS === null ? 0 : requiredS * 1000, Math.min(Math.max(CAP_MS, everyMs), everyMs * 2 ** Math.min(failures, 10)));
 }

@@ -6,7 +6,7 @@ export interface Toast {
   readonly action?: { readonly label: string; readonly run: () => void };
   /** Whether the action takes back what was done: Ctrl+Z does it too. */
   readonly undoes: boolean;
-  /** Whether it stays until somebody answers it, whoever that is. */
+  /** Whether it stays until it is answered, even by another user. */
   readonly stays: boolean;
 }
 
@@ -35,12 +35,12 @@ class Toasts {
     this.list = this.list.filter((toast) => toast.id !== id);
   }
 
-  /** What was said to one person is not for the next. */
+  /** A message to one user is not shown to the next. */
   clear(): void {
     for (const { id } of this.#passing) this.dismiss(id);
   }
 
-  /** While somebody points at it or has the focus in it, it stays. */
+  /** It stays while it is pointed at or contains the focus. */
   pause(id: number): void {
     clearTimeout(this.#timers.get(id));
     this.#timers.delete(id);

@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('what was said goes after a while, unless somebody is at it', () => {
+test('a toast disappears after a while, unless it is pointed at or focused', () => {
   const id = toasts.show('saved');
   toasts.pause(id);
   vi.advanceTimersByTime(60_000);

@@ -1,6 +1,6 @@
 /**
- * What the market says about the coins that are held, beyond their live price: where they stood 24 h ago, and when their price was
- * last confirmed. Asked for every few seconds while the page is seen; missing, it costs the change column, nothing else.
+ * Market data on the held coins, beyond their live price: the price of 24 h ago, and when the current one was
+ * last confirmed. Requested every few seconds while the page is visible; without it only the change column is empty.
  */
 import { untrack } from 'svelte';
 
@@ -12,21 +12,21 @@ import { directory } from '../market/directory.svelte';
 import { portfolio, type Holding } from './portfolio.svelte';
 
 const EVERY_MS = 10_000;
-/** Without an answer for so long, what was told is about another day than it says. */
+/** Without an answer for so long, an open is no longer that of 24 h ago. */
 const KEPT_MS = 60_000;
 const MOST_PER_REQUEST = 200;
 
 interface Open {
   readonly price: Num;
   readonly source: string;
-  /** ms: when it was told. */
-  readonly told: number;
+  /** ms: when it was received. */
+  readonly receivedAt: number;
 }
 
 class Day {
   #opens: ReadonlyMap<string, Open> = $state.raw(new Map());
 
-  /** The price of 24 h ago, where the market that the live prices come from tells it. */
+  /** The price of 24 h ago, if it comes from the same market as the live prices. */
   open(symbol: string): Num | null {
     const open = this.#opens.get(symbol);
     return open?.source === portfolio.source ? (open?.price ?? null) : null;
@@ -83,11 +83,11 @@ class Day {
         const query = { symbols: symbols.slice(start, start + MOST_PER_REQUEST).join(',') };
         const { source, prices } = await get('/v1/market/prices', { query, signal });
         directory.learn(prices);
-        const told = clock.read();
+        const receivedAt = clock.read();
         for (const { symbol, price, event_time, open_24h } of prices) {
           if (source === portfolio.source) bySymbol.get(symbol)?.confirm(price, Number(event_time));
           if (open_24h === null) opens.delete(symbol);
-          else opens.set(symbol, { price: open_24h, source, told });
+          else opens.set(symbol, { price: open_24h, source, receivedAt });
         }
       }
       this.#opens = opens;
@@ -97,7 +97,7 @@ class Day {
   }
 
   #forgetOld(): void {
-    const kept = [...this.#opens].filter(([, { told }]) => clock.read() - told < KEPT_MS);
+    const kept = [...this.#opens].filter(([, { receivedAt }]) => clock.read() - receivedAt < KEPT_MS);
     if (kept.length < this.#opens.size) this.#opens = new Map(kept);
   }
 }

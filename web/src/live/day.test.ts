@@ -16,7 +16,7 @@ function holding(symbol: string, quantity: string, price: string, total: string)
   return made;
 }
 
-const told = (prices: readonly object[], source = 'simulator') => ({ source, prices });
+const answer = (prices: readonly object[], source = 'simulator') => ({ source, prices });
 const price = (symbol: string, open: string | null, event_time = '5000') => ({ symbol, price: '110', event_time, open_24h: open });
 let stop: () => void;
 
@@ -38,7 +38,7 @@ function watching(holdings: readonly Holding[]): void {
 }
 
 test('it asks every few seconds, while the page is seen', async () => {
-  get.mockResolvedValue(told([]));
+  get.mockResolvedValue(answer([]));
   watching([holding('btcusdt', '2', '110', '220')]);
   await vi.advanceTimersByTimeAsync(20_000);
   expect(get).toHaveBeenCalledTimes(3);
@@ -49,7 +49,7 @@ test('it asks every few seconds, while the page is seen', async () => {
 
 test('the change of a coin, and what all of them gained, by the live price', async () => {
   const [btc, eth] = [holding('btcusdt', '2', '110', '220'), holding('ethusdt', '1', '45', '45')];
-  get.mockResolvedValue(told([price('btcusdt', '100'), price('ethusdt', '50')]));
+  get.mockResolvedValue(answer([price('btcusdt', '100'), price('ethusdt', '50')]));
   watching([btc, eth]);
   await vi.advanceTimersByTimeAsync(0);
   expect(text(day.change(btc) ?? { digits: 0n, scale: 0 })).toBe('10.0000');
@@ -60,22 +60,22 @@ test('the change of a coin, and what all of them gained, by the live price', asy
 
 test('a gain of which a part is not known is not shown', async () => {
   const fresh = holding('newusdt', '1', '5', '5');
-  get.mockResolvedValue(told([price('newusdt', null)]));
+  get.mockResolvedValue(answer([price('newusdt', null)]));
   watching([fresh]);
   await vi.advanceTimersByTimeAsync(0);
   expect([day.change(fresh), day.gain([fresh])]).toEqual([null, null]);
 });
 
-test('a market that does not answer costs what it would have told, and is asked again', async () => {
-  get.mockRejectedValueOnce(new Error('away')).mockResolvedValue(told([]));
+test('without an answer from the market there is no change, and the request is repeated', async () => {
+  get.mockRejectedValueOnce(new Error('away')).mockResolvedValue(answer([]));
   watching([holding('xrpusdt', '1', '5', '5')]);
   await vi.advanceTimersByTimeAsync(10_000);
   expect(get).toHaveBeenCalledTimes(2);
 });
 
-test('a day that nobody has told of for a minute is not shown', async () => {
+test('an open that has not been confirmed for a minute is not shown', async () => {
   const sol = holding('solusdt', '1', '110', '110');
-  get.mockResolvedValueOnce(told([price('solusdt', '100')])).mockRejectedValue(new Error('away'));
+  get.mockResolvedValueOnce(answer([price('solusdt', '100')])).mockRejectedValue(new Error('away'));
   watching([sol]);
   await vi.advanceTimersByTimeAsync(50_000);
   expect(day.open('solusdt')).toBe('100');
@@ -83,10 +83,10 @@ test('a day that nobody has told of for a minute is not shown', async () => {
   expect([day.open('solusdt'), day.change(sol), day.gain([sol])]).toEqual([null, null, null]);
 });
 
-test('prices of two sources are not compared, and neither tells the age of the other', async () => {
+test('prices of two sources are not compared, and neither dates the other', async () => {
   const bnb = holding('bnbusdt', '1', '110', '110');
   const before = bnb.priceTime;
-  get.mockResolvedValue(told([price('bnbusdt', '100')], 'binance'));
+  get.mockResolvedValue(answer([price('bnbusdt', '100')], 'binance'));
   watching([bnb]);
   await vi.advanceTimersByTimeAsync(0);
   expect([day.change(bnb), bnb.priceTime]).toEqual([null, before]);
@@ -95,7 +95,7 @@ test('prices of two sources are not compared, and neither tells the age of the o
 });
 
 test('a day that the market does not know any more is forgotten', async () => {
-  get.mockResolvedValueOnce(told([price('adausdt', '100')])).mockResolvedValueOnce(told([price('adausdt', null)]));
+  get.mockResolvedValueOnce(answer([price('adausdt', '100')])).mockResolvedValueOnce(answer([price('adausdt', null)]));
   watching([holding('adausdt', '1', '110', '110')]);
   await vi.advanceTimersByTimeAsync(0);
   expect(day.open('adausdt')).toBe('100');

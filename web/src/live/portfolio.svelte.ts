@@ -1,5 +1,5 @@
 /**
- * The portfolio as the last frame told it, and how far that can be trusted.
+ * The portfolio as of the last frame, and how far that can be trusted.
  *
  * Each frame is a whole document; a coin's record changes only where its figures did, so that a tick touches the cells it
  * changes and no others.
@@ -18,7 +18,7 @@ export class Holding {
   price: Num | null = $state(null);
   /** Quantity × price, by the server. */
   total: Num | null = $state(null);
-  /** ms: when the exchange had this price; null while nobody has told. */
+  /** ms: when the exchange had this price; null while unknown. */
   priceTime: number | null = $state(null);
   /** Which way the price went last. */
   direction: -1 | 0 | 1 = $state(0);
@@ -38,13 +38,13 @@ export class Holding {
     if (price !== null) this.places = Math.max(this.places, Math.min(decimal(price).scale, 12));
   }
 
-  /** What the market API said about the price's time. */
+  /** Take over the price's time from the market API, if it has the same price. */
   confirm(price: Num, time: number): void {
     if (this.price !== null && compare(decimal(price), decimal(this.price)) === 0) this.priceTime = time;
   }
 }
 
-/** What the person is told about the figures: `live`, or why they may be old. */
+/** The state shown for the figures: `live`, or why they may be old. */
 export type Trust = 'connecting' | 'live' | 'unpriced' | 'stale' | 'reconnecting' | 'offline';
 
 class Portfolio {
@@ -107,7 +107,7 @@ class Portfolio {
     }
   }
 
-  /** A document that stands for itself. `UpdatedAt` is the newest event of any coin: whose, it does not tell. */
+  /** A document that stands for itself. `UpdatedAt` is the newest event of any coin, without the coin's name. */
   apply(document: ProfileDocument): void {
     this.#take(document, null);
   }

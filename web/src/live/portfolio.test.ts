@@ -48,7 +48,7 @@ test('a change of price has a direction and a time; the same price has neither',
   expect([holding?.direction, holding?.priceTime]).toEqual([-1, 4000]);
 });
 
-test('of a price that was there before nobody knows the age, until the market tells it', () => {
+test('the age of an earlier price is unknown until the market confirms it', () => {
   const both = (price: string) => ({ ...btc(price), ethusdt: { quantity: '1', price: '50', total: '50' } });
   portfolio.apply(document(both('10'), '1', 1000));
   const [bitcoin, ether] = portfolio.holdings;
@@ -68,7 +68,7 @@ test('a coin that is added has a price of any age, whenever it comes', () => {
   expect(portfolio.holding('ethusdt')?.priceTime).toBeNull();
 });
 
-test('the market can tell a price’s time, earlier or later, and not replace the price', () => {
+test('the market can change a price’s time, earlier or later, but not the price', () => {
   portfolio.apply(document(btc('9'), '1', 1000));
   portfolio.follow(document(btc('10'), '1', 2000));
   const holding = portfolio.holding('btcusdt');
@@ -118,7 +118,7 @@ test('while none of the coins has a price nothing is live; without coins it is',
   expect(portfolio.trust).toBe('unpriced');
 });
 
-test('what is lost is said as it is', () => {
+test('a lost connection is shown as what it is', () => {
   portfolio.connection = { state: 'connecting' };
   expect(portfolio.trust).toBe('connecting');
   portfolio.apply(document(btc('1'), '1', clock.now));

@@ -99,7 +99,7 @@ test('after a frame the next loss is a first one again', async () => {
   expect(FakeSocket.made).toHaveLength(3);
 });
 
-test('a connection that says nothing is given up', async () => {
+test('a silent connection is given up', async () => {
   live.open();
   const silent = await opened();
   await vi.advanceTimersByTimeAsync(10_000);
@@ -107,7 +107,7 @@ test('a connection that says nothing is given up', async () => {
   expect(heard.states.at(-1)).toBe('waiting');
 });
 
-test('when nobody is logged in any more nothing is tried again', async () => {
+test('after the session has ended nothing is retried', async () => {
   live.open();
   const socket = await opened();
   post.mockRejectedValue(new ApiError('invalid_refresh_token', 401, ''));
@@ -136,7 +136,7 @@ test('a connection that works is kept on a device without a network: the server 
   expect(heard.states).toEqual(['connecting', 'open']);
 });
 
-test('a loss without a network is said to be one, and is tried again all the same', async () => {
+test('a loss without a network is shown as offline, and is retried all the same', async () => {
   live.open();
   (await opened()).onmessage?.({ data: 'a' });
   network.onLine = false;

@@ -1,10 +1,10 @@
 /**
- * The live connection: always one, always coming back. Whoever uses it gets every frame, and what state the connection is in.
+ * The live connection: always one, reconnected when lost. Its listener receives every frame, and the connection's state.
  *
- * A lost connection is tried again at once, then ever more slowly up to `CAP_MS`, at random moments so that a restarted
- * server does not meet everybody together. Becoming online, or visible again, ends the waiting.
+ * A lost connection is retried at once, then ever more slowly up to `CAP_MS`, at random moments so that the clients of a
+ * restarted server do not all return together. Becoming online, or visible again, ends the waiting.
  *
- * A connection can be dead without anybody being told: one that says nothing for `SILENT_MS` is replaced. That is quiet, for
+ * A connection can be dead without a close event: one that is silent for `SILENT_MS` is replaced. That is not shown, for
  * there may just be no news: the old one counts until the new one speaks, and is lost only if that does not come.
  */
 import { post } from '../api/client';
@@ -16,7 +16,7 @@ export type Connection =
 
 const BASE_MS = 500;
 const CAP_MS = 15_000;
-/** A connection that says nothing from its handshake to its first document is given up; a quiet one from its ticket on. */
+/** Limit from the handshake to the first document, after which a connection is given up; from the ticket on for a replacement. */
 const FIRST_FRAME_MS = 10_000;
 /** What is traded has a price about once a second. */
 const SILENT_MS = 30_000;
@@ -88,7 +88,7 @@ export class LiveSocket {
       if (generation === this.#generation) this.#listen(subprotocol);
     } catch (error) {
       if (generation !== this.#generation) return;
-      // Nobody is logged in any more: the session has said so already, and whoever shows it closes this.
+      // The session has ended: it has published that already, and its page closes this.
       if (error instanceof ApiError && error.status === 401) this.close();
       else this.#later();
     }
@@ -101,7 +101,7 @@ export class LiveSocket {
     this.#next = socket;
     if (this.#socket === null) this.#timer = setTimeout(() => this.#later(), FIRST_FRAME_MS);
     socket.onmessage = (event: MessageEvent<string>) => this.#hear(socket, event.data);
-    // Whatever the reason: the next ticket tells whether this person may come back.
+    // Any reason is retried: the next request for a ticket shows whether this user may come back.
     socket.onclose = () => this.#later();
   }
 
@@ -131,7 +131,7 @@ export class LiveSocket {
     this.#lost = true;
     this.#attempt += 1;
     const delay = delayMs(this.#attempt, this.random);
-    // Whether this device has a network says why, never whether to try: the server may be on this device.
+    // Whether this device has a network is shown as the cause, but never prevents a retry: the server may be on this device.
     this.listener.connection(navigator.onLine ? { state: 'waiting', until: Date.now() + delay } : { state: 'offline' });
     this.#timer = setTimeout(() => this.#connect(), delay);
   }

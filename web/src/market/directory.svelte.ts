@@ -1,7 +1,7 @@
 /**
  * The exchange's listing: which symbols there are, of which two assets, and whether they are traded.
  *
- * A symbol's text says nothing about its assets (`btcaeur` is BTC in AEUR): what is not listed is shown as it is.
+ * A symbol's text does not define its assets (`btcaeur` is BTC in AEUR): what is not listed is shown as it is.
  */
 import { get } from '../api/client';
 import type { ListedSymbol } from '../api/types';
@@ -18,7 +18,7 @@ export interface Pair {
   readonly quote: string;
 }
 
-/** `unknown`: the listing has not come, or does not say. */
+/** `unknown`: the listing has not loaded, or has no status for it. */
 export type Trading = 'traded' | 'halted' | 'delisted' | 'unknown';
 
 class Directory {

@@ -1,4 +1,4 @@
-/** Which symbols are listed, and in what order. Figures are compared by their nearest floats, which nobody reads. */
+/** Selection and order of the listed symbols. Figures are compared by their nearest floats, which are never shown. */
 import type { Price } from '../api/types';
 import type { Num } from '../lib/json';
 

@@ -1,5 +1,5 @@
 /**
- * The market as its API last told it: a ticker a symbol, whose record changes only where its figures did.
+ * The market as of its API's last responses: a ticker for each symbol, whose record changes only where its figures did.
  *
  * `watchAll` reads every price now and then, for the order of the list; `watch` reads those that are looked at every
  * second. Both can run at once, and the newer event wins.
@@ -19,11 +19,11 @@ const PAGE = 500;
 const MOST_NAMED = 400;
 /** Without an answer, or a new price, for so long the figures are old. */
 const STALE_AFTER_MS = 20_000;
-/** Who comes back to the page is not told that it was not read meanwhile; so long a new answer may take. */
+/** Time for a first answer after the page is shown again, before the figures count as old. */
 const GRACE_MS = 3000;
 
-/** What makes two records differ; the age is told anew with each answer. */
-const TOLD = ['price', 'event_time', 'open_24h', 'high_24h', 'low_24h', 'volume_24h', 'quote_volume_24h'] as const;
+/** Fields in which two records can differ; the age is left out, for it changes with each answer. */
+const COMPARED = ['price', 'event_time', 'open_24h', 'high_24h', 'low_24h', 'volume_24h', 'quote_volume_24h'] as const;
 
 type PricesAnswer = Answer<Operation<'/v1/market/prices', 'get'>>;
 
@@ -56,7 +56,7 @@ export class Ticker {
     const before = this.figures;
     const time = Number(figures.event_time);
     if (before !== null && time < Number(before.event_time)) return; // overtaken on its way
-    if (before !== null && TOLD.every((name) => figures[name] === before[name])) return;
+    if (before !== null && COMPARED.every((name) => figures[name] === before[name])) return;
     if (before?.price !== figures.price) {
       this.direction = before === null ? 0 : (Math.sign(compare(decimal(figures.price), decimal(before.price))) as -1 | 0 | 1);
       this.places = Math.max(this.places, ...[figures.price, figures.high_24h, figures.low_24h].map(placesOf));
@@ -71,7 +71,7 @@ export class Ticker {
     return this.symbol;
   }
 
-  /** A newer price of the same market, told by the live connection: the change follows, as the API has it; the rest stays. */
+  /** A newer price of the same market, from the live connection: the change is recomputed as the API does, the rest stays. */
   tick(price: Num, time: number): void {
     if (this.figures === null || time <= Number(this.figures.event_time)) return;
     this.update({ ...this.figures, price, event_time: String(time) as Num, ...changeSince(this.figures.open_24h, price) });
@@ -156,7 +156,7 @@ class Market {
     return this.heard !== null && this.#isRecent(this.heard);
   }
 
-  /** Whether prices move; only the whole market tells, for one coin may rest for hours. */
+  /** Whether prices move; only the whole market shows it, for one coin may rest for hours. */
   get moving(): boolean {
     return this.#isRecent(this.newest);
   }

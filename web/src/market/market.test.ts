@@ -6,7 +6,7 @@ import { market, Ticker } from './market.svelte';
 
 type Prices = Answer<Operation<'/v1/market/prices', 'get'>>;
 
-function told(symbol: string, price: string, time: number, source = 'simulator'): Prices {
+function prices(symbol: string, price: string, time: number, source = 'simulator'): Prices {
   return parseExact(
     `{"source":"${source}","time":${time},"prices":[{"symbol":"${symbol}","price":${price},"event_time":${time},"age_ms":0,"open_24h":100,
       "high_24h":120.5,"low_24h":90,"volume_24h":1,"quote_volume_24h":100,"change_24h":1,"change_percent_24h":1}],"unknown":{},"next":null}`,
@@ -20,39 +20,39 @@ beforeEach(() => {
 });
 
 test('a price keeps its digits, its column its places, and the ticker which way it went', () => {
-  market.apply(told(ticker.symbol, '101.00000000000000001', 1));
+  market.apply(prices(ticker.symbol, '101.00000000000000001', 1));
   expect(ticker.figures?.price).toBe('101.00000000000000001');
   expect(ticker.direction).toBe(0);
   expect(ticker.places).toBe(12);
-  market.apply(told(ticker.symbol, '101.00000000000000002', 2));
+  market.apply(prices(ticker.symbol, '101.00000000000000002', 2));
   expect(ticker.direction).toBe(1);
-  market.apply(told(ticker.symbol, '99', 3));
+  market.apply(prices(ticker.symbol, '99', 3));
   expect(ticker.direction).toBe(-1);
   expect(ticker.places).toBe(12);
 });
 
 test('an answer that was overtaken on its way changes nothing', () => {
-  market.apply(told(ticker.symbol, '101', 5000));
-  market.apply(told(ticker.symbol, '90', 4000));
+  market.apply(prices(ticker.symbol, '101', 5000));
+  market.apply(prices(ticker.symbol, '90', 4000));
   expect(ticker.figures?.price).toBe('101');
 });
 
-test('an answer that says the same again touches nothing, so that no cell lights up', () => {
-  market.apply(told(ticker.symbol, '101', 5000));
+test('an answer with the same figures changes nothing, so that no cell lights up', () => {
+  market.apply(prices(ticker.symbol, '101', 5000));
   const before = ticker.figures;
-  market.apply(told(ticker.symbol, '101', 5000));
+  market.apply(prices(ticker.symbol, '101', 5000));
   expect(ticker.figures).toBe(before);
 });
 
 test('prices of another source replace those before, even older ones', () => {
-  market.apply(told(ticker.symbol, '101', 9000, 'binance'));
-  market.apply(told(ticker.symbol, '55', 8000, 'simulator'));
+  market.apply(prices(ticker.symbol, '101', 9000, 'binance'));
+  market.apply(prices(ticker.symbol, '55', 8000, 'simulator'));
   expect(ticker.figures?.price).toBe('55');
   expect(ticker.direction).toBe(0);
 });
 
 test('a live price moves the change of the day exactly, as the API has it', () => {
-  market.apply(told(ticker.symbol, '101', 1000));
+  market.apply(prices(ticker.symbol, '101', 1000));
   ticker.tick('101.3333333333' as Num, 2000);
   expect(ticker.figures?.change_24h).toBe('1.3333333333');
   expect(ticker.figures?.change_percent_24h).toBe('1.33333333');
@@ -61,7 +61,7 @@ test('a live price moves the change of the day exactly, as the API has it', () =
 
 test('a page about a symbol that does not exist adds nothing to the market', () => {
   expect(market.ticker('nosuchusdt').known).toBe(false);
-  market.apply(told(ticker.symbol, '1', 1));
+  market.apply(prices(ticker.symbol, '1', 1));
   expect(ticker.known).toBe(true);
 });
 

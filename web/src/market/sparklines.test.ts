@@ -18,7 +18,7 @@ test('one point is no line', () => {
   expect(pathOf([], 100, 20)).toBe('');
 });
 
-test('the ends are the prices of the change beside it, whatever the candles between', () => {
+test('the ends are the prices of the change beside it, for any candles between', () => {
   const closes: Line = [[NOW - 25 * HOUR, 1], [NOW - 23.5 * HOUR, 90], [NOW - HOUR, 80], [NOW + 0.5 * HOUR, 70]];
   expect(shapeOf(closes, 100, 95, NOW)).toEqual([[NOW - 24 * HOUR, 100], [NOW - 23.5 * HOUR, 90], [NOW - HOUR, 80], [NOW, 95]]);
   expect(shapeOf(closes, null, 95, NOW)[0]).toEqual([NOW - 23.5 * HOUR, 90]);

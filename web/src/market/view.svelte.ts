@@ -7,7 +7,7 @@ const ANY = 'all';
 export class View {
   search = $state('');
   order: Order = $state.raw(DEFAULT_ORDER);
-  /** In lower case; `all`; or null while nobody has chosen. */
+  /** In lower case; `all`; or null while none is chosen. */
   #quote: string | null = $state(null);
 
   constructor(query: string) {
@@ -23,7 +23,7 @@ export class View {
     this.order = column === undefined ? DEFAULT_ORDER : { by: column, ascending: way === 'up' };
   }
 
-  /** The order that somebody has asked for. */
+  /** The order that the user has chosen. */
   get chosenOrder(): Order | null {
     return this.order === DEFAULT_ORDER ? null : this.order;
   }

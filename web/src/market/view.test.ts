@@ -28,7 +28,7 @@ test('what is asked for is in the address, and comes back from it', () => {
   expect([again.search, again.quote(['usdt']), again.order]).toEqual(['eth', null, { by: 'change', ascending: true }]);
 });
 
-test('an address that somebody made up is read as far as it makes sense', () => {
+test('an invented address is read as far as it makes sense', () => {
   const view = new View('?sort=nonsense&q=' + 'x'.repeat(999));
   expect(view.order).toEqual({ by: 'volume', ascending: false });
   expect(view.search.length).toBe(40);

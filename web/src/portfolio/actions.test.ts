@@ -62,7 +62,7 @@ test('so is a coin that was removed', async () => {
   expect(portfolio.holdings).toEqual([]);
 });
 
-test('which of two quotes was removed is told', async () => {
+test('the message names which of two quotes was removed', async () => {
   directory.take([['btcusdt', 'USDT'], ['btcfdusd', 'FDUSD']].map(([symbol, quote]) => ({ symbol, base: 'BTC', quote, status: 'TRADING' }) as ListedSymbol));
   portfolio.apply(document('"btcusdt":1,"btcfdusd":2'));
   await removeCoin(portfolio.holding('btcfdusd')!);
@@ -95,7 +95,7 @@ test('nothing is asked for who has left meanwhile', async () => {
   expect(api.get).not.toHaveBeenCalled();
 });
 
-test('a removal whose session has ended meanwhile offers nobody a way back', async () => {
+test('a removal whose session has ended meanwhile offers no undo', async () => {
   let answer = (): void => undefined;
   api.remove.mockReturnValue(new Promise<void>((resolve) => (answer = resolve)));
   const removed = removeCoin(portfolio.holdings[0]!);

@@ -55,7 +55,7 @@ export async function removeCoin({ symbol, quantity }: Holding): Promise<void> {
     toasts.show(explain(error), { tone: 'error' });
     return;
   }
-  if (signal.aborted) return; // the way back would lead into the portfolio of whoever is here now
+  if (signal.aborted) return; // undo would write to the portfolio of the user logged in now
   const run = (): void => void restore(symbol, quantity);
   toasts.show(t('deleted', { coin }), { action: { label: t('undo'), run }, undoes: true });
   await shown(signal, () => portfolio.holding(symbol) === undefined);

@@ -66,7 +66,7 @@ test('a coin without any price on record, or not listed any more, is left out an
   expect((await known('1h')).missing).toEqual(['ethusdt']);
 });
 
-test('where a coin began in the range, the curve does, and says so', async () => {
+test('where a coin begins in the range, the curve begins there and is incomplete', async () => {
   get.mockResolvedValue(closes([[START, '1']], [[START + 40 * MINUTE, '1']]));
   const { shown, complete } = await known('1h');
   expect(shown).toEqual([[40, '4'], [60, '4']]);

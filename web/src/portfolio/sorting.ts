@@ -1,4 +1,4 @@
-/** The order of the table's rows. It is made when somebody asks for it or the coins change, never by a tick. */
+/** The order of the table's rows. They are sorted on request or when the coins change, never by a tick. */
 import { compare, decimal, type Decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
 

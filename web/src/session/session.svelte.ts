@@ -1,9 +1,9 @@
 /**
- * Who is logged in. The access token lives in this object alone, never in storage; the refresh token in a cookie that no
+ * The session. The access token lives in this object alone, never in storage; the refresh token in a cookie that no
  * script can read.
  *
- * Tabs share the cookie, whose token changes at each use. So refreshing is one tab's work at a time (Web Locks), and the
- * tab tells the others what it got (BroadcastChannel); who waited for the lock finds a fresh token and asks for none.
+ * Tabs share the cookie, whose token changes at each use. So only one tab refreshes at a time (Web Locks), and
+ * sends the others what it received (BroadcastChannel); a tab that waited for the lock finds a fresh token and requests none.
  */
 import { ApiError } from '../api/errors';
 import { send, type Request_ } from '../api/transport';
@@ -11,12 +11,12 @@ import type { Answer, Operation } from '../api/types';
 import { remembered } from '../lib/remembered';
 
 type Tokens = Pick<Answer<Operation<'/v1/refresh', 'post'>>, 'access_token' | 'expires_in'>;
-type Said = { readonly kind: 'token'; readonly token: string; readonly expiresAt: number } | { readonly kind: 'ended' };
+type SessionMessage = { readonly kind: 'token'; readonly token: string; readonly expiresAt: number } | { readonly kind: 'ended' };
 
 const EARLY_MS = 30_000;
 /** Only a hint that asking for a token may succeed: it spares visitors who never logged in a refused request. */
 const hint = remembered<'yes'>('session', ['yes']);
-/** The last login was not kept by this browser: the next visit can say why it is over. */
+/** The last login was not kept by this browser: the next visit can show why it is over. */
 const lost = remembered<'yes'>('session-not-kept', ['yes']);
 
 export type SessionState = 'unknown' | 'in' | 'out';
@@ -36,11 +36,11 @@ class Session {
   #channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('session');
 
   constructor() {
-    this.#channel?.addEventListener('message', (event: MessageEvent<Said>) => this.#hear(event.data));
+    this.#channel?.addEventListener('message', (event: MessageEvent<SessionMessage>) => this.#hear(event.data));
   }
 
   /**
-   * Find out, at the start, whether somebody is logged in. What cannot be asked now is asked again by whoever needs it.
+   * Find out, at the start, whether a session exists. If the server cannot be reached, the next request asks again.
    * Raises what refuses to answer for good.
    */
   async resume(): Promise<void> {
@@ -51,7 +51,7 @@ class Session {
     try {
       await this.token();
     } catch (error) {
-      // Out of reach, yet probably logged in: the page shows what it has, and says that it is offline.
+      // Out of reach, yet probably logged in: the page shows what it has, and that it is offline.
       if (error instanceof ApiError && error.passing) this.state = 'in';
       else if (this.state === 'unknown') {
         this.state = 'out';
@@ -91,7 +91,7 @@ class Session {
     try {
       await this.send({ method: 'POST', path: '/v1/auth/logout' });
     } catch (error) {
-      // A cookie that is refused has ended it already; any other would log in again: say so instead.
+      // A cookie that is refused has ended it already; any other would log in again, so this is an error.
       if (this.state !== 'out') throw error;
     }
     this.expired = false;
@@ -101,10 +101,10 @@ class Session {
   /** The session is over, and so it is in every tab. */
   forget(): void {
     this.#end();
-    this.#channel?.postMessage({ kind: 'ended' } satisfies Said);
+    this.#channel?.postMessage({ kind: 'ended' } satisfies SessionMessage);
   }
 
-  /** The answer to a request of whoever is logged in. Raises ApiError: 401 when that is nobody (any more). */
+  /** The answer to a request of this session. Raises ApiError: 401 when there is no session (any more). */
   async send(request: Request_): Promise<unknown> {
     try {
       return await send({ ...request, token: await this.token() });
@@ -115,7 +115,7 @@ class Session {
     }
   }
 
-  /** An access token that holds for a while. Raises ApiError: 401 when nobody is logged in (any more). */
+  /** An access token that is valid for a while. Raises ApiError: 401 when there is no session (any more). */
   async token(): Promise<string> {
     if (this.#token !== null && Date.now() < this.#expiresAt - EARLY_MS) return this.#token;
     return this.renewed();
@@ -131,8 +131,8 @@ class Session {
 
   async #renew(old: string | null): Promise<string> {
     return oneTabAtATime(async () => {
-      const told = this.#token;
-      if (told !== null && told !== old) return told; // another tab renewed it while this one waited
+      const current = this.#token;
+      if (current !== null && current !== old) return current; // another tab renewed it while this one waited
       try {
         return this.#accept((await send({ method: 'POST', path: '/v1/refresh' })) as Tokens);
       } catch (error) {
@@ -146,20 +146,20 @@ class Session {
   }
 
   #accept({ access_token, expires_in }: Tokens): string {
-    const said = { kind: 'token', token: access_token, expiresAt: Date.now() + Number(expires_in) * 1000 } as const;
-    this.#take(said);
-    this.#channel?.postMessage(said satisfies Said);
+    const message = { kind: 'token', token: access_token, expiresAt: Date.now() + Number(expires_in) * 1000 } as const;
+    this.#take(message);
+    this.#channel?.postMessage(message satisfies SessionMessage);
     return access_token;
   }
 
-  #hear(said: Said): void {
-    if (said.kind === 'token') this.#take(said);
+  #hear(message: SessionMessage): void {
+    if (message.kind === 'token') this.#take(message);
     else this.#end();
   }
 
-  #take({ token, expiresAt }: Extract<Said, { kind: 'token' }>): void {
+  #take({ token, expiresAt }: Extract<SessionMessage, { kind: 'token' }>): void {
     const subject = subjectOf(token);
-    // Somebody else logged in, here or in another tab: nothing of the one before may stay on the page.
+    // Another user logged in, here or in another tab: nothing of the previous one may stay on the page.
     if (this.#subject !== null && this.#subject !== subject) this.#changed();
     this.#subject = subject;
     this.#token = token;
@@ -185,7 +185,7 @@ function isSecure(): boolean {
   return typeof isSecureContext === 'undefined' || isSecureContext;
 }
 
-/** Whose a token is, to tell two people apart; that it is true is the server's to check. */
+/** The user a token belongs to, to distinguish two users; the server verifies it. */
 function subjectOf(token: string): string {
   const payload = token.split('.')[1] ?? '';
   const { sub } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as { sub?: unknown };

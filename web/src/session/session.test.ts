@@ -16,7 +16,7 @@ beforeEach(() => {
     setItem: (key: string, value: string) => stored.set(key, value),
     removeItem: (key: string) => stored.delete(key),
   });
-  // As browsers do it: whoever asks later gets the lock later.
+  // As in browsers, the lock is granted in the order of the requests.
   vi.stubGlobal('navigator', {
     languages: ['en'],
     locks: { request: (_: string, work: () => Promise<unknown>) => (queue = queue.then(work, work)) },
@@ -56,10 +56,10 @@ test('many who need a token at once cause one refresh', async () => {
 
 test('a tab that waited for another’s refresh uses its token', async () => {
   const [first, second] = [await tab(), await tab()];
-  let told: () => void = () => undefined;
-  const heard = new Promise<void>((resolve) => (told = resolve));
+  let notify: () => void = () => undefined;
+  const heard = new Promise<void>((resolve) => (notify = resolve));
   const ear = new BroadcastChannel('session');
-  ear.onmessage = () => told();
+  ear.onmessage = () => notify();
   fetched.mockReturnValue(granted(token(1, 'a')));
   const one = first.token();
   queue = queue.then(() => heard); // the second gets the lock when it has heard of the token
@@ -69,7 +69,7 @@ test('a tab that waited for another’s refresh uses its token', async () => {
   ear.close();
 });
 
-test('an end that the person did not ask for is said to be one', async () => {
+test('an end that the user did not request is marked as expired', async () => {
   const session = await tab();
   fetched.mockReturnValueOnce(granted(token(1, 'a'))).mockReturnValueOnce(refused);
   await session.token();
@@ -77,7 +77,7 @@ test('an end that the person did not ask for is said to be one', async () => {
   expect([session.state, session.expired]).toEqual(['out', true]);
 });
 
-test('whoever never logged in asks nobody', async () => {
+test('a visitor who never logged in causes no request', async () => {
   localStorage.removeItem('session');
   const session = await tab();
   await session.resume();
@@ -142,7 +142,7 @@ test('logging out that is refused twice, or to this page, is a failure', async (
   }
 });
 
-test('a server that refuses this page at the start says so, and nobody waits for ever', async () => {
+test('a refusal at the start is raised, and ends the waiting', async () => {
   const session = await tab();
   fetched.mockReturnValue({ status: 403, body: { code: 'foreign_origin', error: '' } });
   await expect(session.resume()).rejects.toThrow('foreign_origin');
@@ -166,7 +166,7 @@ test.each([
   fetched.mockReturnValueOnce(granted(token(1, 'a'))).mockReturnValueOnce(answer);
   await session.logIn('ada', 'correct horse');
   expect([session.state, session.notKept]).toEqual(['in', notKept]);
-  // The next visit can say why.
+  // The next visit can show why.
   expect((await tab()).notKept).toBe(notKept);
 });
 
