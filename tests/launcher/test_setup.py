@@ -266,6 +266,7 @@ def test_make_lists_every_target() -> None:
         "lock",
         "bench",
         "web-perf",
+        "sbom",
         "clean",
     ):
         assert f"  make {target} " in listed
