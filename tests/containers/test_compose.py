@@ -102,17 +102,43 @@ def test_only_profile_can_be_opened_to_the_outside(secrets_dir: Path) -> None:
     assert [name for name, port in ports.items() if port.startswith("0.0.0.0:")] == ["profile"]
 
 
+def liberties(service: dict[str, Any]) -> set[str]:
+    """What a container is allowed beyond the least: an entry with nothing but an image has all but the added ones."""
+    log = service.get("logging", {}).get("options", {})
+    host = {"privileged", "devices", "network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup_parent", "group_add"}
+    taken = {
+        "root": not service.get("user") or bool({"root", "0"} & set(service["user"].split(":"))),
+        "writable": service.get("read_only") is not True,
+        "capabilities": service.get("cap_drop") != ["ALL"],
+        "added capabilities": bool(service.get("cap_add")),
+        "new privileges": service.get("security_opt") != ["no-new-privileges:true"],
+        "the host": bool(host & set(service)) or any(str(each).startswith("/") for each in service.get("volumes", ())),
+        "memory": not service.get("mem_limit"),
+        "processes": not service.get("pids_limit"),
+        "logs": not {"max-size", "max-file"} <= set(log),
+    }
+    return {name for name, is_taken in taken.items() if is_taken}
+
+
 def test_every_container_is_confined(services: Services) -> None:
-    for name, service in services.items():
-        assert service["cap_drop"] == ["ALL"], name
-        assert service["security_opt"] == ["no-new-privileges:true"], name
-        # They write their configuration at start.
-        assert service.get("read_only") or name in {"redis-commander", "tabix"}, name
-        assert not service.get("cap_add") or name == "tabix", name  # its web server changes its user
-        assert not service.get("privileged"), name
-        assert service["mem_limit"], name
-        assert service["pids_limit"], name
-        assert {"max-size", "max-file"} <= set(service["logging"]["options"]), name
+    assert {name: taken for name, service in services.items() if (taken := liberties(service))} == {
+        "redis-commander": {"writable"},  # writes its configuration at start
+        "tabix": {"writable", "root", "added capabilities"},  # the same; its web server changes its user
+    }
+
+
+def test_a_new_container_has_to_be_confined_too(services: Services) -> None:
+    unconfined = {"root", "writable", "capabilities", "new privileges", "memory", "processes", "logs"}
+    assert liberties({"image": "another:1.0"}) == unconfined
+    for user in ("root", "0", "0:10001", "10001:0", ""):
+        assert liberties({**services["socket"], "user": user}) == {"root"}
+    assert liberties({**services["socket"], "privileged": True}) == {"the host"}
+    assert liberties({**services["socket"], "volumes": ["/var/run/docker.sock:/socket"]}) == {"the host"}
+
+
+def test_our_containers_run_as_the_user_of_their_image(services: Services) -> None:
+    (user,) = {step.text for step in dockerfile.instructions() if step.name == "USER"}
+    assert {services[name]["user"] for name in (*OURS, *MIGRATIONS)} == {user}
 
 
 def test_a_stop_leaves_time_to_drain(services: Services) -> None:
