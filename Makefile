@@ -13,7 +13,7 @@ export RECORDED_DATA_DIR
 TEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run web backfill test coverage soak lint proto proto-check lock bench web-perf sbom clean
+.PHONY: help setup run web backfill test coverage soak lint proto proto-check lock bench web-perf sbom images clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List these targets
@@ -78,6 +78,9 @@ web-perf: setup ## Measure what the web app costs in a browser, against its budg
 
 sbom: setup ## List all locked packages as CycloneDX in sbom/ (Python's, and with Node the web app's)
 	@deploy/sbom.sh
+
+images: ## Resolve the containers' images to digests, in deploy/images.env (needs docker and a registry)
+	@deploy/pin-images.sh
 
 clean: ## Delete what `make run` keeps here: accounts, portfolios, ticks, secrets, logs (asks first; YES=1 agrees)
 	@if [ -x $(python) ]; then $(python) -m deploy.local.clean; else echo "There is nothing to delete."; fi

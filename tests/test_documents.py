@@ -12,7 +12,7 @@ from tests.processes import REPOSITORY
 DOCUMENTS = sorted(
     path for path in [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")] if path.name != "README.md"
 )
-NOT_COMMITTED = re.compile(r"deploy/(\.env|secrets/)|NNNN")
+NOT_COMMITTED = re.compile(r"deploy/(\.env|images\.env|secrets/)|NNNN")
 """Made by scripts, or a placeholder."""
 TABLE_ROW = re.compile(r"^\| \d+ \| `(?P<path>[\w/.]+)` (?P<names>.*?) \|", re.MULTILINE)
 

@@ -61,7 +61,7 @@ def test_every_process_has_its_service(services: Services) -> None:
     assert set(services) == {*OURS, *ONE_SHOT, *DATABASES, *OTHER_PORTS}
     for name in OURS:
         build = services[name]["build"]
-        assert build["args"] == {"SERVICE": name}
+        assert build["args"]["SERVICE"] == name
         assert build.get("target") == ("with-web-app" if name == "profile" else None)
         assert (compose.COMPOSE.parent / build["context"] / build["dockerfile"]).resolve() == dockerfile.DOCKERFILE
 

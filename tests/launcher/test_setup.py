@@ -267,6 +267,7 @@ def test_make_lists_every_target() -> None:
         "bench",
         "web-perf",
         "sbom",
+        "images",
         "clean",
     ):
         assert f"  make {target} " in listed
