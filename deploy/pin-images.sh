@@ -7,7 +7,7 @@
 # of one of them, run this again. The file appears whole or not at all.
 set -eu
 
-cd -- "$(dirname -- "$0")"
+CDPATH='' cd -- "$(dirname -- "$0")"
 
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 

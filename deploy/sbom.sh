@@ -3,7 +3,7 @@
 # python.cdx.json of requirements.lock, web.cdx.json of web/package-lock.json (which takes Node.js).
 set -eu
 
-cd -- "$(dirname -- "$0")/.."
+CDPATH='' cd -- "$(dirname -- "$0")/.."
 
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
@@ -22,6 +22,6 @@ PYTHONPATH=.venv/sbom .venv/bin/python -W ignore -m cyclonedx_py requirements --
 
 no_node=$(.venv/bin/python -c 'from deploy.local import web; print(web.missing() or "")')
 [ -z "$no_node" ] || fail "There is no bill of the web app: $no_node"
-cd web
+cd ./web
 npm sbom --sbom-format=cyclonedx --sbom-type=application --package-lock-only --include=dev --include=optional >"$directory/.web.new"
 mv -f "$directory/.web.new" "$directory/web.cdx.json"
