@@ -16,6 +16,8 @@ from redis.backoff import NoBackoff
 
 CONNECT_TIMEOUT_S = 2.0
 COMMAND_TIMEOUT_S = 2.0
+BATCH_TIMEOUT_S = 3 * COMMAND_TIMEOUT_S
+"""A batch answers many callers: it may take a connection's wait, a command and its one retry."""
 MAX_CONNECTIONS = 32
 """Of one client; a command that comes when all are busy waits for one, as long as it may take itself."""
 IDLE_S = 30.0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from services.common.batches import Batches
-from services.common.redis import COMMAND_TIMEOUT_S
+from services.common.redis import BATCH_TIMEOUT_S
 from services.common.revocations import Bearer
 
 
@@ -23,7 +23,7 @@ class Revocations:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._batches: Batches[Bearer, bool] = Batches(self._read, timeout_s=COMMAND_TIMEOUT_S)
+        self._batches: Batches[Bearer, bool] = Batches(self._read, timeout_s=BATCH_TIMEOUT_S)
         self.run = self._batches.run
 
     async def covers(self, bearer: Bearer) -> bool:

@@ -5,6 +5,7 @@ A ticket travels as a subprotocol, because URLs end in logs: the client offers `
 hash.
 """
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from redis.asyncio import Redis
 
 from services.common.batches import Batches
 from services.common.errors import UnauthenticatedError
-from services.common.redis import COMMAND_TIMEOUT_S
+from services.common.redis import BATCH_TIMEOUT_S
 from services.common.tokens import AccessClaims
 from services.market.names import TICKETS
 from services.profile.access.redis import redis_answers
@@ -25,18 +26,23 @@ TICKET_PREFIX = "ticket."
 
 
 class Tickets:
-    """Issues and redeems tickets, the latter for many callers at once while `run` runs. Both raise UnavailableError."""
+    """Issues and redeems tickets, for many callers at once while `run` runs. Both raise UnavailableError."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._spending: Batches[str, bytes | None] = Batches(self._spend, timeout_s=COMMAND_TIMEOUT_S)
-        self.run = self._spending.run
+        self._issuing: Batches[tuple[str, bytes], None] = Batches(self._store, timeout_s=BATCH_TIMEOUT_S)
+        self._spending: Batches[str, bytes | None] = Batches(self._spend, timeout_s=BATCH_TIMEOUT_S)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._issuing.run(), name="tickets issued")
+            tasks.create_task(self._spending.run(), name="tickets spent")
 
     async def issue(self, claims: AccessClaims) -> str:
         """A new ticket that stands for `claims`, once, for `LIFETIME_S`."""
         ticket = secrets.token_urlsafe(32)
         with redis_answers():
-            await self._redis.set(_key(ticket), msgspec.json.encode(claims), ex=LIFETIME_S)
+            await self._issuing.get((_key(ticket), msgspec.json.encode(claims)))
         return ticket
 
     async def redeem(self, ticket: str) -> AccessClaims:
@@ -51,6 +57,13 @@ class Tickets:
                 "invalid_ticket", "This ticket was used, has expired or never was. Get a new one."
             )
         return msgspec.json.decode(stored, type=AccessClaims)
+
+    async def _store(self, tickets: Sequence[tuple[str, bytes]]) -> list[None]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for key, claims in tickets:
+                pipeline.set(key, claims, ex=LIFETIME_S)
+            await pipeline.execute()
+        return [None] * len(tickets)
 
     async def _spend(self, keys: Sequence[str]) -> list[bytes | None]:
         async with self._redis.pipeline(transaction=False) as pipeline:

@@ -369,7 +369,7 @@ export interface paths {
         };
         /**
          * Sparklines
-         * @description The hourly closes of the last 24 h of some symbols.
+         * @description The last 24 h of some symbols, hour by hour: from the price 24 h ago to the price now.
          */
         readonly get: operations["sparklines_v1_market_sparklines_get"];
         readonly put?: never;
