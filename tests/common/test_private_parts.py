@@ -46,7 +46,7 @@ WEBSOCKET_PARTS = [
     "stop_keepalive",
     "transport",
 ]
-BOUNDED = ("aiokafka", "redis", "uvicorn", "websockets")
+BOUNDED = ("aiokafka", "h11", "redis", "uvicorn", "websockets")
 
 
 async def nothing(scope: object, receive: object, send: object) -> None:
