@@ -5,7 +5,7 @@ stubs = PATH="$(CURDIR)/.venv/bin:$$PATH" "$(CURDIR)/$(python)" -m grpc_tools.pr
 	--mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) proto/*.proto
 compile = PATH="$(CURDIR)/.venv/tools/bin:$$PATH" uv pip compile --generate-hashes --no-annotate --no-header --quiet
 
-# Real exchange messages, where somebody recorded some: tests that replay them are skipped without.
+# Real exchange messages, if some were recorded: tests that replay them are skipped without.
 RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
 export RECORDED_DATA_DIR
 
@@ -54,7 +54,7 @@ proto: setup ## Make the Python stubs in proto/ from the .proto files
 proto-check: setup ## Check that the stubs in proto/ are those of the .proto files
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(call stubs,$$fresh) && \
 	for stub in "$$fresh"/proto/*; do \
-		cmp -s "$$stub" "proto/$${stub##*/}" || { echo "proto/$${stub##*/} is not what its .proto says: run make proto"; exit 1; }; \
+		cmp -s "$$stub" "proto/$${stub##*/}" || { echo "proto/$${stub##*/} does not match its .proto: run make proto"; exit 1; }; \
 	done
 
 lock: setup ## Choose package versions anew for requirements.lock

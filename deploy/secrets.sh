@@ -2,7 +2,7 @@
 # Makes the secrets of deploy/compose.yaml in deploy/secrets/: those that are missing, never one that is there.
 #
 #   sh deploy/secrets.sh             before the first `docker compose up`; any time later, it changes nothing
-#   sh deploy/secrets.sh rotate-jwt  a new signing key; the previous one stays valid (SECURITY.md says what to restart)
+#   sh deploy/secrets.sh rotate-jwt  a new signing key; the previous one stays valid (SECURITY.md lists what to restart)
 #
 # Only the owner may enter the directory (0700). Its files are readable (0444), since Compose mounts them into containers
 # with the owner and mode they have here, and the services there run as another user.

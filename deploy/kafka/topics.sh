@@ -2,13 +2,13 @@
 # Makes our topics, those that are missing: what deploy/local/kafka_topics.py is for `make run`.
 set -eu
 if [ -z "$KAFKA_BOOTSTRAP_SERVERS" ]; then
-    printf 'Nobody is told where Kafka is: start with --env-file deploy/analytics.env\n' >&2
+    printf 'KAFKA_BOOTSTRAP_SERVERS is not set: start with --env-file deploy/analytics.env\n' >&2
     exit 1
 fi
 for topic in binance.miniticker:3 binance.miniticker.dlq:1; do
     /opt/kafka/bin/kafka-topics.sh --bootstrap-server "$KAFKA_BOOTSTRAP_SERVERS" --create --if-not-exists \
         --topic "${topic%:*}" --partitions "${topic#*:}" --replication-factor 1
 done
-# Dead letters are kept until somebody has looked at them, also by a topic that was there already.
+# Dead letters are kept until they have been looked at, also by a topic that was there already.
 /opt/kafka/bin/kafka-configs.sh --bootstrap-server "$KAFKA_BOOTSTRAP_SERVERS" --alter \
     --entity-type topics --entity-name binance.miniticker.dlq --add-config retention.ms=-1,retention.bytes=1073741824
