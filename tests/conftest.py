@@ -75,7 +75,7 @@ def start_redis() -> RunningRedis:
 
 
 def stop_redis(running: RunningRedis) -> None:
-    running.process.kill()  # a polite end would wait for the disk, and nobody wants the data
+    running.process.kill()  # a polite end would wait for the disk, and the data is not needed
     shutil.rmtree(running.server.data_dir, ignore_errors=True)
 
 

@@ -51,13 +51,13 @@ def start_kafka() -> RunningKafka:
 
 
 def stop_kafka(running: RunningKafka) -> None:
-    """At once: nobody will read what it keeps."""
+    """At once: what it keeps will not be read."""
     running.process.kill()
     shutil.rmtree(running.server.data_dir.parent, ignore_errors=True)
 
 
 async def new_topic(bootstrap: str, partitions: int = 3) -> str:
-    """An empty topic that nobody else has; its name."""
+    """An empty topic of its own; its name."""
     name = f"test.{secrets.token_hex(6)}"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()

@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on now.
+    """A TCP port without a listener.
 
     It lies below the range from which the kernel takes ports for outgoing connections, or one of those would now and
     then have it before the server does.

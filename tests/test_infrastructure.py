@@ -1,4 +1,4 @@
-"""The tests stand on real servers: this says so when they do not."""
+"""Proof that the tests run against real servers."""
 
 import asyncpg
 from redis.asyncio import Redis

@@ -14,7 +14,7 @@ async def main() -> int:
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # a terminal may not know all our characters
     raise_descriptor_limit()  # every process that is started inherits it
     code = await launch(load_settings(LauncherSettings))
-    # Whoever is still pressing Ctrl-C now has been served: it must not spoil the exit code.
+    # A further Ctrl-C has nothing left to end: it must not spoil the exit code.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     return code
 

@@ -1,4 +1,4 @@
-"""Run a command by one process at a time; the others wait for it, and say so.
+"""Run a command by one process at a time; the others wait for it, and report that they do.
 
     python alone.py LOCK_FILE COMMAND...
 

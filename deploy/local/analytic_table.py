@@ -45,7 +45,7 @@ class AnalyticTable:
                 "REDIS_URL": self.table.redis.url_of("dashboard"),
                 "CLICKHOUSE_URL": self.plan.clickhouse_reader_url,
                 "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
-                # Of profile; what the environment says of proxies is meant for profile alone.
+                # Of profile; the environment's proxies are meant for profile alone.
                 "TRUSTED_PROXIES": "127.0.0.1",
             },
             needs=("redis",),
@@ -105,7 +105,7 @@ class AnalyticTable:
         return [*([_kafka(broker)] if broker else []), topics, consumer]
 
     def consumer_env(self, exchange: Exchange) -> dict[str, str]:
-        """What kafka_clickhouse is told, be it as a service or for a back-fill."""
+        """The environment of kafka_clickhouse, be it as a service or for a back-fill."""
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
             "CLICKHOUSE_URL": self.plan.clickhouse_url,

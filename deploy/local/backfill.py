@@ -18,8 +18,8 @@ from deploy.local.settings import LauncherSettings
 from services.common.settings import load_settings
 
 ENVIRONMENT = "backfill.json"
-"""The launcher's file below its state directory, with a password in it: what a back-fill is told in its environment."""
-USAGE = "Say which symbol: make backfill SYMBOL=btcusdt DAYS=30"
+"""The launcher's file below its state directory, with a password in it: the environment of a back-fill."""
+USAGE = "A symbol is required: make backfill SYMBOL=btcusdt DAYS=30"
 OPTIONS = {"DAYS": "--days", "FROM": "--from", "TO": "--to"}
 
 
@@ -47,7 +47,7 @@ def _environment(state_dir: Path) -> dict[str, str]:
     try:
         return msgspec.json.decode((state_dir / ENVIRONMENT).read_bytes(), type=dict[str, str])
     except FileNotFoundError:
-        sys.exit("The running `make run` has no ClickHouse: see what it said of it when it started.")
+        sys.exit("The running `make run` has no ClickHouse: see what it reported when it started.")
     except msgspec.DecodeError:
         sys.exit(f"{state_dir / ENVIRONMENT} is damaged: start `make run` again, which writes it.")
 

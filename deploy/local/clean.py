@@ -1,6 +1,6 @@
-"""`make clean`: delete what `make run` keeps for this checkout, after saying what and asking.
+"""`make clean`: delete what `make run` keeps for this checkout, after listing it and asking.
 
-Where nobody can be asked, `YES=1` must have said it before.
+Without a terminal to ask on, `YES=1` is required.
 """
 
 import os

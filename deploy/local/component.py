@@ -46,7 +46,7 @@ class Component:
 
 
 def answers_ready(ops_port: int) -> Check:
-    """Ready when /readyz of a service says so; the exception names what is missing otherwise."""
+    """Ready when /readyz of a service answers 200; the exception names what is missing otherwise."""
 
     async def check() -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=3) as client:

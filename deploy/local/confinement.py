@@ -78,7 +78,7 @@ class Confinement:
         return replace(component, command=command, account=account, directory=self.directory, env=env)
 
 
-def prepare(state_dir: Path, say: Callable[[str], None]) -> Confinement:
+def prepare(state_dir: Path, report: Callable[[str], None]) -> Confinement:
     """Look whether the services' accounts can run them in place; if not, make copies (once for each version).
 
     Raises RuntimeError with a sentence for a person.
@@ -95,13 +95,13 @@ def prepare(state_dir: Path, say: Callable[[str], None]) -> Confinement:
     code = reachable_state_dir(state_dir / "code", ACCOUNTS["clickhouse"])
     with (outside_dir() / "services.lock").open("w") as lock:  # a second launcher of this checkout has other state
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _copied(root, code, say)
+        return _copied(root, code, report)
 
 
-def _copied(root: Path, code: Path, say: Callable[[str], None]) -> Confinement:
+def _copied(root: Path, code: Path, report: Callable[[str], None]) -> Confinement:
     if _is_current(root):
         return _with_code(root, code)
-    say(f"copying Python and the packages to where the services' accounts reach them: {root} (once)")
+    report(f"copying Python and the packages to where the services' accounts reach them: {root} (once)")
     _copy_interpreter(root)
     copied = _with_code(root, code)
     if not _runs(copied):
@@ -204,6 +204,6 @@ def _copy_file(source: str | Path, target: str | Path) -> None:
 
 
 def _open_to_all(root: Path) -> None:
-    """Let others into all directories, whatever the umask was, and the modes of what they were copied from."""
+    """Let others into all directories, regardless of the umask, and the modes of what they were copied from."""
     for directory, _, _ in os.walk(root):
         Path(directory).chmod(0o755)

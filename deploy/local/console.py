@@ -53,7 +53,7 @@ class Console:
         self._colours |= {name: next(fresh) for name in names if name not in self._colours}
         self.width = max(self.width, *map(len, names))
 
-    def say(self, text: str, style: str = "") -> None:
+    def report(self, text: str, style: str = "") -> None:
         """The launcher's own words; each line of `text` gets the prefix."""
         for line in text.splitlines():
             self.line(LAUNCHER, line, style)

@@ -14,7 +14,7 @@ PROBE_LIMIT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Where the socket service connects. `reason` tells a person why it is this one."""
+    """Where the socket service connects. `reason` explains the choice to a person."""
 
     source: Literal["binance", "simulator"]
     stream_url: str

@@ -39,7 +39,7 @@ class KafkaServer:
     port: int
     account: Account | None = None
     env: Mapping[str, str] = field(default_factory=lambda: {"LC_ALL": "C.UTF-8"})
-    """Java takes the names of files for what the locale says they are."""
+    """Java takes the names of files for what the locale makes of them."""
 
     @property
     def command(self) -> list[str]:
@@ -48,7 +48,7 @@ class KafkaServer:
 
     @property
     def java_command(self) -> list[str]:
-        """Java, ready to be told a class of Kafka's."""
+        """Java, ready for the name of a class of Kafka's."""
         logs = f"-Dlog4j2.configurationFile={self.data_dir / 'log4j2.xml'}"
         return [str(self.java), *MODEST, logs, "-cp", f"{self.jars}/*"]
 
@@ -141,7 +141,7 @@ async def wait_until_ready(server: KafkaServer, timeout_s: float = 60.0) -> None
 
 
 async def check(server: KafkaServer) -> None:
-    """A readiness check: raises unless the broker answers and says that it is one."""
+    """A readiness check: raises unless the broker answers and is one."""
     await check_address(server.bootstrap)
 
 

@@ -1,4 +1,4 @@
-"""What a single Kafka node is told under `make run`: what the container's is, but for where it listens and writes."""
+"""Configuration of a single Kafka node under `make run`: the container's, but for where it listens and writes."""
 
 import json
 from pathlib import Path

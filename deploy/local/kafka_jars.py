@@ -88,10 +88,10 @@ def _fetch(target: Path) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_LIMIT_S)
     except subprocess.CalledProcessError as error:
-        # Colours may stand before the mark, whatever Maven was told of them.
-        told = next((line for line in error.stdout.splitlines() if "[ERROR]" in line), error.stderr or error.stdout)
-        told = told.rpartition("[ERROR]")[2].strip()
-        raise RuntimeError(f"Maven could not fetch Kafka: {told}{_proxy_hint()}") from error
+        # Colours may stand before the mark, even if Maven was asked for none.
+        reason = next((line for line in error.stdout.splitlines() if "[ERROR]" in line), error.stderr or error.stdout)
+        reason = reason.rpartition("[ERROR]")[2].strip()
+        raise RuntimeError(f"Maven could not fetch Kafka: {reason}{_proxy_hint()}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RuntimeError(f"Maven could not fetch Kafka: {error}") from error
     partial.rename(target)
@@ -103,7 +103,7 @@ def _fetch(target: Path) -> None:
 def _repository() -> tuple[str, ...]:
     """Where Maven keeps what it downloads, if not below the account's home, which not every account has."""
     try:
-        home = pwd.getpwuid(os.getuid()).pw_dir  # where Java looks, too, whatever HOME says
+        home = pwd.getpwuid(os.getuid()).pw_dir  # where Java looks, too, regardless of HOME
     except KeyError:
         home = ""
     return () if caches.is_writable(Path(home) / ".m2") else (f"-Dmaven.repo.local={FETCHED / 'repository'}",)

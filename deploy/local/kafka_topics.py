@@ -1,6 +1,6 @@
 """`python -m deploy.local.kafka_topics`: makes our topics on `KAFKA_BOOTSTRAP_SERVERS`, those that are missing.
 
-A topic that is there already gets what `CONFIGS` says as well, unless somebody has set that otherwise.
+A topic that is there already gets what `CONFIGS` lists as well, unless an operator has set that otherwise.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from services.market.names import DEAD_LETTERS, MINI_TICKERS
 TOPICS = {MINI_TICKERS: 3, DEAD_LETTERS: 1}
 """Name → number of partitions; one copy of each."""
 CONFIGS = {DEAD_LETTERS: {"retention.ms": "-1", "retention.bytes": str(1024**3)}}
-"""Where the broker's own are not meant. Dead letters are kept until somebody has looked at them."""
+"""Where the broker's own are not meant. Dead letters are kept until they have been looked at."""
 REQUEST_LIMIT_MS = 10_000
 _SET_FOR_THE_TOPIC = 1
 """DescribeConfigs' `config_source` of what is set for this topic; else it is the broker's, or the default."""
@@ -63,7 +63,7 @@ def _raise_for(code: int, topic: str) -> None:
 
 
 def main() -> None:
-    bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or sys.exit("KAFKA_BOOTSTRAP_SERVERS says where Kafka is")
+    bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or sys.exit("KAFKA_BOOTSTRAP_SERVERS is not set")
     try:
         made = asyncio.run(make_topics(bootstrap))
     except (KafkaError, OSError) as error:

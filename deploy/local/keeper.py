@@ -21,14 +21,14 @@ from deploy.local.pulse import until_silent
 from deploy.local.restarts import Restarts
 
 USES_PATIENCE_S = 10.0
-"""How long a component waits for what it uses but copes without: an exchange that is down stops nobody."""
+"""How long a component waits for what it uses but copes without: an exchange that is down stops no component."""
 READY_POLL_S = 0.1
 READY_PATIENCE_S = 30.0
-"""After so long without readiness, and every so long again, the launcher says what is missing."""
+"""After so long without readiness, and every so long again, the launcher reports what is missing."""
 RESTART_CAP_S = 5.0
 COMMAND_RESTART_CAP_S = 30.0
 """Of a command that runs to its end: what it lacks (a network, a disk) is not back within seconds."""
-FAILURES_TOLD = 5
+FAILURES_REPORTED = 5
 """After so many failed starts in a row, and every so many again, the last lines are shown."""
 LAST_LINES = 12
 LINE_MAX_BYTES = 8192
@@ -44,7 +44,7 @@ class Keeper:
     console: Console
     hurry: asyncio.Event
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set at the first readiness, and never cleared: whoever waited for it copes with a restart."""
+    """Set at the first readiness, and never cleared: a component that waited for it copes with a restart."""
     missing: str = "not started"
     process: Process | None = None
     _restarts: Restarts = field(init=False)
@@ -81,7 +81,7 @@ class Keeper:
             return False
         self._fell_back = True
         reason = self._last_lines[-1].strip() if self._last_lines else "it printed nothing"
-        self.console.say(
+        self.console.report(
             f"{self.component.name} did not start ({_ending(code)}: {reason}); using {fallback.description} instead",
             "yellow",
         )
@@ -94,13 +94,13 @@ class Keeper:
             delay_s = self._restarts.delay_after_ready_s(self._ready_since, time.monotonic())
         when = f"starting it again in {delay_s:.1f} s" if delay_s >= 0.1 else "starting it again"
         self.missing = f"ended ({_ending(code)})"
-        self.console.say(f"{self.component.name} ended ({_ending(code)}); {when}", "red")
+        self.console.report(f"{self.component.name} ended ({_ending(code)}); {when}", "red")
         failures = self._restarts.ends_in_a_row
-        if failures % FAILURES_TOLD == 0:
-            said = "\n".join(f"    {line}" for line in self._last_lines) or "    (nothing)"
-            self.console.say(
+        if failures % FAILURES_REPORTED == 0:
+            output = "\n".join(f"    {line}" for line in self._last_lines) or "    (nothing)"
+            self.console.report(
                 f"{self.component.name} has now failed {failures} times in a row. I keep trying, at most "
-                f"{self._restarts.cap_s:g} s apart. What it said last:\n{said}",
+                f"{self._restarts.cap_s:g} s apart. Its last output:\n{output}",
                 "bold red",
             )
         await asyncio.sleep(delay_s)
@@ -134,8 +134,10 @@ class Keeper:
             await asyncio.wait([ended, hurried], timeout=STOP_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
             hurried.cancel()
             if process.returncode is None and not self.hurry.is_set():
-                self.console.say(f"{self.component.name} did not end within {STOP_GRACE_S:g} s; ended by force", "red")
-        # Also whatever it left in its group.
+                self.console.report(
+                    f"{self.component.name} did not end within {STOP_GRACE_S:g} s; ended by force", "red"
+                )
+        # Also what it left in its group.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
@@ -143,25 +145,25 @@ class Keeper:
     async def _watch_readiness(self) -> None:
         if self.component.ready is None:
             return
-        started = told = time.monotonic()
+        started = reported = time.monotonic()
         while True:
             try:
                 await self.component.ready()
-            except Exception as error:  # noqa: BLE001 - whatever a check raises means: not yet
+            except Exception as error:  # noqa: BLE001 - any exception of a check means: not yet
                 self.missing = str(error) or type(error).__name__
             else:
                 self._become_ready(started)
                 return
-            if time.monotonic() - told > READY_PATIENCE_S:
-                told = time.monotonic()
-                self.console.say(f"{self.component.name} is still not ready: {self.missing}", "yellow")
+            if time.monotonic() - reported > READY_PATIENCE_S:
+                reported = time.monotonic()
+                self.console.report(f"{self.component.name} is still not ready: {self.missing}", "yellow")
             await asyncio.sleep(READY_POLL_S)
 
     async def _watch_pulse(self, process: Process) -> None:
         if self.component.pulse is None:
             return
         await until_silent(self.component.pulse)
-        self.console.say(f"{self.component.name} hangs: it no longer answers. Ending it by force", "red")
+        self.console.report(f"{self.component.name} hangs: it no longer answers. Ending it by force", "red")
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
@@ -169,7 +171,7 @@ class Keeper:
         self.missing, self._ready_since = "", time.monotonic()
         self.ready.set()
         what = "done" if self.component.ready is None else "ready"
-        self.console.say(f"{self.component.name} {what} after {time.monotonic() - started:.1f} s", "dim")
+        self.console.report(f"{self.component.name} {what} after {time.monotonic() - started:.1f} s", "dim")
 
     async def _read_output(self, process: Process) -> None:
         async for line in _lines(cast("asyncio.StreamReader", process.stdout)):

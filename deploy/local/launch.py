@@ -54,12 +54,12 @@ async def launch(settings: LauncherSettings) -> int:
         with only_launcher(state_dir):
             async with supervise(console) as supervisor:
                 problem = await _run_until_stopped(settings, console, supervisor)
-            console.say("everything has ended")
+            console.report("everything has ended")
             if problem is None:
                 return 0
             raise problem
     except LaunchError as error:
-        console.say(str(error), "bold red")
+        console.report(str(error), "bold red")
         return 1
     finally:
         console.close()
@@ -68,7 +68,7 @@ async def launch(settings: LauncherSettings) -> int:
 def prepare_state_dir(path: Path) -> Path:
     """Make it, closed to others; as root only its names are, so that the databases' account may pass through.
 
-    Raises OSError, also when it is root that would take somebody else's directory.
+    Raises OSError, also when it is root that would take another account's directory.
     """
     if path.exists() and os.geteuid() == 0 and path.stat().st_uid != 0:
         raise PermissionError(f"{path.owner()} has made it. Run as that account, not as root.")
@@ -107,7 +107,7 @@ async def _watch_disks(settings: LauncherSettings, console: Console) -> None:
     places = [settings.state_dir, *([outside] if outside.exists() else [])]
     # One sentence a disk.
     disks = {place.stat().st_dev: place for place in reversed(places)}
-    await disk.watch(disks.values(), lambda sentence: console.say(sentence, "bold yellow"))
+    await disk.watch(disks.values(), lambda sentence: console.report(sentence, "bold yellow"))
 
 
 def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:
@@ -119,21 +119,21 @@ def _on_signals(console: Console, supervisor: Supervisor) -> asyncio.Event:
         nonlocal first_at
         if not stopped.is_set():
             first_at = time.monotonic()
-            console.say(f"{received.name}: ending everything, in order (once more to hurry)", "bold")
+            console.report(f"{received.name}: ending everything, in order (once more to hurry)", "bold")
             stopped.set()
         elif time.monotonic() - first_at > SECOND_SIGNAL_S and not supervisor.hurry.is_set():
-            console.say(f"{received.name} again: ending at once", "bold")
+            console.report(f"{received.name} again: ending at once", "bold")
             supervisor.hurry.set()
 
     for number in STOP_SIGNALS:
-        # nohup means it; a shell lets whatever a script starts with & ignore SIGINT, and means nothing by that.
+        # nohup means it; a shell lets what a script starts with & ignore SIGINT, and means nothing by that.
         if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, receive, number)
     return stopped
 
 
 async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Supervisor) -> None:
-    """Start everything in order and show the addresses; the analytic contour last, so that nobody waits for it."""
+    """Start everything in order and show the addresses; the analytic contour last, as prices do not need it."""
     started = time.monotonic()
     fixed = Ports().shifted(settings.port_offset)
     credentials = _credentials(settings, console)
@@ -148,25 +148,25 @@ async def _bring_up(settings: LauncherSettings, console: Console, supervisor: Su
     finally:
         choosing.cancel()
         planning.cancel()
-    console.say(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
+    console.report(f"prices will come from {chosen.source}: {chosen.reason}", "bold")
     services = table.services(chosen, plan.kafka_address)
     await _require_free_ports(services, console)
     supervisor.start(confinement.confine(services))
     missing = await supervisor.until_ready(READY_LIMIT_S)
     banner.show(console, settings, fixed, chosen, plan)
     for name, what in missing.items():
-        console.say(f"{name} is not ready yet: {what}", "bold red")
+        console.report(f"{name} is not ready yet: {what}", "bold red")
     if not missing:
-        console.say(f"prices are live after {time.monotonic() - started:.1f} s", "bold")
-    supervisor.start(confinement.confine([table.web()]))  # nobody waits for the page
+        console.report(f"prices are live after {time.monotonic() - started:.1f} s", "bold")
+    supervisor.start(confinement.confine([table.web()]))  # nothing waits for the page
     await _bring_up_analytics(AnalyticTable(table, plan, confinement), chosen, console, supervisor)
     await supervisor.until_ready(None)
-    console.say(f"everything is ready after {time.monotonic() - started:.1f} s", "bold")
+    console.report(f"everything is ready after {time.monotonic() - started:.1f} s", "bold")
 
 
 async def _confinement(settings: LauncherSettings, console: Console) -> Confinement:
     try:
-        return await asyncio.to_thread(confinement_of_services, settings.state_dir, console.say)
+        return await asyncio.to_thread(confinement_of_services, settings.state_dir, console.report)
     except (RuntimeError, OSError) as error:
         raise LaunchError(str(error)) from error
 
@@ -174,18 +174,18 @@ async def _confinement(settings: LauncherSettings, console: Console) -> Confinem
 async def _bring_up_analytics(
     contour: AnalyticTable, chosen: Exchange, console: Console, supervisor: Supervisor
 ) -> None:
-    """Start what of the analytic contour can run; the rest is told, and keeps nothing else from running."""
+    """Start what of the analytic contour can run; the rest is reported, and keeps nothing else from running."""
     settings, plan = contour.table.settings, contour.plan
     backfill.forget(settings.state_dir)
     if plan.note:
-        console.say(plan.note, "yellow")
-    await _start_or_tell(contour.confined([contour.dashboard()]), console, supervisor)
-    if not plan.clickhouse_url or not await _start_or_tell(contour.confined(contour.storage()), console, supervisor):
+        console.report(plan.note, "yellow")
+    await _start_or_report(contour.confined([contour.dashboard()]), console, supervisor)
+    if not plan.clickhouse_url or not await _start_or_report(contour.confined(contour.storage()), console, supervisor):
         return
     try:
         backfill.remember(settings.state_dir, contour.consumer_env(chosen))
     except OSError as error:
-        console.say(f"`make backfill` will not find this run: {error}", "yellow")
+        console.report(f"`make backfill` will not find this run: {error}", "yellow")
     if plan.kafka_address:
         await _bring_up_kafka(contour, chosen, console, supervisor)
 
@@ -194,35 +194,35 @@ async def _bring_up_kafka(contour: AnalyticTable, chosen: Exchange, console: Con
     table, broker = contour.table, None
     if contour.plan.our_kafka:
         if not kafka_jars.are_here():
-            console.say("fetching Kafka with Maven (once)")
+            console.report("fetching Kafka with Maven (once)")
             supervisor.start([contour.jars()])
             await supervisor.keepers["kafka-jars"].ready.wait()
         try:
             broker = await analytics.prepare_kafka(table.settings, table.ports, table.kafka_controller_port)
         except LaunchError as error:
-            console.say(str(error), "yellow")
+            console.report(str(error), "yellow")
             return
-    await _start_or_tell(contour.confined(contour.recording(chosen, broker)), console, supervisor)
+    await _start_or_report(contour.confined(contour.recording(chosen, broker)), console, supervisor)
 
 
-async def _start_or_tell(components: Sequence[Component], console: Console, supervisor: Supervisor) -> bool:
-    """Whether these were started; if somebody holds their ports they are left out, and that is said."""
+async def _start_or_report(components: Sequence[Component], console: Console, supervisor: Supervisor) -> bool:
+    """Whether these were started; if their ports are held they are left out, and that is reported."""
     try:
         await _require_free_ports(components, console)
     except LaunchError as error:
-        console.say(str(error), "yellow")
+        console.report(str(error), "yellow")
         return False
     supervisor.start(components)
     return True
 
 
 async def _require_free_ports(components: Sequence[Component], console: Console) -> None:
-    await ports.require_free([(one.name, port) for one in components for port in one.ports], console.say)
+    await ports.require_free([(one.name, port) for one in components for port in one.ports], console.report)
 
 
 async def _choose_exchange(settings: LauncherSettings, console: Console, fixed: Ports) -> Exchange:
     if settings.exchange == "auto":
-        console.say(f"asking whether Binance can be reached ({exchange.PROBE_LIMIT_S:g} s at most)")
+        console.report(f"asking whether Binance can be reached ({exchange.PROBE_LIMIT_S:g} s at most)")
     fallback = exchange.simulator(fixed.simulator_stream, fixed.simulator_rest)
     return await exchange.choose(settings.exchange, fallback, exchange.BINANCE)
 
@@ -236,7 +236,7 @@ def _credentials(settings: LauncherSettings, console: Console) -> Credentials:
             "Without a copy, `make clean` deletes all accounts and portfolios and begins anew."
         )
     if not path.exists():
-        console.say(f"first run: making secrets and databases in {settings.state_dir}")
+        console.report(f"first run: making secrets and databases in {settings.state_dir}")
     try:
         return load_or_make(path)
     except OSError as error:
@@ -267,8 +267,8 @@ async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports, c
         )
     except (RuntimeError, OSError) as error:
         raise LaunchError(str(error)) from error
-    console.say(f"PostgreSQL: {server.bin_dir}, files in {server.data_dir}")
-    console.say(f"Redis: {cache.binary}, files in {cache.data_dir}")
+    console.report(f"PostgreSQL: {server.bin_dir}, files in {server.data_dir}")
+    console.report(f"Redis: {cache.binary}, files in {cache.data_dir}")
     for note in filter(None, (server.note, cache.note)):
-        console.say(note, "yellow")
+        console.report(note, "yellow")
     return Table(settings, fixed, credentials, server, cache, private["kafka"])

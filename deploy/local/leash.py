@@ -2,7 +2,7 @@
 
     python leash.py SIGNAL PARENT_PID UID GID COMMAND...        (UID and GID -1: as ourselves)
 
-The kernel sends SIGNAL to the command when its parent ends in whatever way (prctl(2), PR_SET_PDEATHSIG; Linux only).
+The kernel sends SIGNAL to the command when its parent ends in any way (prctl(2), PR_SET_PDEATHSIG; Linux only).
 A change of account would undo that, hence the order here. A program of its own because Python may not safely run code
 between fork and exec once there are threads. Needs nothing but the standard library.
 """

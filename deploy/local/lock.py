@@ -11,7 +11,7 @@ from deploy.local.errors import LaunchError
 
 @contextmanager
 def only_launcher(state_dir: Path) -> Iterator[None]:
-    """Hold the lock of `state_dir`; the kernel frees it however we end. Raises `LaunchError` when somebody holds it."""
+    """Hold the lock of `state_dir`; the kernel frees it however we end. Raises `LaunchError` if it is held."""
     with (state_dir / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,7 +21,7 @@ OUTGOING_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 PATIENCE_S = 3.0
 """How long a port may still be held by what a killed launcher left."""
 OUTGOING_PATIENCE_S = 60.0
-"""The same for a connection that nobody listens with: an outgoing one, or one that ended less than a minute ago."""
+"""The same for a connection without a listener: an outgoing one, or one that ended less than a minute ago."""
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -65,7 +65,7 @@ async def _any_listens(taken: Iterable[tuple[str, int]]) -> bool:
 
 
 def taken_message(taken: Iterable[tuple[str, int]]) -> str:
-    """One sentence per (component, port) that somebody else listens on, and what to do."""
+    """One sentence per (component, port) that another process listens on, and what to do."""
     sentences = [f"port {port}, which {name} needs, is held by {holder(port)}." for name, port in taken]
     return "\n".join([*sentences, "End what holds it, or start on other ports: PORT_OFFSET=1000 make run"])
 

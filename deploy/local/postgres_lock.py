@@ -1,7 +1,7 @@
 """PostgreSQL's `postmaster.pid`: whose it is, and the way past one that is left.
 
-PostgreSQL refuses to start if the process id in it lives and belongs to its account, whatever that process is by now:
-after a loss of power or `kill -9`, often another cluster's server.
+PostgreSQL refuses to start if the process id in it lives and belongs to its account, even if it is
+another process by now: after a loss of power or `kill -9`, often another cluster's server.
 """
 
 import signal

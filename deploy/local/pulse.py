@@ -1,4 +1,4 @@
-"""Signs of life: a question that a process answers at once whatever its state, unless it hangs.
+"""Signs of life: a question that a process answers at once in any state, unless it hangs.
 
 Any answer counts, also a refusal: a server that is starting up, full or without its dependencies is alive, and ending
 it would help nothing.

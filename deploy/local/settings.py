@@ -1,4 +1,4 @@
-"""What `make run` can be told from outside. Everything else in the environment reaches the services unchanged."""
+"""Settings of `make run`, read from the environment; all other variables reach the services unchanged."""
 
 from pathlib import Path
 from typing import Literal

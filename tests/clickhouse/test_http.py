@@ -24,7 +24,7 @@ async def test_the_query_may_stand_in_the_url_in_the_body_or_begin_in_one_and_go
     assert (await raw.get("SELECT 1")).text == "1\n"
     assert (await raw.post("SELECT 1")).text == "1\n"
     assert (await raw.post("1 + 1 FORMAT CSV", query="SELECT")).text == "2\n"
-    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl -d says of any body
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl -d sends with any body
     assert (await raw.post("SELECT 'a=b&c'", headers=form)).text == "a=b&c\n"
 
 
@@ -199,7 +199,7 @@ async def test_a_late_error_cuts_the_answer_after_the_exception_between_its_mark
     assert end.endswith(tag + b"\r\n__exception__\r\n")
 
 
-async def test_head_says_what_get_would(raw: Raw) -> None:
+async def test_head_answers_as_get_would(raw: Raw) -> None:
     answer = await raw.http.head("/", params={"query": "SELECT 1"})
     assert (answer.status_code, answer.content, answer.headers["X-ClickHouse-Format"]) == (200, b"", "TabSeparated")
 

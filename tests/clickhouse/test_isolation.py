@@ -53,7 +53,7 @@ async def test_a_session_keeps_what_its_statements_set_and_not_what_stood_in_url
     assert (await raw.post(THREADS, **other)).text == "0\n"
 
 
-async def test_a_session_ends_when_told(raw: Raw) -> None:
+async def test_a_session_ends_on_request(raw: Raw) -> None:
     session: dict[str, Any] = {"session_id": secrets.token_hex(8)}
     assert (await raw.post("SELECT 1", session_check=1, **session)).headers["X-ClickHouse-Exception-Code"] == "372"
     await raw.post("SELECT 1", **session)

@@ -1,4 +1,4 @@
-"""What neither user can do: reach files, addresses, the system's tables or another database, in whatever disguise."""
+"""What neither user can do: reach files, addresses, the system's tables or another database, in any disguise."""
 
 import json
 import subprocess

@@ -14,7 +14,7 @@ from deploy.local.clickhouse.request import authenticate, read_request, with_for
 
 
 @pytest.mark.parametrize(
-    ("told", "code", "name", "message"),
+    ("raised", "code", "name", "message"),
     [
         ("Code: 60. DB::Exception: No (x) (yet). (UNKNOWN_TABLE)", 60, "UNKNOWN_TABLE", "No (x) (yet)."),
         ("Code: 3. DB::Exception: Of\nlines. (A_B) (version 26.9.2.1)", 3, "A_B", "Of\nlines."),
@@ -23,8 +23,8 @@ from deploy.local.clickhouse.request import authenticate, read_request, with_for
         ("something else", 1001, "STD_EXCEPTION", "something else."),
     ],
 )  # fmt: skip
-def test_an_engines_exception_is_taken_apart(told: str, code: int, name: str, message: str) -> None:
-    failure = from_engine(RuntimeError(told))
+def test_an_engines_exception_is_taken_apart(raised: str, code: int, name: str, message: str) -> None:
+    failure = from_engine(RuntimeError(raised))
     assert (failure.code, failure.name, failure.message) == (code, name, message)
     assert failure.text("1.2") == f"Code: {code}. DB::Exception: {message} ({name}) (version 1.2)\n"
 
@@ -63,7 +63,7 @@ def test_a_form_adds_to_the_url_and_files_are_refused() -> None:
         with_form(request, head + b'; filename="x"\r\n\r\n1\r\n--X--\r\n')
 
 
-def test_a_platform_without_the_engine_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_platform_without_the_engine_gets_instructions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(server, "DIRECTORY", tmp_path)
     assert not clickhouse.available()
     with pytest.raises(RuntimeError, match="set CLICKHOUSE_URL"):

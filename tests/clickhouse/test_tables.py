@@ -38,7 +38,7 @@ async def test_a_cascade_of_views_fills_the_coarser_tables(raw: Raw) -> None:
     assert (await raw.post(HOURS)).text == '"2026-01-01 00:00:00",3,2\n"2026-01-01 01:00:00",1,1\n'
 
 
-async def test_what_goes_wrong_after_parsing_is_told_and_nothing_is_stored(raw: Raw) -> None:
+async def test_an_error_after_parsing_is_reported_and_nothing_is_stored(raw: Raw) -> None:
     await raw.post(
         "CREATE TABLE t (a Int32, CONSTRAINT positive CHECK a > 0) ENGINE = MergeTree ORDER BY a PARTITION BY a"
     )

@@ -19,7 +19,7 @@ _VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>\w+)(?:(?P<operator>:-|
 
 
 class MissingVariableError(Exception):
-    """A variable that the file requires is not set; the text is what Compose would say."""
+    """A variable that the file requires is not set; the text is that of Compose."""
 
 
 def load(variables: Mapping[str, str], path: Path = COMPOSE) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class StepFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NativeImage:
-    """What the final stage holds and says."""
+    """The files and instructions of the final stage."""
 
     root: Path
     env: dict[str, str]
@@ -123,8 +123,8 @@ def _run(step: Instruction, root: Path, env: Mapping[str, str]) -> None:
 
 
 def _environment(stage: list[Instruction], root: Path) -> dict[str, str]:
-    said = dockerfile.environment(stage)
-    return {name: _IMAGE_PATH.sub(f"{root}/", value) for name, value in said.items() if name not in _NOT_HERE}
+    variables = dockerfile.environment(stage)
+    return {name: _IMAGE_PATH.sub(f"{root}/", value) for name, value in variables.items() if name not in _NOT_HERE}
 
 
 def _finish(stage: list[Instruction], root: Path) -> NativeImage:
@@ -133,7 +133,7 @@ def _finish(stage: list[Instruction], root: Path) -> NativeImage:
     assert all(source == target for source, target in copies)
     env = _environment(stage, root)
     env["PATH"] = env["PATH"].replace("$PATH", "/usr/bin:/bin")
-    said = {step.name: step for step in stage}
-    healthcheck = Instruction("CMD", (), said["HEALTHCHECK"].text.removeprefix("CMD ")).words
-    entrypoint = [_IMAGE_PATH.sub(f"{root}/", word) for word in said["ENTRYPOINT"].words]
+    last = {step.name: step for step in stage}
+    healthcheck = Instruction("CMD", (), last["HEALTHCHECK"].text.removeprefix("CMD ")).words
+    entrypoint = [_IMAGE_PATH.sub(f"{root}/", word) for word in last["ENTRYPOINT"].words]
     return NativeImage(root, env, entrypoint, healthcheck)

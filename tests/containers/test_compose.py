@@ -52,7 +52,7 @@ def test_the_root_file_includes_all_under_the_same_project_name(document: dict[s
     assert root["name"] == document["name"]
 
 
-def test_without_secrets_it_says_what_to_run() -> None:
+def test_without_secrets_it_names_the_command_to_run() -> None:
     with pytest.raises(compose.MissingVariableError, match=re.escape("sh deploy/secrets.sh")):
         compose.load({})
 

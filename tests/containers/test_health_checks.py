@@ -1,4 +1,4 @@
-"""The commands of compose.yaml, run against the real servers: each says healthy, and unhealthy when it is not."""
+"""The commands of compose.yaml, run against the real servers: each reports healthy, and unhealthy when it is not."""
 
 import os
 import secrets

@@ -93,16 +93,16 @@ def test_the_topics_are_those_of_make_run(tmp_path: Path) -> None:
     environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}
     subprocess.run(["sh", tmp_path / "topics.sh"], env=environment, check=True)
 
-    said = log.read_text()
-    assert dict(re.findall(r"--topic (\S+) --partitions (\d+)", said)) == {
+    calls = log.read_text()
+    assert dict(re.findall(r"--topic (\S+) --partitions (\d+)", calls)) == {
         name: str(partitions) for name, partitions in TOPICS.items()
     }
-    assert said.count("--bootstrap-server kafka:9092 --create --if-not-exists") == len(TOPICS)
-    configured = re.findall(r"--alter --entity-type topics --entity-name (\S+) --add-config (\S+)", said)
+    assert calls.count("--bootstrap-server kafka:9092 --create --if-not-exists") == len(TOPICS)
+    configured = re.findall(r"--alter --entity-type topics --entity-name (\S+) --add-config (\S+)", calls)
     assert {name: dict(pair.split("=") for pair in config.split(",")) for name, config in configured} == CONFIGS
 
 
-def test_a_start_without_the_environment_file_is_told_what_is_missing() -> None:
+def test_a_start_without_the_environment_file_reports_what_is_missing() -> None:
     environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": ""}
     done = subprocess.run(["sh", FILES / "topics.sh"], env=environment, capture_output=True, text=True, check=False)
 

@@ -30,7 +30,7 @@ async def test_ready_is_exit_code_zero() -> None:
     assert (done.returncode, done.stdout) == (0, '{"ready":true,"problems":{}}\n')
 
 
-async def test_unready_is_exit_code_one_and_says_why() -> None:
+async def test_unready_is_exit_code_one_and_a_reason() -> None:
     port = free_port()
     async with serve_ops(Health(started=True, draining=True), "127.0.0.1", port):
         done = await ask(port)
@@ -45,14 +45,14 @@ async def test_a_proxy_of_the_environment_is_not_asked() -> None:
     assert done.returncode == 0
 
 
-async def test_nobody_there_is_exit_code_one_without_a_stack_trace() -> None:
+async def test_no_listener_is_exit_code_one_without_a_stack_trace() -> None:
     done = await ask(free_port())
     assert done.returncode == 1
     assert "ConnectionRefusedError" in done.stdout
     assert done.stderr == ""
 
 
-def test_a_server_that_says_nothing_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "TIMEOUT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         healthy, text = probe.probe(f"http://127.0.0.1:{silent.getsockname()[1]}/readyz")

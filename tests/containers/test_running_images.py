@@ -1,4 +1,4 @@
-"""Services migrated, started and asked from their images alone, with what compose.yaml tells them."""
+"""Services migrated, started and asked from their images alone, in the environment of compose.yaml."""
 
 import re
 from collections.abc import Mapping

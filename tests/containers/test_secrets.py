@@ -1,4 +1,4 @@
-"""deploy/secrets.sh: makes what is missing, keeps what is there, tells nobody."""
+"""deploy/secrets.sh: makes what is missing, keeps what is there, prints no secret."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What compose.yaml tells each service is what that service understands and needs: its own settings class reads it."""
+"""The environment that compose.yaml gives each service: its own settings class reads it, and lacks nothing."""
 
 import importlib
 import inspect
@@ -36,7 +36,7 @@ def settings_class(service: str) -> type[ServiceSettings]:
 
 
 def known_variables(service: str) -> set[str]:
-    """What the commands of the service's image may be told."""
+    """Variables that the commands of the service's image read."""
     classes = settings_classes(service)
     if service == "kafka_clickhouse":
         classes += settings_classes_in("services.backfill.command")
@@ -95,31 +95,31 @@ def test_health_and_metrics_stay_inside_the_container(read: Any, service: str) -
         ("profile", "aggregator_url", "aggregator"),
     ],
 )
-def test_a_service_is_told_where_its_peer_listens(
+def test_a_service_is_configured_with_the_address_of_its_peer(
     read: Any, services: Services, service: str, setting: str, peer: str
 ) -> None:
-    told = str(getattr(read(service), setting)).removeprefix("http://").rstrip("/")
+    address = str(getattr(read(service), setting)).removeprefix("http://").rstrip("/")
     own = services[peer]["environment"]
     port = own.get("HTTP_PORT") or own["GRPC_ADDRESS"].rpartition(":")[2]
-    assert told == f"{peer}:{port}"
+    assert address == f"{peer}:{port}"
     assert set(services[service]["networks"]) & set(services[peer]["networks"])
 
 
-def test_the_analytic_contour_is_told_of_only_where_it_runs(secrets_dir: Path, services: Services) -> None:
+def test_the_analytic_contour_is_configured_only_where_it_runs(secrets_dir: Path, services: Services) -> None:
     for service, name in (("aggregator", "KAFKA_BOOTSTRAP_SERVERS"), ("profile", "DASHBOARD_URL")):
         assert services[service]["environment"][name] == ""
         for file in ("analytics.env", "all.env"):
-            told = compose.load({"SECRETS_PATH": str(secrets_dir), **compose.variables(file)})["services"]
-            assert told[service]["environment"][name] == compose.variables("analytics.env")[name]
+            configured = compose.load({"SECRETS_PATH": str(secrets_dir), **compose.variables(file)})["services"]
+            assert configured[service]["environment"][name] == compose.variables("analytics.env")[name]
 
 
-def test_whoever_uses_kafka_or_clickhouse_is_told_where_it_is_and_shares_a_network(
+def test_a_service_that_uses_kafka_or_clickhouse_has_its_address_and_shares_a_network(
     read: Any, services: Services
 ) -> None:
-    told = compose.variables("analytics.env")["KAFKA_BOOTSTRAP_SERVERS"]
+    address = compose.variables("analytics.env")["KAFKA_BOOTSTRAP_SERVERS"]
     for service, user in (("kafka_clickhouse", "crypto"), ("dashboard", "crypto_reader")):
         settings = read(service)
-        assert settings.kafka_bootstrap_servers == told == "kafka:9092"
+        assert settings.kafka_bootstrap_servers == address == "kafka:9092"
         assert settings.clickhouse_url.startswith(f"http://{user}:")
         assert settings.clickhouse_url.endswith("@clickhouse:8123/crypto")
     for service in ("aggregator", "kafka_clickhouse", "dashboard", "kafka-topics", "kafka-ui"):

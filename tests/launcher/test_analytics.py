@@ -1,4 +1,4 @@
-"""Which parts of the analytic contour run: what is missing is said, and keeps nothing else from running."""
+"""Selection of the analytic contour's parts: what is missing is reported, and keeps nothing else from running."""
 
 import io
 import socket
@@ -63,7 +63,7 @@ async def test_it_can_be_left_out(settings: LauncherSettings, ports: Ports) -> N
     assert await analytics.plan(left_out, ports, PASSWORDS) == Plan(note=analytics.OFF)
 
 
-async def test_without_java_there_is_history_but_no_kafka_and_that_is_said(
+async def test_without_java_there_is_history_but_no_kafka_and_that_is_reported(
     settings: LauncherSettings, ports: Ports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka, "missing", lambda: "Kafka needs Java.")
@@ -75,7 +75,7 @@ async def test_without_java_there_is_history_but_no_kafka_and_that_is_said(
     assert plan.note == f"{analytics.NO_KAFKA} Kafka needs Java."
 
 
-async def test_without_an_engine_nothing_is_kept_and_that_is_said(
+async def test_without_an_engine_nothing_is_kept_and_that_is_reported(
     settings: LauncherSettings, ports: Ports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clickhouse, "available", lambda: False)
@@ -86,7 +86,7 @@ async def test_without_an_engine_nothing_is_kept_and_that_is_said(
     assert "Set CLICKHOUSE_URL" in plan.note
 
 
-async def test_without_a_place_for_the_engines_data_nothing_is_kept_and_that_is_said(
+async def test_without_a_place_for_the_engines_data_nothing_is_kept_and_that_is_reported(
     settings: LauncherSettings, ports: Ports
 ) -> None:
     nowhere = settings.model_copy(update={"state_dir": settings.state_dir / "why?"})
@@ -125,13 +125,13 @@ async def test_the_persons_own_servers_are_used_and_none_of_ours(settings: Launc
 
 
 def test_what_is_left_out_is_not_taken_from_the_environment_either(settings: LauncherSettings, ports: Ports) -> None:
-    """The services inherit the launcher's environment: only an empty value tells them that there is nothing."""
+    """The services inherit the launcher's environment: only an empty value shows them that there is nothing."""
     made = components(settings, ports, Plan(note=analytics.OFF))
 
     assert (made["dashboard"].env["CLICKHOUSE_URL"], made["dashboard"].env["KAFKA_BOOTSTRAP_SERVERS"]) == ("", "")
 
 
-def test_profile_is_believed_whatever_proxies_stand_before_it(settings: LauncherSettings, ports: Ports) -> None:
+def test_profile_is_believed_behind_any_proxies(settings: LauncherSettings, ports: Ports) -> None:
     """`TRUSTED_PROXIES` in the environment is for profile: in the dashboard it would make all visitors one client."""
     assert components(settings, ports, Plan())["dashboard"].env["TRUSTED_PROXIES"] == "127.0.0.1"
 
@@ -145,7 +145,7 @@ def test_a_killed_consumer_comes_back_as_the_same_member(settings: LauncherSetti
     assert "KAFKA_GROUP_INSTANCE_ID" not in elsewhere["kafka_clickhouse"].env
 
 
-async def test_a_component_whose_port_is_taken_is_left_out_and_that_is_said(
+async def test_a_component_whose_port_is_taken_is_left_out_and_that_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("deploy.local.ports.PATIENCE_S", 0)
@@ -155,7 +155,7 @@ async def test_a_component_whose_port_is_taken_is_left_out_and_that_is_said(
         with socket.create_server(("127.0.0.1", 0)) as holder:
             port = holder.getsockname()[1]
             dashboard = Component("dashboard", ("true",), ready=None, ports=(port,))
-            assert not await launch._start_or_tell([dashboard], console, supervisor)
+            assert not await launch._start_or_report([dashboard], console, supervisor)
         assert supervisor.keepers == {}
     console.close()
 
@@ -163,7 +163,7 @@ async def test_a_component_whose_port_is_taken_is_left_out_and_that_is_said(
 
 
 async def test_only_what_was_started_by_then_is_waited_for(tmp_path: Path) -> None:
-    """The operational contour is told to be ready while the analytic one still starts."""
+    """The operational contour is reported ready while the analytic one still starts."""
     console = Console(tmp_path, io.StringIO())
     async with supervise(console) as supervisor:
         supervisor.start([Component("prices", ("true",), ready=None)])

@@ -11,7 +11,7 @@ import pytest
 from deploy.local import backfill
 from deploy.local.lock import only_launcher
 
-TOLD = {"CLICKHOUSE_URL": "http://crypto:secret@127.0.0.1:1/crypto", "EXCHANGE_SOURCE": "simulator"}
+REMEMBERED = {"CLICKHOUSE_URL": "http://crypto:secret@127.0.0.1:1/crypto", "EXCHANGE_SOURCE": "simulator"}
 
 
 @pytest.fixture
@@ -35,42 +35,42 @@ def test_it_runs_with_the_launchers_environment(
     state_dir: Path, executed: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYS", "3")
-    backfill.remember(state_dir, TOLD)
+    backfill.remember(state_dir, REMEMBERED)
     with only_launcher(state_dir):
         backfill.main()
 
     _, command, environment = executed
     assert command[1:] == ["-m", "services.backfill", "btcusdt", "ethusdt", "--days", "3"]
     assert command[0] == sys.executable
-    assert environment.items() >= TOLD.items()
+    assert environment.items() >= REMEMBERED.items()
 
 
 def test_a_span_can_be_given(state_dir: Path, executed: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FROM", "2026-01-01")
     monkeypatch.setenv("TO", "2026-02-01")
-    backfill.remember(state_dir, TOLD)
+    backfill.remember(state_dir, REMEMBERED)
     with only_launcher(state_dir):
         backfill.main()
 
     assert executed[1][-4:] == ["--from", "2026-01-01", "--to", "2026-02-01"]
 
 
-def test_what_it_is_told_holds_a_password_and_is_for_its_owner(state_dir: Path) -> None:
-    backfill.remember(state_dir, TOLD)
+def test_its_environment_holds_a_password_and_is_for_its_owner(state_dir: Path) -> None:
+    backfill.remember(state_dir, REMEMBERED)
 
     assert stat.S_IMODE((state_dir / backfill.ENVIRONMENT).stat().st_mode) == 0o600
 
 
-def test_without_a_running_launcher_it_says_so(state_dir: Path, executed: list[Any]) -> None:
-    backfill.remember(state_dir, TOLD)
+def test_it_requires_a_running_launcher(state_dir: Path, executed: list[Any]) -> None:
+    backfill.remember(state_dir, REMEMBERED)
 
     with pytest.raises(SystemExit, match="`make run` must be running"):
         backfill.main()
     assert executed == []
 
 
-def test_without_clickhouse_it_says_so(state_dir: Path, executed: list[Any]) -> None:
-    backfill.remember(state_dir, TOLD)
+def test_it_requires_clickhouse(state_dir: Path, executed: list[Any]) -> None:
+    backfill.remember(state_dir, REMEMBERED)
     backfill.forget(state_dir)
 
     with only_launcher(state_dir), pytest.raises(SystemExit, match="has no ClickHouse"):
@@ -89,7 +89,7 @@ def test_what_is_damaged_is_named(state_dir: Path, executed: list[Any], content:
     assert executed == []
 
 
-def test_without_a_symbol_it_says_how(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_symbol_it_shows_the_usage(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SYMBOL")
 
     with pytest.raises(SystemExit, match="make backfill SYMBOL=btcusdt"):

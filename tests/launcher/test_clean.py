@@ -75,7 +75,7 @@ def test_a_person_who_agrees_is_heard(state_dir: Path, monkeypatch: pytest.Monke
 def test_the_databases_outside_go_too(state_dir: Path) -> None:
     ours = account.outside_state_dir(state_dir / "postgres")
     ours.mkdir(parents=True)
-    shutil.rmtree(state_dir)  # somebody has begun already
+    shutil.rmtree(state_dir)  # a run has begun already
 
     clean.main()
 

@@ -47,7 +47,7 @@ def test_long_names_widen_the_prefix(console: Console, stream: io.StringIO) -> N
 
 
 def test_every_line_of_the_launchers_own_words_has_the_prefix(console: Console, stream: io.StringIO) -> None:
-    console.say("one\ntwo")
+    console.report("one\ntwo")
 
     assert stream.getvalue() == "launcher         │ one\nlauncher         │ two\n"
 

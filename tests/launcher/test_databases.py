@@ -38,7 +38,7 @@ def start(server: postgres.PostgresServer | redis.RedisServer) -> Process:
 
 
 async def version(server: postgres.PostgresServer) -> str:
-    """What the started server says of itself."""
+    """The version that the started server reports."""
     await postgres.wait_until_ready(server, 60)
     connection = await asyncpg.connect(server.url("postgres"))
     try:
@@ -168,14 +168,14 @@ def test_a_cluster_is_served_by_the_version_that_made_it(place: Path) -> None:
     assert postgres_binaries.find_bin_dirs(place, [bundled, other]) == [other]
 
 
-def test_without_any_binaries_the_message_says_what_to_install(place: Path) -> None:
+def test_without_any_binaries_the_message_names_what_to_install(place: Path) -> None:
     with pytest.raises(RuntimeError, match="install the `postgresql` package"):
         postgres_binaries.find_bin_dirs(place, [])
     with pytest.raises(RuntimeError, match="install the `redis-server` package"):
         redis.prepare(place, free_port(), PASSWORD, None, [])
 
 
-async def test_a_wrong_password_is_told_at_once(place: Path) -> None:
+async def test_a_wrong_password_is_reported_at_once(place: Path) -> None:
     server = postgres.prepare(place / "data", free_port(), PASSWORD, FAST)
     process = start(server)
     try:
@@ -234,7 +234,7 @@ async def test_root_copies_bundled_servers_out_of_a_closed_directory(
 
 @only_root
 def test_root_writes_nowhere_else_for_what_the_account_put_into_its_directory(place: Path) -> None:
-    """Whoever runs as the databases' account must not choose which file root overwrites and gives away."""
+    """A process of the databases' account must not choose which file root overwrites and gives away."""
     unprivileged = account.unprivileged_account()
     data_dir = redis.prepare(place / "redis", free_port(), PASSWORD, unprivileged).data_dir
     precious = place / "precious"

@@ -39,7 +39,7 @@ async def test_a_stream_that_refuses_is_enough_to_choose_the_simulator(exchange:
     assert "refused" in problem.lower() or "connect" in problem.lower()
 
 
-async def test_a_closed_port_leads_to_the_simulator_and_the_reason_is_told() -> None:
+async def test_a_closed_port_leads_to_the_simulator_and_the_reason_is_given() -> None:
     chosen = await choose("auto", SIMULATOR, binance_at(free_port(), free_port()))
 
     assert (chosen.source, chosen.stream_url) == ("simulator", SIMULATOR.stream_url)

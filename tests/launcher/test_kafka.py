@@ -28,7 +28,7 @@ async def test_topics_are_made_once(kafka_broker: RunningKafka) -> None:
     assert partitions == {"binance.miniticker": 3, "binance.miniticker.dlq": 1}
 
 
-async def test_dead_letters_stay_whatever_their_age_also_where_the_topic_was_there_before(
+async def test_dead_letters_stay_at_any_age_also_where_the_topic_was_there_before(
     own_kafka: RunningKafka,
 ) -> None:
     kept = {"retention.ms": "-1", "retention.bytes": "1073741824"}
@@ -100,7 +100,7 @@ async def test_a_directory_may_have_any_name(tmp_path: Path, monkeypatch: pytest
     assert (server.data_dir / "topics" / "meta.properties").exists()
 
 
-async def test_a_name_that_kafka_takes_for_two_is_told(tmp_path: Path) -> None:
+async def test_a_name_that_kafka_takes_for_two_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a comma in its name"):
         kafka.prepare(tmp_path / "here, there", free_port(), free_port())
 

@@ -1,4 +1,4 @@
-"""Where Kafka's programs come from: what is missing is told, and half a fetch is never taken for a whole one."""
+"""Origin of Kafka's programs: what is missing is reported, and half a fetch is never taken for a whole one."""
 
 import shutil
 import subprocess
@@ -40,7 +40,7 @@ def program(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def test_what_is_missing_is_said_in_one_sentence(tools: Path) -> None:
+def test_what_is_missing_is_reported_in_one_sentence(tools: Path) -> None:
     both = kafka_jars.missing()
     program(tools / "mvn", MAVEN)
     program(tools / "java", OLD_JAVA)
@@ -100,7 +100,7 @@ def test_a_java_that_does_not_run_here_is_none(tools: Path) -> None:
     assert kafka_jars.java() is None
 
 
-def test_a_fetch_that_fails_says_why_and_leaves_nothing_to_be_mistaken(tools: Path) -> None:
+def test_a_fetch_that_fails_gives_the_reason_and_leaves_nothing_to_be_mistaken(tools: Path) -> None:
     failing = MAVEN.replace("echo fetched", "printf '\\033[0m[ERROR] no way to the repository\\n' && exit 1; echo")
     program(tools / "mvn", failing)
 
@@ -113,14 +113,14 @@ def test_a_fetch_that_fails_says_why_and_leaves_nothing_to_be_mistaken(tools: Pa
 def test_an_account_without_a_home_keeps_what_maven_needs_beside_the_jars(
     tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program(tools / "mvn", 'echo "$@" >"$0.said"\n' + MAVEN)
+    program(tools / "mvn", 'echo "$@" >"$0.arguments"\n' + MAVEN)
     homeless = SimpleNamespace(pw_dir=str(tmp_path / "nonexistent"))
     monkeypatch.setattr("pwd.getpwuid", lambda uid: homeless)
 
     kafka_jars.fetched_jars()
 
     repository = kafka_jars.FETCHED / "repository"
-    assert f"-Dmaven.repo.local={repository}" in (tools / "mvn.said").read_text()
+    assert f"-Dmaven.repo.local={repository}" in (tools / "mvn.arguments").read_text()
     assert not repository.exists()
 
 
@@ -160,9 +160,9 @@ def test_many_who_need_it_at_once_fetch_it_once(tools: Path, tmp_path: Path) -> 
     )
     command = [sys.executable, "-c", code, str(tmp_path / "kafka")]
     together = [subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) for _ in range(3)]
-    said = {each.communicate(timeout=60)[0] for each in together}
+    printed = {each.communicate(timeout=60)[0] for each in together}
 
-    assert len(said) == 1
+    assert len(printed) == 1
     assert (tools / "mvn.log").read_text() == "fetched\n"
 
 

@@ -32,21 +32,21 @@ pytestmark = pytest.mark.timeout(900)
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A state directory and ports that nobody else uses."""
+    """A state directory and ports that no other test uses."""
 
     state_dir: Path
     ports: Ports
     offset: int
 
-    def launcher(self, **told: str) -> Process:
-        """`make run`, not yet started; without the analytic contour unless `told` otherwise."""
+    def launcher(self, **variables: str) -> Process:
+        """`make run`, not yet started; without the analytic contour unless `variables` turn it on."""
         env = {
             "STATE_DIR": str(self.state_dir),
             "PORT_OFFSET": str(self.offset),
             "EXCHANGE": "simulator",
             "HTTP_HOST": "127.0.0.1",
             "ANALYTICS": "off",
-            **told,
+            **variables,
         }
         return Process([sys.executable, "-m", "deploy.local"], env)
 
@@ -73,14 +73,14 @@ def launcher(installation: Installation) -> Iterator[Process]:
     process.stop(signal.SIGINT, STOP_S)
 
 
-async def until_said(process: Process, text: str, times: int = 1) -> None:
-    def said() -> bool:
+async def until_printed(process: Process, text: str, times: int = 1) -> None:
+    def printed() -> bool:
         assert process.popen is not None
         assert process.popen.poll() is None, "the launcher ended"
         return process.output().count(text) >= times
 
     try:
-        await until(said, START_S, f"{text!r}")
+        await until(printed, START_S, f"{text!r}")
     except AssertionError as error:
         raise AssertionError(f"{error}\n{process.output()[-4000:]}") from error
 
@@ -131,7 +131,7 @@ def whole(installation: Installation) -> Iterator[Process]:
 
 async def test_from_the_first_start_to_the_second(installation: Installation, launcher: Process) -> None:
     launcher.start()
-    await until_said(launcher, "everything is ready")
+    await until_printed(launcher, "everything is ready")
     async with httpx.AsyncClient(base_url=installation.api, trust_env=False, timeout=30) as client:
         assert (await client.post("/v1/register", json=ACCOUNT)).status_code == 201
     output = launcher.output()
@@ -141,11 +141,11 @@ async def test_from_the_first_start_to_the_second(installation: Installation, la
 
     aggregator = _pid_of(launcher, "services.aggregator")
     os.kill(aggregator, signal.SIGKILL)
-    await until_said(launcher, "aggregator ended (SIGKILL); starting it again")
-    await until_said(launcher, "aggregator ready after", times=2)
+    await until_printed(launcher, "aggregator ended (SIGKILL); starting it again")
+    await until_printed(launcher, "aggregator ready after", times=2)
     postgres = _pid_of(launcher, "postgres -D")
     os.kill(postgres, signal.SIGKILL)
-    await until_said(launcher, "postgres ready after", times=2)
+    await until_printed(launcher, "postgres ready after", times=2)
 
     second = installation.launcher().start()
     assert await exit_code(second) == 1
@@ -159,7 +159,7 @@ async def test_from_the_first_start_to_the_second(installation: Installation, la
     assert taken(installation.ports) == {}
 
     launcher.start()
-    await until_said(launcher, "everything is ready", times=2)
+    await until_printed(launcher, "everything is ready", times=2)
     async with httpx.AsyncClient(base_url=installation.api, trust_env=False, timeout=30) as client:
 
         async def logs_in() -> bool:
@@ -172,7 +172,7 @@ async def test_ticks_reach_history_and_nothing_outlives_a_killed_launcher(
     installation: Installation, whole: Process
 ) -> None:
     whole.start()
-    await until_said(whole, "everything is ready")
+    await until_printed(whole, "everything is ready")
     output = whole.output()
     assert output.index("prices are live") < output.index("kafka ready")
     _assert_secrets_are_kept(installation, output)
@@ -197,15 +197,19 @@ async def test_ticks_reach_history_and_nothing_outlives_a_killed_launcher(
     assert taken(installation.ports) == {}
 
 
-async def test_without_java_the_run_goes_on_and_says_what_to_install(
+async def test_without_java_the_run_goes_on_and_names_what_to_install(
     installation: Installation, tmp_path: Path
 ) -> None:
-    told = {"PATH": str(tmp_path), "JAVA_HOME": str(tmp_path), "CLICKHOUSE_URL": "http://nobody:x@127.0.0.1:9/crypto"}
-    launcher = installation.launcher(ANALYTICS="auto", **told).start()
+    variables = {
+        "PATH": str(tmp_path),
+        "JAVA_HOME": str(tmp_path),
+        "CLICKHOUSE_URL": "http://nobody:x@127.0.0.1:9/crypto",
+    }
+    launcher = installation.launcher(ANALYTICS="auto", **variables).start()
     try:
-        await until_said(launcher, "dashboard ready")
+        await until_printed(launcher, "dashboard ready")
         assert "Kafka needs Java 17 or newer" in launcher.output()
-        await until_said(launcher, "clickhouse-db ended (exit code 1)")
+        await until_printed(launcher, "clickhouse-db ended (exit code 1)")
         async with httpx.AsyncClient(base_url=installation.api, trust_env=False, timeout=30) as client:
             assert (await client.post("/v1/register", json=ACCOUNT)).status_code == 201
     finally:
@@ -227,7 +231,7 @@ def _pid_of(launcher: Process, part: str) -> int:
     return next(pid for pid, command in children(launcher).items() if part in command)
 
 
-async def test_a_taken_port_is_said_in_one_sentence(installation: Installation, launcher: Process) -> None:
+async def test_a_taken_port_is_reported_in_one_sentence(installation: Installation, launcher: Process) -> None:
     holder = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", installation.ports.authorization)
     async with holder:
         launcher.start()
@@ -243,7 +247,7 @@ async def test_an_end_in_the_middle_of_the_start_leaves_nothing(
     installation: Installation, launcher: Process, number: signal.Signals
 ) -> None:
     launcher.start()
-    await until_said(launcher, "redis ready")
+    await until_printed(launcher, "redis ready")
     before = children(launcher)
     os.killpg(launcher.pid, number)
 
@@ -256,9 +260,9 @@ async def test_an_end_in_the_middle_of_the_start_leaves_nothing(
 async def test_what_a_script_leaves_running_outlives_the_terminal_and_can_be_interrupted(launcher: Process) -> None:
     launcher.command = ["sh", "-c", 'trap "" INT; exec nohup "$@"', "sh", *launcher.command]
     launcher.start()
-    await until_said(launcher, "redis ready")
+    await until_printed(launcher, "redis ready")
     launcher.send(signal.SIGHUP)
-    await until_said(launcher, "prices are live")
+    await until_printed(launcher, "prices are live")
     assert "SIGHUP" not in launcher.output()
     launcher.send(signal.SIGINT)
     assert await exit_code(launcher) == 0
@@ -266,7 +270,7 @@ async def test_what_a_script_leaves_running_outlives_the_terminal_and_can_be_int
 
 async def test_a_second_ctrl_c_ends_at_once_what_does_not_end(installation: Installation, launcher: Process) -> None:
     launcher.start()
-    await until_said(launcher, "redis ready")
+    await until_printed(launcher, "redis ready")
     before = children(launcher)
     os.kill(_pid_of(launcher, "redis-server"), signal.SIGSTOP)
 

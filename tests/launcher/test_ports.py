@@ -18,7 +18,7 @@ def held_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_port_is_taken_while_somebody_listens(held_port: int) -> None:
+def test_a_port_is_taken_while_a_process_listens(held_port: int) -> None:
     assert not ports.is_free(held_port)
 
 
@@ -37,7 +37,7 @@ def test_private_ports_stay_from_run_to_run(tmp_path: Path) -> None:
     assert ports.private_ports(("postgres", "redis"), tmp_path / "ports.json", ()) == first
 
 
-def test_a_private_port_that_somebody_took_is_replaced(tmp_path: Path, held_port: int) -> None:
+def test_a_private_port_that_was_taken_is_replaced(tmp_path: Path, held_port: int) -> None:
     (tmp_path / "ports.json").write_text(f'{{"postgres": {held_port}}}')
 
     chosen = ports.private_ports(("postgres",), tmp_path / "ports.json", ())

@@ -1,4 +1,4 @@
-"""The launcher's Redis: found by its name, replaced where it does not start, and writable whatever its disk does."""
+"""The launcher's Redis: found by its name, replaced where it does not start, and writable even if its disk is full."""
 
 import io
 import os

@@ -53,7 +53,7 @@ def only_tools(tmp_path: Path) -> Path:
     return tools
 
 
-def test_an_old_python_is_told_in_one_sentence(checkout: Path, tmp_path: Path) -> None:
+def test_an_old_python_is_reported_in_one_sentence(checkout: Path, tmp_path: Path) -> None:
     tools = only_tools(tmp_path)
     program(tools, "python3", '[ "$1" = --version ] && echo "Python 3.8.10" || exit 1')
 
@@ -66,7 +66,7 @@ def test_an_old_python_is_told_in_one_sentence(checkout: Path, tmp_path: Path) -
     assert not (checkout / ".venv").exists()
 
 
-def test_no_python_at_all_is_told_in_one_sentence(checkout: Path, tmp_path: Path) -> None:
+def test_no_python_at_all_is_reported_in_one_sentence(checkout: Path, tmp_path: Path) -> None:
     ended = setup(checkout, str(only_tools(tmp_path)))
 
     assert ended.returncode == 1
@@ -113,7 +113,7 @@ for word in "$@"; do
   [ "$before" = --target ] && target=$word
   before=$word
 done
-case $target in *chdb*) [ -z "$FAILS" ] || { echo "${SAYS:-no way there}" >&2; exit "$FAILS"; };; esac
+case $target in *chdb*) [ -z "$FAILS" ] || { echo "${COMPLAINT:-no way there}" >&2; exit "$FAILS"; };; esac
 mkdir -p "$target"
 """
 
@@ -149,7 +149,7 @@ def test_an_engine_that_could_not_be_fetched_is_fetched_at_the_next_start(
 
 
 def test_an_engine_that_this_platform_lacks_is_not_asked_for_again(checkout: Path, fetching: Path) -> None:
-    lacking = setup(checkout, str(fetching), FAILS="1", SAYS="  × No solution found when resolving dependencies")
+    lacking = setup(checkout, str(fetching), FAILS="1", COMPLAINT="  × No solution found when resolving dependencies")
 
     assert "no ClickHouse engine to be had for this platform" in lacking.stdout
     assert setup(checkout, str(fetching), FAILS="1").stdout == ""

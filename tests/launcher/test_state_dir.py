@@ -18,7 +18,7 @@ def test_it_is_the_same_for_processes_in_other_directories(tmp_path: Path, monke
     assert LauncherSettings().state_dir == tmp_path / "state"
 
 
-async def test_a_place_where_nothing_can_be_kept_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_unwritable_place_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
 
     assert await launch(LauncherSettings(state_dir=tmp_path / "file" / "state")) == 1
@@ -26,7 +26,7 @@ async def test_a_place_where_nothing_can_be_kept_is_told(tmp_path: Path, capsys:
     assert capsys.readouterr().err.startswith(f"Accounts, secrets and logs cannot be kept in {tmp_path}/file/state: ")
 
 
-async def test_secrets_that_cannot_be_kept_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_secrets_that_cannot_be_kept_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "secrets.json.partial").mkdir()
 
     assert await launch(LauncherSettings(state_dir=tmp_path)) == 1
@@ -58,7 +58,7 @@ def test_a_second_launcher_does_not_close_the_way_to_the_first_ones_databases(
     assert tmp_path / "state" not in changed
 
 
-async def test_whoever_launched_can_still_be_stopped(tmp_path: Path) -> None:
+async def test_the_launching_process_can_still_be_stopped(tmp_path: Path) -> None:
     (tmp_path / "secrets.json.partial").mkdir()  # an early end
 
     await launch(LauncherSettings(state_dir=tmp_path))
@@ -66,7 +66,7 @@ async def test_whoever_launched_can_still_be_stopped(tmp_path: Path) -> None:
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take what is somebody else's")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take what is another account's")
 def test_root_does_not_take_what_another_account_has_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.chown(tmp_path, 65534, 65534)
 

@@ -134,7 +134,7 @@ async def test_what_is_only_used_is_not_waited_for_long(
     await until((tmp_path / "web").exists, what="the start of web")
 
 
-async def test_a_killed_component_comes_back_and_that_is_said(
+async def test_a_killed_component_comes_back_and_that_is_reported(
     supervisor: Supervisor, tmp_path: Path, stream: io.StringIO
 ) -> None:
     supervisor.start([server("web", tmp_path)])
@@ -149,7 +149,7 @@ async def test_a_killed_component_comes_back_and_that_is_said(
 
 
 @pytest.mark.parametrize("ready", [ready_at_once, never_ready])
-async def test_a_component_that_keeps_failing_is_told_with_its_last_words_and_tried_on(
+async def test_a_component_that_keeps_failing_is_reported_with_its_last_output_and_tried_on(
     supervisor: Supervisor, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, ready: Check
 ) -> None:
     monkeypatch.setattr(restarts, "BASE_S", 0.01)

@@ -46,7 +46,7 @@ def tools(checkout: Path, uid: int) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_where_everything_is_there_nothing_is_done_or_said(checkout: Path) -> None:
+def test_where_everything_is_there_nothing_is_done_or_printed(checkout: Path) -> None:
     program(checkout / "bin" / "java", NEW_JAVA)
 
     done = tools(checkout, uid=1000)
@@ -54,7 +54,7 @@ def test_where_everything_is_there_nothing_is_done_or_said(checkout: Path) -> No
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_without_node_no_browser_is_asked_for_and_that_is_said(checkout: Path) -> None:
+def test_without_node_no_browser_is_asked_for_and_that_is_reported(checkout: Path) -> None:
     program(checkout / "bin" / "java", NEW_JAVA)
     for name in ("node", "chromium"):
         (checkout / "bin" / name).unlink()
@@ -73,7 +73,7 @@ def test_with_node_a_browser_is_asked_for(checkout: Path) -> None:
     assert tools(checkout, uid=1000).stderr.endswith(": chromium\n")
 
 
-def test_whoever_may_not_install_is_told_what_to_install(checkout: Path) -> None:
+def test_an_account_that_may_not_install_is_shown_what_to_install(checkout: Path) -> None:
     done = tools(checkout, uid=1000)
 
     assert done.returncode == 1
@@ -91,7 +91,7 @@ def test_root_gets_it_installed(checkout: Path) -> None:
     assert "default-jre-headless" in (checkout / "bin" / "apt-get.log").read_text().splitlines()[-1]
 
 
-def test_an_installation_that_fails_is_told(checkout: Path) -> None:
+def test_an_installation_that_fails_is_reported(checkout: Path) -> None:
     program(checkout / "bin" / "apt-get", "exit 100")
 
     done = tools(checkout, uid=0)

@@ -55,7 +55,7 @@ def done(tools: Path) -> list[str]:
     return (tools / "npm.log").read_text().split()
 
 
-def test_it_is_built_when_its_sources_say_so(tools: Path) -> None:
+def test_it_is_built_when_its_sources_changed(tools: Path) -> None:
     web.build()
     web.build()
     assert done(tools) == ["installed", "built"]
@@ -76,7 +76,7 @@ def test_an_interrupted_installation_is_never_taken_for_a_whole_one(tools: Path)
     with pytest.raises(web.BuildError):
         web.build()
 
-    lock.write_text(before)  # and so what the mark of the first one says
+    lock.write_text(before)  # and so what the mark of the first one holds
     program(tools / "npm", NPM)
     web.build()
 

@@ -18,7 +18,7 @@ HELD_BYTES = 1 << 20
 """As many as ClickHouse's output buffer holds before the head leaves (`buffer_size`)."""
 _IN_MEMORY_BYTES = 8 << 20
 SEND_TIMEOUT_S = 30.0
-"""How long a client may read nothing of its answer (`http_send_timeout`): its place is somebody else's then."""
+"""How long a client may read nothing of its answer (`http_send_timeout`): its place is free then."""
 _EXPOSED = ",".join(f"X-ClickHouse-{name}" for name in ("Query-Id", "Summary", "Format", "Timezone", "Exception-Code"))
 
 

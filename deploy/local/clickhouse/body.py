@@ -12,7 +12,7 @@ Receive = Any
 
 
 class ClientGoneError(Exception):
-    """The client has left; nobody reads an answer."""
+    """The client has left; an answer would not be read."""
 
 
 async def read_body(receive: Receive, encoding: str, timeout_s: float) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Which connection a request gets: one of its own that nobody uses after it, or its session's."""
+"""The connection of a request: one of its own that is not used after it, or its session's."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -101,7 +101,7 @@ class Connection:
         """End a result that is unfinished, wherever it stands."""
         result, self._result = self._result, None
         if result is not None:
-            with suppress(DatabaseError):  # it has ended by itself, and that was told
+            with suppress(DatabaseError):  # it has ended by itself, and that was reported
                 self._call(self._raw.streaming_cancel_query, result)
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class Engine:
         """
         if str(DIRECTORY) not in sys.path:
             sys.path.append(str(DIRECTORY))
-        from chdb import _chdb  # half a gigabyte: nobody who only asks for the command loads it
+        from chdb import _chdb  # half a gigabyte: not loaded only to show the command
 
         self._module = _chdb
         self._access = access_files(databases)
@@ -158,7 +158,7 @@ class Engine:
     def kill(self, tag: str) -> None:
         """Ask the queries that run with this `log_comment` to end; they then raise QUERY_WAS_CANCELLED.
 
-        It may fail or come too early: whoever needs the end asks again.
+        It may fail or come too early: a caller that needs the end asks again.
         """
         with suppress(DatabaseError), closing(self._connect()) as connection:
             connection.query(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(tag)} ASYNC", "Null")

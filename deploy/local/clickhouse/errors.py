@@ -85,7 +85,7 @@ def error(code: Code, message: str) -> DatabaseError:
 
 
 def from_engine(raised: RuntimeError) -> DatabaseError:
-    """What the engine said, taken apart. A text without a code is a standard exception, as in ClickHouse."""
+    """The engine's message, taken apart. A text without a code is a standard exception, as in ClickHouse."""
     text = str(raised)
     found = _CODE.match(text.strip())
     if not found:

@@ -69,7 +69,7 @@ class Execution:
         await self._require_allowed(statement)
         name = (statement.format if not statement.values else "") or self._request.default_format or DEFAULT
         answer.headers["Content-Type"] = content_type(name)
-        if kind != "READ_ONLY":  # these are not ended when the client leaves: half a migration helps nobody
+        if kind != "READ_ONLY":  # these are not ended when the client leaves: half a migration is of no use
             result = await self._threads.call(self._connection.query, statement.text, name, self._request.params)
             await self._write_whole(result, answer)
             return
@@ -147,7 +147,9 @@ class Execution:
 
 def readonly_error(request: Request) -> DatabaseError:
     """With the explanation that ClickHouse adds where the method is the reason."""
-    told = "default: Cannot execute query in readonly mode"
+    message = "default: Cannot execute query in readonly mode"
     if request.method != "POST":
-        told += ". For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries"
-    return error(Code.READONLY, told)
+        message += (
+            ". For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries"
+        )
+    return error(Code.READONLY, message)

@@ -109,7 +109,7 @@ class Handler:
     async def _insert(self, request: Request, statement: Statement, data: AsyncIterator[bytes], answer: Answer) -> None:
         if request.readonly:
             raise readonly_error(request)
-        with TemporaryFile(dir=self._settings.data_dir) as spool:  # has no name, so that nobody need delete it
+        with TemporaryFile(dir=self._settings.data_dir) as spool:  # has no name, so that it need not be deleted
             await self._spool(data, spool)
             async with self.connections.hold(request, self._limits(request)) as connection:
                 await Execution(self._engine, self._threads, connection, request).insert(statement, spool, answer)

@@ -1,4 +1,4 @@
-"""What a request says: ClickHouse's reserved URL parameters and headers, told apart from settings. Pure."""
+"""A request's content: ClickHouse's reserved URL parameters and headers, separated from settings. Pure."""
 
 import base64
 import binascii
@@ -59,7 +59,7 @@ class Request:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The engine's settings for this request alone. Raises DatabaseError for those that nobody may change."""
+        """The engine's settings for this request alone. Raises DatabaseError for those that no client may change."""
         left_out = _RESERVED | _OURS
         wanted = {k: v for k, v in self.arguments.items() if k not in left_out and not k.startswith("param_")}
         for name in wanted:
@@ -84,7 +84,7 @@ class Request:
 
     @property
     def accepted_encodings(self) -> str:
-        """Of the answer; it is compressed only if the setting says so, too."""
+        """Of the answer; it is compressed only if the setting enables it, too."""
         wanted = self.arguments.get("enable_http_compression") == "1"
         return self.headers.get("accept-encoding", "") if wanted else ""
 

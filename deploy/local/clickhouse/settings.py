@@ -1,4 +1,4 @@
-"""What the local ClickHouse can be told."""
+"""Settings of the local ClickHouse."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from services.common.settings import ServiceSettings
 
 
 class ClickHouseSettings(ServiceSettings):
-    """See `ServiceSettings` for the variables' names. Only loopback is listened on unless HTTP_HOST says otherwise."""
+    """See `ServiceSettings` for the variables' names. Only loopback is listened on unless HTTP_HOST is set."""
 
     data_dir: Path
     http_host: str = "127.0.0.1"
@@ -41,7 +41,7 @@ class ClickHouseSettings(ServiceSettings):
     max_execution_time_s: int = Field(default=300, gt=0)
     """A request may set its own."""
     body_timeout_s: float = Field(default=60.0, gt=0)
-    """How long a client may say nothing in the middle of its body."""
+    """How long a client may send nothing in the middle of its body."""
     memory_bytes: int = Field(default=2 << 30, gt=0)
     """For the whole process; queries beyond it fail with MEMORY_LIMIT_EXCEEDED."""
     drain_timeout_s: int = Field(default=10, ge=0)

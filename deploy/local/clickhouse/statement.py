@@ -133,7 +133,7 @@ class _Scan:
 
 
 def find_statement(beginning: bytes) -> Statement | None:
-    """The statement at the beginning of a body; None when more of the body is needed to tell where its data begin.
+    """The statement at the beginning of a body; None when more of the body is needed to find where its data begin.
 
     Data begin after `VALUES`, or after `FORMAT name`, the blanks behind it and at most one newline
     (ParserInsertQuery.cpp of ClickHouse), so that more than the name's last letter must be there to be sure.

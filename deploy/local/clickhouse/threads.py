@@ -48,5 +48,5 @@ async def _to_the_end(work: asyncio.Future[T]) -> T:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
         await asyncio.wait([work])
-        work.exception()  # nobody is left to hear of it
+        work.exception()  # its caller is gone
         raise
