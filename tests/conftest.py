@@ -24,7 +24,7 @@ pytest_plugins = ["tests.clickhouse_server", "tests.kafka_broker"]
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-LONGEST_FIRST = ("tests/web/", "tests/containers/", "tests/launcher/", "tests/e2e/")
+LONGEST_FIRST = ("tests/web/test_browser", "tests/web/", "tests/containers/", "tests/launcher/", "tests/e2e/")
 """Files that take minutes begin early, so that no worker is left with one of them at the end."""
 
 
