@@ -42,11 +42,12 @@ test: setup ## Run all tests (ARGS="tests/launcher -x" to choose)
 coverage: ## Run all tests, traced in every process, and report what they cover (half as long again)
 	@$(MAKE) test ARGS="--cov --cov-report=term $(ARGS)"
 
-lint: setup proto-check ## Check style, types, import contracts and generated code
+lint: setup proto-check ## Check style, types, import contracts, generated code and words
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 	@$(python) -m mypy
 	@.venv/bin/lint-imports
+	@$(python) .ci/words.py
 
 proto: setup ## Make the Python stubs in proto/ from the .proto files
 	@$(call stubs,.)

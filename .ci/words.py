@@ -4,8 +4,8 @@
 of uses per 10,000 words instead. Names count as well as prose: `told_symbols` and `isNobody` are split into words.
 """
 
+import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ FORMS = {"tells": "tell", "told": "tell", "telling": "tell", "says": "say", "sai
     word: word for word in BETTER
 }
 CHECKED = re.compile(r"\.(py|md|ts|mjs|js|svelte|sh|css|html|sql|proto|yaml|yml|toml|xml)$|Makefile$|Dockerfile$")
-SKIPPED = re.compile(
-    r"_pb2|/migrations/|schema\.d\.ts|package-lock|requirements\.lock|compose-spec\.json|^\.ci/words\.py$|^LICENSE"
-)
+SKIPPED = re.compile(r"_pb2|/migrations/|schema\.d\.ts|package-lock|requirements\.lock|compose-spec\.json|^LICENSE")
+GENERATED = re.compile(r"\.|(node_modules|dist.*|htmlcov|sbom|secrets)$")
+"""Directories of packages, builds and caches."""
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 ALLOWED = re.compile(r"words: as specified|\"nobody\"|`nobody`|nobody:")
 """A line that quotes a contract, or names the Unix account."""
@@ -53,11 +53,12 @@ def main() -> int:
 
 
 def _checked_files() -> Iterator[Path]:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S607
-    for name in listed.splitlines():
-        path = ROOT / name
-        if CHECKED.search(name) and not SKIPPED.search(name) and path.exists():
-            yield path
+    for directory, below, names in os.walk(ROOT):
+        below[:] = sorted(name for name in below if not GENERATED.match(name))
+        for path in sorted(Path(directory, name) for name in names):
+            relative = path.relative_to(ROOT).as_posix()
+            if CHECKED.search(relative) and not SKIPPED.search(relative):
+                yield path
 
 
 if __name__ == "__main__":
