@@ -10,7 +10,7 @@ RECORDED_DATA_DIR ?= $(abspath $(wildcard ../shared/data/recorded))
 export RECORDED_DATA_DIR
 
 # The tests wait for processes more than they compute.
-TEST_WORKERS ?= 4
+TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run web backfill test coverage soak lint proto proto-check lock bench web-perf sbom images clean
