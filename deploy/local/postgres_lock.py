@@ -18,10 +18,17 @@ def running_server(data_dir: Path) -> psutil.Process | None:
     """The process that `postmaster.pid` names, if it is this cluster's server."""
     try:
         process = psutil.Process(int((data_dir / "postmaster.pid").read_text(errors="replace").split()[0]))
-        # The server works in the directory of its cluster. One of another account, which hides that, is not ours.
-        return process if "postgres" in process.name() and Path(process.cwd()).samefile(data_dir) else None
+        return process if "postgres" in process.name() and _serves(process, data_dir) else None
     except (OSError, ValueError, IndexError, OverflowError, psutil.Error):
         return None
+
+
+def _serves(process: psutil.Process, data_dir: Path) -> bool:
+    """Whether the server works in the directory of this cluster, or names it where its directory is hidden."""
+    try:
+        return Path(process.cwd()).samefile(data_dir)
+    except psutil.AccessDenied:  # root without CAP_SYS_PTRACE, as in a container, or a server of another account
+        return str(data_dir) in process.cmdline()
 
 
 def end_server(data_dir: Path) -> None:

@@ -39,10 +39,14 @@ class Limits:
     async def login(self, key: str, client: Client, device: str | None) -> None:
         """One attempt at the account of `key`. `device` is that of its devices which makes it, None for a stranger.
 
-        A known device has a limit of its own and spends no other: what strangers use up together never keeps it out.
+        Known devices have limits of their own: what strangers use up together never keeps them out. Those of an account
+        and of an address together bound a person who collects devices by logging in again and again.
         """
         if device is not None:
             await self._spend("login_device", key, device)
+            await self._spend("login_device_name", key)
+            if client.network is not None:
+                await self._spend("login_device_address", client.network)
             return
         if client.network is not None:
             await self._spend("login_name_address", key, client.network)

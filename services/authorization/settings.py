@@ -52,7 +52,11 @@ class AuthorizationSettings(DatabaseSettings):
     hash_waiting_max: int = Field(default=16, ge=0, le=1024)
 
     limit_login_device: Limit = "10/minute"
-    """Of one device that is known to the account; the other limits of logins are for strangers."""
+    """Of one device that is known to the account; the limits of logins without `device` are for strangers."""
+    limit_login_device_name: Limit = "30/minute"
+    """Of all known devices of one account."""
+    limit_login_device_address: Limit = "60/minute"
+    """Of all known devices at one address."""
     limit_login_name_address: Limit = "10/minute"
     limit_login_name: Limit = "100/hour"
     limit_login_address: Limit = "60/minute"

@@ -199,7 +199,7 @@ class Link:
 
     async def _until_changed(self) -> None:
         """Wait for another wanted set, or for the time to ask again for what was refused."""
-        due_s = self._refusals.next_attempt_s(self._wanted)
+        due_s = self._refusals.next_attempt_s(self._wanted - self.asked)
         try:
             async with asyncio.timeout(None if due_s is None else max(due_s - time.monotonic(), 0.0)):
                 await self.wanted_changed.wait()

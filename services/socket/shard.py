@@ -28,6 +28,7 @@ log = structlog.get_logger()
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
 _QUEUED_FRAMES = 1_024
+_RETIRE_POLL_S = 1.0
 
 
 class Shard:
@@ -146,8 +147,17 @@ class Shard:
             self._last_frame_s = max(self._last_frame_s, link.last_frame_s)
 
     async def _retire(self, link: Link) -> None:
+        """Close `link` once the others carry all that it brings, unless it has ended by itself."""
         await asyncio.sleep(self._settings.overlap_s)
+        while link in self._links and self._carried_by(link) - self._carried_beside(link):  # noqa: ASYNC110 - others may end
+            await asyncio.sleep(_RETIRE_POLL_S)  # its successor was refused a symbol that it still brings
         await link.close()
+
+    def _carried_by(self, link: Link) -> Set[str]:
+        return link.asked & self._wanted
+
+    def _carried_beside(self, link: Link) -> Set[str]:
+        return set[str]().union(*(other.asked for other in self._links if other is not link and not other.over.done()))
 
 
 async def _subscribed(link: Link) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from grpc import StatusCode
 from redis.asyncio import Redis
 
@@ -78,6 +79,17 @@ async def test_a_known_device_has_a_limit_of_its_own(start: Start) -> None:
         await failure(auth.login_with("myuser", "wrong password", x_device_tokens=one))
     assert is_limit(await failure(auth.login_with("myuser", x_device_tokens=one)))
     await auth.login_with("myuser", x_device_tokens=other)
+
+
+@pytest.mark.parametrize("limit", ["limit_login_device_name", "limit_login_device_address"])
+async def test_many_devices_of_one_account_have_limits_together(start: Start, limit: str) -> None:
+    auth = (await start(**{limit: "3/minute"})).client
+    await auth.register("myuser")
+    devices = [(await auth.login_with("myuser", address=HERE)).devices for _ in range(4)]
+    for device in devices[:3]:
+        await failure(auth.login_with("myuser", "wrong password", HERE, x_device_tokens=device))
+    assert is_limit(await failure(auth.login_with("myuser", "wrong password", HERE, x_device_tokens=devices[3])))
+    await auth.login("myuser", address=HERE)  # as a stranger
 
 
 async def test_a_device_is_known_to_the_accounts_that_were_used_there(start: Start) -> None:

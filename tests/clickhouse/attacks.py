@@ -94,6 +94,11 @@ SELECT 1 INTO OUTFILE '/tmp/stolen'
 SELECT 1 INTO /**/ outfile '/tmp/stolen' TRUNCATE FORMAT CSV
 INSERT INTO t FROM INFILE '/etc/passwd' FORMAT LineAsString
 INSERT INTO t VALUES (length(file('/etc/passwd')))
+INSERT INTO t FORMAT vAlUeS (length(file('/etc/passwd')))
+INSERT INTO t FORMAT values (length(file('/etc/passwd')))
+EXISTS TABLE t FORMAT Template SETTINGS format_template_resultset = '/etc/passwd'
+DESCRIBE TABLE t FORMAT Template SETTINGS format_template_resultset = '/etc/passwd'
+SHOW CREATE TABLE t FORMAT Template SETTINGS format_template_resultset = '/etc/passwd'
 SELECT 1 FORMAT Template SETTINGS format_template_row = '/etc/passwd'
 SELECT 1 FORMAT Protobuf SETTINGS format_schema = '/etc/passwd:M'
 SELECT 1 SETTINGS output_format_schema = '/tmp/stolen'

@@ -246,7 +246,9 @@ async def test_a_taken_port_is_reported_in_one_sentence(installation: Installati
 async def test_an_end_in_the_middle_of_the_start_leaves_nothing(
     installation: Installation, launcher: Process, number: signal.Signals
 ) -> None:
+    ours = signal.signal(number, signal.SIG_DFL)  # under nohup the tests, and so the launcher, would ignore SIGHUP
     launcher.start()
+    signal.signal(number, ours)
     await until_printed(launcher, "redis ready")
     before = children(launcher)
     os.killpg(launcher.pid, number)

@@ -85,11 +85,12 @@ class Execution:
     async def _require_allowed(self, statement: Statement) -> None:
         """Raises DatabaseError for a statement that the user may not send, or that cannot be parsed."""
         sql = statement.body.decode(errors="replace")
-        if statement.first_word in ("EXISTS", "SHOW") and is_about_names(sql):
-            return
+        tail = statement.text[len(statement.body) :]  # FORMAT and SETTINGS: these hold for every statement
         heads = [statement.head]
-        if statement.first_word in ("DESC", "DESCRIBE"):
-            heads = [as_select(sql).encode()]
+        if statement.first_word in ("EXISTS", "SHOW") and is_about_names(sql):
+            heads = [b"SELECT 1\n" + tail]
+        elif statement.first_word in ("DESC", "DESCRIBE"):
+            heads = [as_select(sql).encode(), b"SELECT 1\n" + tail]
         elif statement.values:
             heads.append(b"SELECT " + statement.values)
         for head in heads:

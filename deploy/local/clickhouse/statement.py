@@ -15,6 +15,8 @@ _TOKEN = re.compile(
 )
 _AFTER_FORMAT = re.compile(rb"[ \t\f]*;?[ \t\f]*\r?\n?")
 _NAMES_FOLLOW = {b"INTO", b"TABLE", b"FUNCTION", b"."}
+_VALUES = re.compile(rb"\A(?:FORMAT\s+)?VALUES", re.I)
+"""What stands before the rows, where these are part of the statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Statement:
     def values(self) -> bytes:
         """The expressions of an INSERT … VALUES that has no data behind it."""
         inline = self.first_word == "INSERT" and self.format == "Values" and self.data_at is None
-        return self.text[self.format_at :][len(b"VALUES") :] if inline else b""
+        return _VALUES.sub(b"", self.text[self.format_at :]) if inline else b""
 
     def insert_from(self, path: str, more_settings: bytes = b"") -> bytes:
         """The INSERT with its data in a file. It knows no quotes in `path`. `more_settings`: `name = value, …`."""
@@ -121,6 +123,8 @@ class _Scan:
 
     def _take_format(self, token: re.Match[bytes]) -> None:
         name = token.group().decode()
+        if name.lower() == "values":  # the engine takes any case, and evaluates expressions in this format alone
+            name = "Values"
         if self.first == b"INSERT" and not self.names_file:
             after = _AFTER_FORMAT.match(self.text, token.end())
             self.result = self.statement(name, self.start, after.end() if after else token.end())

@@ -30,8 +30,9 @@ export class AmountField {
   /** The person means this value. */
   settle(value: string): void {
     this.changed();
-    this.written = editable(value);
-    this.#settled = { written: this.written, value };
+    const written = editable(value);
+    this.written = written; // not read here: an effect that settles a value must not depend on it
+    this.#settled = { written, value };
   }
 
   /** The value, as decimal text > 0; null where a question or a problem now shows. */
