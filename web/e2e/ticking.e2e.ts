@@ -82,7 +82,13 @@ test.each([
 });
 
 test('one coin in two quotes is two coins', async () => {
-  const { page, context, complaints } = await loggedIn(browser);
+  const { page, context, complaints } = await loggedIn(browser, { serviceWorkers: 'block' });
+  // Assets come from the listing alone, and the simulated one has no second quote of BTC.
+  await context.route(/\/v1\/market\/symbols\?limit/, async (route) => {
+    const answer = await route.fetch();
+    const { symbols } = (await answer.json()) as { symbols: unknown[] };
+    await route.fulfill({ response: answer, json: { symbols: [...symbols, { symbol: 'btcfdusd', base: 'BTC', quote: 'FDUSD', status: 'TRADING' }], next: null } });
+  });
   await replayedFor(context, ['btcusdt', 'btcfdusd', 'ethusdt']);
   await page.reload();
   await row(page, 'btcfdusd').waitFor();
