@@ -80,14 +80,15 @@ async def aggregator(peer: SocketPeer, redis_url: str) -> AsyncIterator[Running]
 
 
 class Subscriber:
-    """What a subscriber of all symbol channels hears, in order."""
+    """What a subscriber of the symbol channels that match `pattern` hears, in order."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, pattern: str = "*") -> None:
         self._pubsub = redis.pubsub()
+        self._pattern = pattern
         self.heard: list[tuple[str, bytes]] = []
 
     async def __aenter__(self) -> "Subscriber":
-        await self._pubsub.psubscribe("*")
+        await self._pubsub.psubscribe(self._pattern)
         while (await self._pubsub.get_message(timeout=5) or {}).get("type") != "psubscribe":
             pass
         return self

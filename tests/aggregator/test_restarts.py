@@ -168,13 +168,13 @@ async def test_the_silence_of_trades_counts_only_while_a_follower_wants_them(
 
 @asynccontextmanager
 async def process(peer: SocketPeer, redis_url: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
-    """`python -m services.aggregator`, ready; the peer's first frame makes it so."""
+    """`python -m services.aggregator`, ready; the peer's first mini-ticker, of bnbbtc, makes it so."""
     http_port, ops_port = free_port(), free_port()
     env = {"HTTP_PORT": str(http_port), "OPS_PORT": str(ops_port), "SOCKET_TARGET": peer.target, "REDIS_URL": redis_url}
     started = service("aggregator", env).start()
     try:
         await until(lambda: peer.ticker_streams, what="the ticker stream is open")
-        peer.emit_tickers(ticker_frame())
+        peer.emit_tickers(ticker_frame(ticker("bnbbtc", "1")))
         await until_ready(started, ops_port)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{http_port}", trust_env=False) as http:
             yield started, http
@@ -183,7 +183,7 @@ async def process(peer: SocketPeer, redis_url: str) -> AsyncIterator[tuple[Proce
 
 
 async def test_stored_follows_and_published_prices_survive_the_process(peer: SocketPeer, redis_url: str) -> None:
-    async with Redis.from_url(redis_url, protocol=2) as redis, Subscriber(redis) as subscriber:
+    async with Redis.from_url(redis_url, protocol=2) as redis, Subscriber(redis, "btcusdt") as subscriber:
         async with process(peer, redis_url) as (first, http):
             await http.get("/coin", params={"symbol": "btcusdt", "id": "1"})
             await http.put("/followers/2", json={"symbols": ["ethusdt"]})
@@ -192,7 +192,7 @@ async def test_stored_follows_and_published_prices_survive_the_process(peer: Soc
             await subscriber.until_heard(1)
             first.kill()
         await redis.sadd("market:follows", "no follow", "0:x", "5:AUTH", "99999999999999999999:btcusdt")
-        await until(lambda: not peer.interest)
+        await until(lambda: not peer.interest and not peer.ticker_streams, what="the streams of the killed process end")
         async with process(peer, redis_url) as (_, http):
             await until(lambda: peer.interest == {"btcusdt"}, what="the stored follow is back, the lease is not")
 
@@ -208,7 +208,7 @@ async def test_stored_follows_and_published_prices_survive_the_process(peer: Soc
 
 
 async def test_sigterm_publishes_the_last_price(peer: SocketPeer, redis_url: str) -> None:
-    async with Redis.from_url(redis_url, protocol=2) as redis, Subscriber(redis) as subscriber:
+    async with Redis.from_url(redis_url, protocol=2) as redis, Subscriber(redis, "btcusdt") as subscriber:
         async with process(peer, redis_url) as (aggregator, http):
             await http.put("/followers/1", json={"symbols": ["btcusdt"]})
             await until(lambda: peer.interest == {"btcusdt"})
