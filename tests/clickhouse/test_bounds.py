@@ -25,6 +25,9 @@ def bounded() -> Iterator[RunningClickHouse]:
 @pytest.fixture
 async def http(bounded: RunningClickHouse) -> AsyncIterator[httpx.AsyncClient]:
     async with raw_client(bounded) as http:
+        name = f"test_{secrets.token_hex(6)}"
+        (await http.post("/", content=f"CREATE DATABASE {name}")).raise_for_status()
+        http.params = httpx.QueryParams(database=name)
         yield http
 
 
@@ -85,8 +88,9 @@ async def test_time_is_bounded(http: httpx.AsyncClient) -> None:
 
 async def test_a_body_that_does_not_go_on_is_given_up(bounded: RunningClickHouse, http: httpx.AsyncClient) -> None:
     await http.post("/", content=TABLE)
-    writer = await open_insert(bounded, "default", b"1,x\n")
-    raw = Raw(http, "default")
+    database = http.params["database"]
+    writer = await open_insert(bounded, database, b"1,x\n")
+    raw = Raw(http, database)
 
     async def free() -> bool:
         return await running(raw, "INSERT INTO t") == 0 and await code(http, "SELECT 1") == "1"
