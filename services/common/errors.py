@@ -21,7 +21,7 @@ class ApiError(Exception):
         extra: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(code)
+        super().__init__(f"{code}: {sentence}")
         self.code = code
         self.sentence = sentence
         self.extra = extra or {}

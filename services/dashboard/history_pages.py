@@ -15,6 +15,7 @@ from services.dashboard.market import Snapshot
 from services.dashboard.schemas import HistoryFormat
 from services.dashboard.single_flight import SingleFlightCache
 from services.dashboard.sparklines import sparkline
+from services.dashboard.turns import ASKING, ClientTurns
 
 LIVE_S = 1
 SETTLED_S = 60
@@ -56,6 +57,7 @@ class HistoryPages:
 
     def __init__(self, clickhouse: ClickHouse | None, shared: SingleFlightCache) -> None:
         self._clickhouse = clickhouse
+        self._turns = ClientTurns()
         self._shared = shared
 
     async def page(self, request: Request) -> Document:
@@ -75,7 +77,7 @@ class HistoryPages:
     async def _page(self, request: Request) -> tuple[Document, float]:
         clickhouse = self._require_clickhouse()
         form, media_type = _FORMS[request.form]
-        async with clickhouse.slot():
+        async with self._turns.turn(ASKING.get()), clickhouse.slot():
             page = page_without_lookup(request) or await _find_page(clickhouse, request)
             parameters = request.parameters(page.start_s, page.end_s)
             bounds = {"max_result_rows": request.limit + ROWS_BEYOND}
@@ -115,7 +117,7 @@ class HistoryPages:
     async def _lines(self, sql: str, parameters: dict[str, object], symbols: Sequence[str]) -> dict[str, msgspec.Raw]:
         """What a query answers for each symbol, `[]` where it has no row."""
         clickhouse = self._require_clickhouse()
-        async with clickhouse.slot():
+        async with self._turns.turn(ASKING.get()), clickhouse.slot():
             body = await clickhouse.query(sql, parameters, "JSONEachRow", SETTINGS)
         found = {row.symbol: row.points for row in msgspec.json.decode(body, type=list[_Line])}
         return {symbol: found.get(symbol.upper(), msgspec.Raw(b"[]")) for symbol in symbols}

@@ -1,6 +1,5 @@
 """Rate limits per client, spent before anything is read or computed."""
 
-from collections.abc import AsyncIterator
 from functools import partial
 
 from fastapi import Depends, Request
@@ -9,7 +8,7 @@ from fastapi.params import Depends as Dependency
 from services.common.abandoned import refund_if_abandoned
 from services.common.client_limits import ClientLimit
 from services.dashboard.errors import TooManyRequestsError
-from services.dashboard.turns import ClientTurns
+from services.dashboard.turns import ASKING
 
 
 class Limited:
@@ -18,7 +17,6 @@ class Limited:
     def __init__(self, client_rate: str, history_rate: str) -> None:
         self._client = ClientLimit(client_rate)
         self._history = ClientLimit(history_rate)
-        self._turns = ClientTurns()
 
     @property
     def client(self) -> Dependency:
@@ -32,13 +30,12 @@ class Limited:
 
     @property
     def turn(self) -> Dependency:
-        """For the same routes: a client has so many of them under way, and the rest waits."""
+        """For the same routes: what they compute takes the turns of this client."""
 
-        async def hold(request: Request) -> AsyncIterator[None]:
-            async with self._turns.turn(request.client.host if request.client else None):
-                yield
+        async def name_client(request: Request) -> None:
+            ASKING.set(request.client.host if request.client else None)
 
-        dependency: Dependency = Depends(hold)
+        dependency: Dependency = Depends(name_client)
         return dependency
 
 

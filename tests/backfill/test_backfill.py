@@ -268,7 +268,7 @@ async def test_an_end_in_the_future_means_now(place: Place) -> None:
 
 
 async def test_without_our_tables_the_command_names_what_creates_them(place: Place) -> None:
-    done = await place.backfill("btcusdt", clickhouse_url=place.url.rsplit("/", 1)[0] + "/nothing_here")
+    done = await place.backfill("btcusdt", clickhouse_url=place.url.rsplit("/", 1)[0] + "/test_nothing_here")
     assert done.code == 1
     assert "run `python -m services.kafka_clickhouse migrate` first" in done.err
 

@@ -51,12 +51,19 @@ def raw_client(server: RunningClickHouse, timeout_s: float = 30.0) -> httpx.Asyn
     )
 
 
+async def in_own_database(http: httpx.AsyncClient) -> str:
+    """Have the client's requests go to an empty database of the test's own; its name."""
+    name = f"test_{secrets.token_hex(6)}"
+    (await http.post("/", content=f"CREATE DATABASE {name}")).raise_for_status()
+    http.params = httpx.QueryParams(database=name)
+    return name
+
+
 @pytest.fixture
 async def raw(clickhouse_server: RunningClickHouse) -> AsyncIterator[Raw]:
     """Plain HTTP, in an empty database of the test's own."""
     async with raw_client(clickhouse_server) as http:
-        name = f"test_{secrets.token_hex(6)}"
-        (await http.post("/", content=f"CREATE DATABASE {name}")).raise_for_status()
+        name = await in_own_database(http)
         yield Raw(http, name)
         (await http.post("/", content=f"DROP DATABASE {name}")).raise_for_status()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from tests.clickhouse.conftest import ENDLESS, MEGABYTES, TABLE, Raw, open_insert, raw_client, running
+from tests.clickhouse.conftest import ENDLESS, MEGABYTES, TABLE, Raw, in_own_database, open_insert, raw_client, running
 from tests.clickhouse_server import RunningClickHouse, start_clickhouse, stop_clickhouse
 from tests.processes import free_port, until
 
@@ -25,9 +25,7 @@ def bounded() -> Iterator[RunningClickHouse]:
 @pytest.fixture
 async def http(bounded: RunningClickHouse) -> AsyncIterator[httpx.AsyncClient]:
     async with raw_client(bounded) as http:
-        name = f"test_{secrets.token_hex(6)}"
-        (await http.post("/", content=f"CREATE DATABASE {name}")).raise_for_status()
-        http.params = httpx.QueryParams(database=name)
+        await in_own_database(http)
         yield http
 
 

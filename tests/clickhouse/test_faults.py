@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from deploy.local import clickhouse
-from tests.clickhouse.conftest import ENDLESS, MEGABYTES, TABLE, Raw, open_insert, raw_client, running
+from tests.clickhouse.conftest import ENDLESS, MEGABYTES, TABLE, Raw, in_own_database, open_insert, raw_client, running
 from tests.clickhouse_server import RunningClickHouse, start_clickhouse, stop_clickhouse
 from tests.processes import until
 
@@ -67,6 +67,7 @@ async def test_what_was_answered_survives_a_kill_and_what_was_not_is_whole_or_ab
     own_clickhouse: RunningClickHouse,
 ) -> None:
     async with raw_client(own_clickhouse) as http:
+        database = await in_own_database(http)
         await http.post("/", content=TABLE)
         answered: list[int] = []
 
@@ -79,7 +80,7 @@ async def test_what_was_answered_survives_a_kill_and_what_was_not_is_whole_or_ab
         for _ in range(3):
             goal = len(answered) + 20
             writing = asyncio.create_task(write())
-            half = await open_insert(own_clickhouse, "default", MEGABYTES)
+            half = await open_insert(own_clickhouse, database, MEGABYTES)
             await until(lambda goal=goal: len(answered) >= goal)
             own_clickhouse.process.kill()
             with pytest.raises(httpx.HTTPError):
@@ -97,6 +98,7 @@ async def test_what_was_answered_survives_a_kill_and_what_was_not_is_whole_or_ab
 
 async def test_a_frozen_server_goes_on_where_it_was(own_clickhouse: RunningClickHouse) -> None:
     async with raw_client(own_clickhouse) as http:
+        await in_own_database(http)
         await http.post("/", content=TABLE)
         own_clickhouse.process.freeze()
         asking = asyncio.create_task(http.post("/", content="INSERT INTO t FORMAT CSV\n1,x\n"))
@@ -109,6 +111,7 @@ async def test_a_frozen_server_goes_on_where_it_was(own_clickhouse: RunningClick
 
 async def test_a_stop_lets_running_requests_finish(own_clickhouse: RunningClickHouse) -> None:
     async with raw_client(own_clickhouse) as http:
+        await in_own_database(http)
         await http.post("/", content=TABLE)
         begun, go_on = asyncio.Event(), asyncio.Event()
 

@@ -22,12 +22,14 @@ KEYS = {"new": "n" * 32, "old": "o" * 32}
 STRICT = TokenVerifier(KEYS)
 LENIENT = TokenVerifier(KEYS, accept_minimal=True)
 NOW_S = int(time.time())
+DAY_S = 86_400
+"""Longer than any run of the tests: `NOW_S` is when they were collected."""
 FULL = {
     "sub": 7,
     "sid": "s",
     "jti": "j",
     "iat": NOW_S,
-    "exp": NOW_S + 600,
+    "exp": NOW_S + DAY_S,
     "iss": "crypto-service",
     "aud": "crypto-service",
 }
@@ -41,17 +43,17 @@ def signed(payload: dict[str, Any], kid: str | None = "new", key: str | None = N
 
 @pytest.mark.parametrize("kid", ["new", "old"])
 def test_believes_every_known_key(kid: str) -> None:
-    assert STRICT.verify(signed(FULL, kid)) == AccessClaims(7, NOW_S + 600, "s", NOW_S)
+    assert STRICT.verify(signed(FULL, kid)) == AccessClaims(7, NOW_S + DAY_S, "s", NOW_S)
 
 
 WRONG: dict[str, list[Any]] = {
     "sub": ["7", 7.0, True, 0, -7, 2**63, None, [7]],
-    "exp": [str(NOW_S + 600), NOW_S + 600.5, None, [], float("inf")],
-    "iat": ["x", None, NOW_S + 600],
+    "exp": [str(NOW_S + DAY_S), NOW_S + DAY_S + 0.5, None, [], float("inf")],
+    "iat": ["x", None, NOW_S + DAY_S],
     "iss": ["other", None, ["crypto-service"]],
     "aud": ["other", None, []],
     "sid": [7, ["s"]],
-    "nbf": [NOW_S + 600, "x"],
+    "nbf": [NOW_S + DAY_S, "x"],
 }
 
 
@@ -79,13 +81,13 @@ def test_distinguishes_an_expired_token_from_a_forged_one() -> None:
     with pytest.raises(ExpiredTokenError):
         STRICT.verify(signed({**FULL, "exp": NOW_S - LEEWAY_S - 1}))
     with pytest.raises(InvalidTokenError) as refused:
-        STRICT.verify(signed({**FULL, "exp": NOW_S - 600}, key="x" * 32))
+        STRICT.verify(signed({**FULL, "exp": NOW_S - DAY_S}, key="x" * 32))
     assert not isinstance(refused.value, ExpiredTokenError)
 
 
 def test_an_expired_token_names_its_owner_and_a_forged_one_none() -> None:
-    past = {**FULL, "exp": NOW_S - 600}
-    minimal = {"sub": 7, "exp": NOW_S - 600}
+    past = {**FULL, "exp": NOW_S - DAY_S}
+    minimal = {"sub": 7, "exp": NOW_S - DAY_S}
     assert STRICT.owner(signed(FULL)) == STRICT.owner(signed(past)) == STRICT.owner(signed(past, "old")) == 7
     assert LENIENT.owner(signed(minimal, None, KEYS["old"])) == 7
     for verifier, token in (
@@ -101,9 +103,9 @@ def test_an_expired_token_names_its_owner_and_a_forged_one_none() -> None:
 
 
 def test_minimal_tokens_are_believed_only_where_configured() -> None:
-    minimal = {"sub": 7, "exp": NOW_S + 600}
+    minimal = {"sub": 7, "exp": NOW_S + DAY_S}
     for key in KEYS.values():
-        assert LENIENT.verify(signed(minimal, None, key)) == AccessClaims(7, NOW_S + 600, None, None)
+        assert LENIENT.verify(signed(minimal, None, key)) == AccessClaims(7, NOW_S + DAY_S, None, None)
     for verifier, token in (
         (STRICT, signed(minimal, None)),
         (LENIENT, signed(minimal, None, "x" * 32)),
@@ -112,7 +114,7 @@ def test_minimal_tokens_are_believed_only_where_configured() -> None:
         with pytest.raises(InvalidTokenError):
             verifier.verify(token)
     with pytest.raises(ExpiredTokenError):
-        LENIENT.verify(signed({"sub": 7, "exp": NOW_S - 600}, None, KEYS["old"]))
+        LENIENT.verify(signed({"sub": 7, "exp": NOW_S - DAY_S}, None, KEYS["old"]))
 
 
 json_values = st.recursive(

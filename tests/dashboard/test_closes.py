@@ -86,10 +86,10 @@ async def test_what_has_ended_may_be_kept_and_is_not_sent_twice(history: Dashboa
 
 
 async def test_a_portfolio_of_200_coins_is_one_question(history: Dashboard) -> None:
-    before = await history.metric('dashboard_query_seconds_count{purpose="history",outcome="answered"}')
+    before = await history.metric('dashboard_query_seconds_count{outcome="answered",purpose="history"}')
     symbols = ",".join(["btcusdt", "ethusdt", "ethbtc"] + [f"x{number}" for number in range(197)])
     await closes(history, f"symbols={symbols}&from={hour(0)}&to={hour(5)}")
-    after = await history.metric('dashboard_query_seconds_count{purpose="history",outcome="answered"}')
+    after = await history.metric('dashboard_query_seconds_count{outcome="answered",purpose="history"}')
     assert after - before == 1
 
 

@@ -46,14 +46,14 @@ async def test_clickhouse_killed_and_back(lonely: Dashboard, own_clickhouse: Run
 
 
 async def test_clickhouse_frozen(lonely: Dashboard, own_clickhouse: RunningClickHouse) -> None:
-    """Every request is answered in bounded time: 503 after waiting, or at once if the queue is full."""
+    """Every request is answered in bounded time: 503 after waiting, or at once if too many wait."""
     async with client_of(lonely) as client:
         await until(lambda: answered(client), what="history")
         own_clickhouse.process.freeze()
         try:
             async with asyncio.timeout(15):
                 answers = await asyncio.gather(*(client.get(f"/history/btcusdt?limit={n}") for n in range(10, 20)))
-            assert {answer.json()["code"] for answer in answers} == {"history_busy", "history_unavailable"}
+            assert {answer.json()["code"] for answer in answers} <= {"history_busy", "history_unavailable"}
             assert all(answer.status_code == 503 for answer in answers)
             assert await answered(client, "/prices")
         finally:

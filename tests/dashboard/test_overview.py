@@ -111,7 +111,7 @@ async def test_what_is_down_is_listed(watched: tuple[Dashboard, RunningClickHous
         clickhouse.process.freeze()
         try:
             await until(lambda: lists("ClickHouse does not answer"), what="frozen")
-            assert (await overview_of(client))["prices"]["symbols"] == 3
+            assert (await overview_of(client))["prices"]["symbols"] == 4
         finally:
             clickhouse.process.thaw()
         await until(lambda: lists("ClickHouse holds no row yet"), what="back")
