@@ -138,7 +138,8 @@ async def test_without_its_token_an_insert_that_is_repeated_is_there_twice(betwe
     store = TickerStore(between.url, 30)
     sent = ticks(3)
     block = encode(decode([tick.value for tick in sent])[0])
-    await between.client.command("SYSTEM STOP MERGES market_tickers")
+    unmerged = "max_bytes_to_merge_at_max_space_in_pool = 1, max_bytes_to_merge_at_min_space_in_pool = 1"
+    await between.client.command(f"ALTER TABLE market_tickers MODIFY SETTING {unmerged}")
     for token in ("one", "one", "another"):
         await store.insert(block, token)
     await store.close()
