@@ -39,7 +39,8 @@ from simulator.frames import server_shutdown
 from simulator.generation import burst
 from simulator.stream_server import DAY_IS_OVER
 
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""A frame of any size that a test wants sent fits."""
 MAX_COUNT = 1_000_000
 MAX_AMOUNT = 10**9 * ONE
 _CUT_OFF = '{"e":"aggTrade","E":17'

@@ -6,6 +6,7 @@ import time
 import pytest
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidMessage, InvalidStatus
 
+from simulator.control import MAX_BODY_BYTES
 from tests.processes import until
 from tests.simulator.running import DEADLINE_S, ask, receive, receive_some, running
 
@@ -194,6 +195,10 @@ async def test_wrong_control_input_is_refused_and_changes_nothing(action: str, b
 async def test_a_body_of_control_is_bounded_and_utf8() -> None:
     text = '{"symbol":"BTCUSDT","price":"1","quantity":"1"}'
     async with running() as simulator:
-        for body, status in ((text.encode("utf-8-sig"), 200), (text.encode("utf-16"), 400), (b" " * 70_000, 413)):
+        for body, status in (
+            (text.encode("utf-8-sig"), 200),
+            (text.encode("utf-16"), 400),
+            (b" " * (MAX_BODY_BYTES + 1), 413),
+        ):
             answer = await simulator.http.post("/control/trade", content=body)
             assert answer.status_code == status, answer.text
