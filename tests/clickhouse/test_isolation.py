@@ -23,7 +23,7 @@ async def test_settings_of_a_request_are_its_own(raw: Raw) -> None:
 async def test_the_database_and_temporary_tables_of_a_request_are_its_own(raw: Raw) -> None:
     assert (await raw.post("SELECT currentDatabase()")).text == f"{raw.database}\n"
     await raw.post("CREATE TEMPORARY TABLE mine (a UInt8)")
-    assert (await raw.http.post("/", content="SELECT currentDatabase()")).text == "default\n"
+    assert (await raw.post("SELECT currentDatabase()", database="")).text == "default\n"
     assert (await raw.post("SELECT * FROM mine")).status_code == 404
 
 
