@@ -4,12 +4,11 @@ import sys
 from pathlib import Path
 
 from services.authorization.app import app
-from services.authorization.import_go import import_accounts
 from services.authorization.settings import AuthorizationSettings, DatabaseSettings
-from services.common.database import migrate
-from services.common.imports import run_import
 from services.common.lifecycle import run
 from services.common.settings import load_settings
+
+# What serving does not need is imported by the command that does: it would lengthen every start.
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -19,8 +18,13 @@ def main() -> None:
         case []:
             run("authorization", load_settings(AuthorizationSettings), app)
         case ["migrate"]:
+            from services.common.migrations import migrate
+
             migrate(load_settings(DatabaseSettings).database_url, MIGRATIONS)
         case ["import-go", *arguments]:
+            from services.authorization.import_go import import_accounts
+            from services.common.imports import run_import
+
             target_url = load_settings(DatabaseSettings).database_url
             sys.exit(run_import(arguments, target_url, import_accounts, "python -m services.authorization import-go"))
         case _:

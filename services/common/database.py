@@ -1,22 +1,9 @@
-"""PostgreSQL through SQLAlchemy: engines with deadlines, and migrations by one command."""
+"""PostgreSQL through SQLAlchemy: engines with deadlines."""
 
-import asyncio
-import re
-import sys
-from pathlib import Path
-
-import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 STATEMENT_TIMEOUT_S = 5.0
-
-_TAKEN = ("42P07", "42701", "42710", "42703", "42P01")
-"""PostgreSQL's SQLSTATEs of a name that is taken, and of a column or table that a table made elsewhere lacks."""
 
 
 def create_engine(url: str, pool_size: int = 10) -> AsyncEngine:
@@ -25,7 +12,7 @@ def create_engine(url: str, pool_size: int = 10) -> AsyncEngine:
     Close it with `await engine.dispose()`.
     """
     return create_async_engine(
-        _asyncpg_url(url),
+        asyncpg_url(url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=STATEMENT_TIMEOUT_S,
@@ -45,45 +32,6 @@ async def check_engine(engine: AsyncEngine) -> None:
         await connection.execute(text("SELECT 1"))
 
 
-class MigrationError(Exception):
-    """A database that cannot be brought up to date, and was not changed. The text is a sentence for the operator."""
-
-
-async def upgrade(url: str, migrations: Path) -> None:
-    """Bring the database at `url` to the newest revision under `migrations`. Idempotent; one runner at a time wins.
-
-    All revisions are one transaction. Raises `MigrationError`.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    config.attributes["url"] = _asyncpg_url(url)
-    try:
-        await asyncio.to_thread(command.upgrade, config, "head")
-    except (DBAPIError, CommandError, OSError, asyncpg.PostgresError) as error:
-        raise MigrationError(_migration_failure(error)) from error
-
-
-def migrate(url: str, migrations: Path) -> None:
-    """As `upgrade`, for a command: what goes wrong ends the process with one sentence (exit code 1)."""
-    try:
-        asyncio.run(upgrade(url, migrations))
-    except MigrationError as error:
-        sys.exit(f"migrate: {error}")
-
-
-def _migration_failure(error: Exception) -> str:
-    if isinstance(error, CommandError):
-        return f"the database was migrated by another program or a newer version ({error}); use a database of its own"
-    cause = getattr(error, "orig", None) or error
-    if getattr(cause, "sqlstate", None) in _TAKEN:
-        found = re.search(r'(?:relation|table|type|index|column) "[^"]+"', str(cause))
-        what = found[0] if found else "a table of ours"
-        return (
-            f"the database holds {what} that another program made (the Go original has tables of the same names): "
-            "use an empty database, and bring its rows over with import-go"
-        )
-    return f"the database cannot be migrated ({str(cause).splitlines()[0] if str(cause) else type(cause).__name__})"
-
-
-def _asyncpg_url(url: str) -> str:
+def asyncpg_url(url: str) -> str:
+    """The same URL, for SQLAlchemy's asyncpg dialect."""
     return url.replace("postgresql://", "postgresql+asyncpg://", 1)

@@ -3,13 +3,11 @@
 import asyncio
 import sys
 
-from services.backfill.command import main as backfill
 from services.common.lifecycle import run
 from services.common.logging import configure_logging
 from services.common.settings import load_settings
 from services.kafka_clickhouse.app import app
 from services.kafka_clickhouse.errors import KafkaClickHouseError
-from services.kafka_clickhouse.import_go import main as import_go
 from services.kafka_clickhouse.migrate import upgrade
 from services.kafka_clickhouse.settings import MigrationSettings, Settings
 
@@ -21,8 +19,12 @@ def main() -> None:
         case ["migrate"]:
             migrate(load_settings(MigrationSettings))
         case ["backfill", *arguments]:
+            from services.backfill.command import main as backfill
+
             sys.exit(backfill(arguments))
         case ["import-go", *arguments]:
+            from services.kafka_clickhouse.import_go import main as import_go
+
             sys.exit(import_go(arguments, load_settings(MigrationSettings).clickhouse_url))
         case _:
             sys.exit("usage: python -m services.kafka_clickhouse [migrate | backfill SYMBOL … | import-go --from URL]")

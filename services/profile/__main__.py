@@ -4,14 +4,13 @@ import json
 import sys
 from pathlib import Path
 
-from services.common.database import migrate
-from services.common.imports import run_import
 from services.common.lifecycle import run
 from services.common.settings import load_settings
 from services.profile.api import describe_api
 from services.profile.app import app
-from services.profile.portfolio.import_go import import_portfolios
 from services.profile.settings import MigrationSettings, Settings
+
+# What serving does not need is imported by the command that does: it would lengthen every start.
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -21,8 +20,13 @@ def main() -> None:
         case []:
             run("profile", load_settings(Settings), app)
         case ["migrate"]:
+            from services.common.migrations import migrate
+
             migrate(load_settings(MigrationSettings).database_url, MIGRATIONS)
         case ["import-go", *arguments]:
+            from services.common.imports import run_import
+            from services.profile.portfolio.import_go import import_portfolios
+
             target_url = load_settings(MigrationSettings).database_url
             sys.exit(run_import(arguments, target_url, import_portfolios, "python -m services.profile import-go"))
         case ["openapi"]:

@@ -14,9 +14,9 @@ from deploy.local import postgres
 from services.authorization.__main__ import MIGRATIONS
 from services.authorization.app import app
 from services.authorization.settings import AuthorizationSettings
-from services.common.database import upgrade
 from services.common.grpc import open_channel
 from services.common.lifecycle import Lifecycle
+from services.common.migrations import upgrade
 from tests.authorization.client import AuthClient
 from tests.conftest import RunningPostgres
 from tests.processes import free_port

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from deploy.local import postgres, redis
 from proto.auth_pb2 import TokenResponse
 from services.authorization.__main__ import MIGRATIONS
-from services.common.database import upgrade
+from services.common.migrations import upgrade
 from tests.authorization.client import AuthClient, Failure, failure, session_of
 from tests.authorization.conftest import Start
 from tests.conftest import RunningPostgres, RunningRedis

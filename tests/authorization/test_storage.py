@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from services.authorization.__main__ import MIGRATIONS
 from services.authorization.schema import metadata
 from services.authorization.sweeps import PURGE_BATCH
-from services.common.database import upgrade
+from services.common.migrations import upgrade
 from tests.authorization.client import AuthClient, failure
 from tests.authorization.conftest import Start
 from tests.processes import Process, until

@@ -1,6 +1,6 @@
 """Alembic's entry point: one connection, one transaction, one runner at a time.
 
-The URL comes in `config.attributes["url"]` (services/common/database.py).
+The URL comes in `config.attributes["url"]` (services/common/migrations.py).
 """
 
 import asyncio
