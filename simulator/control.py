@@ -14,7 +14,7 @@
 | `server-shutdown` | `{}` | the `serverShutdown` event on every connection |
 | `ignore-requests` | `{"count"}` | the next `count` websocket requests are neither carried out nor acknowledged |
 | `refuse` | `{"seconds","how"}` (`http`, `reset`) | new connections get a 503 or a TCP reset for so long; 0 ends it |
-| `rest` | `{"delay_s","reject","retry_after_s"}` | REST answers late, and the next `reject` ones with 429 |
+| `rest` | `{"delay_s","undelayed","reject","retry_after_s"}` | REST answers late after `undelayed` requests, and the next `reject` with 429 |
 
 `GET /control/state`: connections, subscriptions, counters. `GET /control/journal?symbol=&kind=`: the journal's records
 still in memory, as lines. Wrong input answers 400 with Binance's error shape.
@@ -83,6 +83,7 @@ class Refuse(msgspec.Struct, forbid_unknown_fields=True):
 
 class RestFault(msgspec.Struct, forbid_unknown_fields=True):
     delay_s: float = 0.0
+    undelayed: int = 0
     reject: int = 0
     retry_after_s: int = 1
 
@@ -167,7 +168,8 @@ class Control:
 
     async def _rest(self, body: RestFault) -> object:
         faults = self._exchange.faults
-        faults.rest_delay_s, faults.rest_rejections = body.delay_s, body.reject
+        faults.rest_delay_s, faults.rest_undelayed = body.delay_s, body.undelayed
+        faults.rest_rejections = body.reject
         faults.rest_retry_after_s = body.retry_after_s
         return {}
 

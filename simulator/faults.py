@@ -19,6 +19,8 @@ class Faults:
     refuse_until_s: float = 0.0
     """On the event loop's clock."""
     rest_delay_s: float = 0.0
+    rest_undelayed: int = 0
+    """REST requests that will still be answered without that delay."""
     rest_rejections: int = 0
     """REST requests that will be answered with 429."""
     rest_retry_after_s: int = 1
@@ -28,6 +30,12 @@ class Faults:
             return False
         self.requests_to_ignore -= 1
         return True
+
+    def takes_rest_delay_s(self) -> float:
+        if self.rest_undelayed == 0:
+            return self.rest_delay_s
+        self.rest_undelayed -= 1
+        return 0.0
 
     def takes_rest_rejection(self) -> bool:
         if self.rest_rejections == 0:

@@ -50,8 +50,7 @@ class PublicRest:
             used = self._use(request, weight)
             try:
                 self._check_limit(used)
-                if self._exchange.faults.rest_delay_s:
-                    await asyncio.sleep(self._exchange.faults.rest_delay_s)
+                await asyncio.sleep(self._exchange.faults.takes_rest_delay_s())
                 answer = _json(await endpoint(request))
             except RequestError as error:
                 answer = self._error(error)

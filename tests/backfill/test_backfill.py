@@ -223,7 +223,7 @@ async def written(client: AsyncClient) -> int:
 async def test_a_run_that_was_cut_off_is_continued(place: Place, ending: signal.Signals, code: int) -> None:
     day_ms = some_day_ms()
     arguments = ("btcusdt", "--intervals", "1m", *span(day_ms - 5 * DAY_MS, day_ms))
-    await place.exchange.control("rest", delay_s=0.2)
+    await place.exchange.control("rest", delay_s=20, undelayed=5)  # the listing and four of eight pages
     async with started(*arguments, **place.environment) as command:
 
         async def some() -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidMessage, InvalidStatus
 
@@ -167,6 +168,10 @@ async def test_rest_can_be_slow_and_can_refuse() -> None:
         started_s = time.monotonic()
         assert (await simulator.http.get("/api/v3/ping")).status_code == 200
         assert time.monotonic() - started_s >= 0.2
+        await simulator.control("rest", delay_s=5, undelayed=1)
+        assert (await simulator.http.get("/api/v3/ping", timeout=4)).status_code == 200
+        with pytest.raises(httpx.ReadTimeout):
+            await simulator.http.get("/api/v3/ping", timeout=0.1)
 
 
 @pytest.mark.parametrize(
