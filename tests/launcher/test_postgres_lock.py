@@ -1,7 +1,10 @@
 """`postmaster.pid` names a process that may be anybody's: only this cluster's own server counts."""
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 from deploy.local import postgres, postgres_lock
 from deploy.local.account import as_account
 from tests.conftest import RunningPostgres
-from tests.processes import Process, free_port
+from tests.processes import REPOSITORY, Process, free_port
 
 FAST = ("-c", "fsync=off")
 
@@ -79,3 +82,29 @@ async def test_a_server_that_a_killed_launcher_left_is_ended_and_the_next_takes_
 
     assert left.popen is not None
     assert left.popen.wait(60) == 0
+
+
+def running_server_seen_without_ptrace(data_dir: Path) -> str:
+    """What `running_server` finds for root without CAP_SYS_PTRACE, which may not see where others' processes work."""
+    code = (
+        "import sys; from pathlib import Path; from deploy.local.postgres_lock import running_server;"
+        "server = running_server(Path(sys.argv[1])); print(server.pid if server else None)"
+    )
+    command = ["setpriv", "--bounding-set=-sys_ptrace", sys.executable, "-c", code, str(data_dir)]
+    return subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which alone has the capability to give up")
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")
+async def test_root_of_a_container_knows_this_clusters_server_and_takes_no_other_for_it(
+    cluster: postgres.PostgresServer, postgres_server: RunningPostgres
+) -> None:
+    assert cluster.account is not None
+    (cluster.data_dir / "postmaster.pid").write_text(f"{postgres_server.process.pid}\n{cluster.data_dir}\n1796000000\n")
+    assert running_server_seen_without_ptrace(cluster.data_dir) == "None"
+    own = Process(prepared_again(cluster).command, {}, {"cwd": "/", **as_account(cluster.account)}).start()
+    try:
+        await postgres.wait_until_ready(cluster, 60)
+        assert running_server_seen_without_ptrace(cluster.data_dir) == str(own.pid)
+    finally:
+        own.stop(signal.SIGINT)
