@@ -39,10 +39,10 @@ class AnalyticTable:
             ready=answers_ready(fixed.dashboard_ops),
             pulse=Pulse(fixed.dashboard_ops),
             env={
-                **self.table.common_env(fixed.dashboard_ops),
+                **self.table.environments.common(fixed.dashboard_ops),
                 "HTTP_HOST": "127.0.0.1",
                 "HTTP_PORT": str(fixed.dashboard),
-                "REDIS_URL": self.table.redis.url_of("dashboard"),
+                "REDIS_URL": self.table.environments.redis.url_of("dashboard"),
                 "CLICKHOUSE_URL": self.plan.clickhouse_reader_url,
                 "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
                 # Of profile; the environment's proxies are meant for profile alone.
@@ -59,7 +59,7 @@ class AnalyticTable:
             "clickhouse-db",
             python("services.kafka_clickhouse", "migrate"),
             ready=None,
-            env={**self.table.common_env(0), "CLICKHOUSE_URL": self.plan.clickhouse_url},
+            env={**self.table.environments.common(0), "CLICKHOUSE_URL": self.plan.clickhouse_url},
             needs=("clickhouse",) if server else (),
         )
         if server is None:
@@ -69,7 +69,7 @@ class AnalyticTable:
             tuple(server.command),
             ready=partial(clickhouse.check, server),
             pulse=Pulse(self.table.ports.clickhouse),
-            env={**self.table.common_env(0), **server.env},
+            env={**self.table.environments.common(0), **server.env},
             ports=(self.table.ports.clickhouse,),
         )
         return [ours, migration]
@@ -94,7 +94,7 @@ class AnalyticTable:
             ready=answers_ready(ops_port),
             pulse=Pulse(ops_port),
             env={
-                **self.table.common_env(ops_port),
+                **self.table.environments.common(ops_port),
                 **self.consumer_env(exchange),
                 # After a kill it has its partitions back at once. With a Kafka of the person's it may have fellows.
                 **({"KAFKA_GROUP_INSTANCE_ID": "kafka_clickhouse-local"} if broker else {}),

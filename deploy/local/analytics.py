@@ -14,8 +14,8 @@ from deploy.local.clickhouse import ClickHouseServer
 from deploy.local.confinement import ACCOUNTS
 from deploy.local.errors import LaunchError
 from deploy.local.kafka import KafkaServer
+from deploy.local.ports import Ports
 from deploy.local.settings import LauncherSettings
-from deploy.local.table import Ports
 
 OFF = "ANALYTICS=off: ticks are not kept, and there is no history."
 NO_CLICKHOUSE = "Ticks are not kept, and there is no history:"

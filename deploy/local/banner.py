@@ -11,8 +11,8 @@ from deploy.local import watch, web
 from deploy.local.analytics import Plan
 from deploy.local.console import Console
 from deploy.local.exchange import Exchange
+from deploy.local.ports import Ports
 from deploy.local.settings import LauncherSettings
-from deploy.local.table import Ports
 
 _JSON = "-H 'Content-Type: application/json'"
 _ACCOUNT = '{"name":"satoshi","password":"correct horse battery"}'

@@ -28,12 +28,14 @@ from deploy.local.confinement import Confinement
 from deploy.local.confinement import prepare as confinement_of_services
 from deploy.local.console import Console
 from deploy.local.credentials import Credentials, load_or_make
+from deploy.local.environments import Environments
 from deploy.local.errors import LaunchError
 from deploy.local.exchange import Exchange
 from deploy.local.lock import only_launcher
+from deploy.local.ports import Ports
 from deploy.local.settings import LauncherSettings
 from deploy.local.supervisor import Supervisor, supervise
-from deploy.local.table import Ports, Table
+from deploy.local.table import Table
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_LIMIT_S = 60.0
@@ -175,7 +177,7 @@ async def _bring_up_analytics(
     contour: AnalyticTable, chosen: Exchange, console: Console, supervisor: Supervisor
 ) -> None:
     """Start what of the analytic contour can run; the rest is reported, and keeps nothing else from running."""
-    settings, plan = contour.table.settings, contour.plan
+    settings, plan = contour.table.environments.settings, contour.plan
     backfill.forget(settings.state_dir)
     if plan.note:
         console.report(plan.note, "yellow")
@@ -198,7 +200,9 @@ async def _bring_up_kafka(contour: AnalyticTable, chosen: Exchange, console: Con
             supervisor.start([contour.jars()])
             await supervisor.keepers["kafka-jars"].ready.wait()
         try:
-            broker = await analytics.prepare_kafka(table.settings, table.ports, table.kafka_controller_port)
+            broker = await analytics.prepare_kafka(
+                table.environments.settings, table.ports, table.kafka_controller_port
+            )
         except LaunchError as error:
             console.report(str(error), "yellow")
             return
@@ -271,4 +275,4 @@ async def _prepare(settings: LauncherSettings, console: Console, fixed: Ports, c
     console.report(f"Redis: {cache.binary}, files in {cache.data_dir}")
     for note in filter(None, (server.note, cache.note)):
         console.report(note, "yellow")
-    return Table(settings, fixed, credentials, server, cache, private["kafka"])
+    return Table(Environments(settings, fixed, credentials, server, cache), private["kafka"])

@@ -1,4 +1,4 @@
-"""TCP ports: whether one is free, who holds it otherwise, and private ones that stay the same from run to run."""
+"""TCP ports: the fixed ones, whether one is free, who holds it otherwise, and private ones that stay the same."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,39 @@ PATIENCE_S = 3.0
 """How long a port may still be held by what a killed launcher left."""
 OUTGOING_PATIENCE_S = 60.0
 """The same for a connection without a listener: an outgoing one, or one that ended less than a minute ago."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Every fixed port: those of docs/contracts.md, but for gRPC. PostgreSQL and Redis have private ones.
+
+    None is one of those that Linux hands out to outgoing connections, from 32768 on: a client could hold it when its
+    server starts. So gRPC is not on :50051 and :50052 here.
+    """
+
+    profile: int = 8080
+    aggregator: int = 8088
+    authorization: int = 15051
+    socket: int = 15052
+    simulator_stream: int = 9443
+    simulator_rest: int = 9444
+    profile_ops: int = 9180
+    aggregator_ops: int = 9188
+    authorization_ops: int = 9151
+    socket_ops: int = 9152
+    simulator_ops: int = 9199
+    kafka: int = 9092
+    clickhouse: int = 8123
+    kafka_clickhouse_ops: int = 9184
+    dashboard: int = 8083
+    dashboard_ops: int = 9183
+
+    def shifted(self, offset: int) -> "Ports":
+        """All of them, `offset` higher."""
+        return Ports(**{name: port + offset for name, port in asdict(self).items()})
+
+    def all(self) -> set[int]:
+        return set(asdict(self).values())
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

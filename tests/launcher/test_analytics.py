@@ -12,13 +12,15 @@ from deploy.local.analytics import Plan
 from deploy.local.component import Component
 from deploy.local.console import Console
 from deploy.local.credentials import Credentials
+from deploy.local.environments import Environments
 from deploy.local.exchange import simulator
 from deploy.local.kafka import KafkaServer
+from deploy.local.ports import Ports
 from deploy.local.postgres import PostgresServer
 from deploy.local.redis import RedisServer
 from deploy.local.settings import LauncherSettings
 from deploy.local.supervisor import supervise
-from deploy.local.table import Ports, Table
+from deploy.local.table import Table
 from tests.processes import free_port
 
 PASSWORDS = {"clickhouse": "secret", "clickhouse_reader": "other"}
@@ -43,7 +45,7 @@ def components(
     """What becomes of the plan; the broker is the person's own unless it is given."""
     server = PostgresServer(Path(), Path(), 1, "", None)
     cache = RedisServer(Path(), Path(), 2, "password")
-    table = Table(settings, ports, Credentials({}, {}, ""), server, cache, 3)
+    table = Table(Environments(settings, ports, Credentials({}, {}, ""), server, cache), 3)
     contour = AnalyticTable(table, plan)
     made = [contour.dashboard(), *contour.storage(), *contour.recording(simulator(4, 5), broker)]
     return {one.name: one for one in made}

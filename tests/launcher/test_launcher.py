@@ -18,8 +18,7 @@ import psutil
 import pytest
 
 from deploy.local.credentials import PASSWORDS
-from deploy.local.ports import is_free
-from deploy.local.table import Ports
+from deploy.local.ports import Ports, is_free
 from tests.processes import Process, until
 
 ACCOUNT = {"name": "satoshi", "password": "correct horse battery"}

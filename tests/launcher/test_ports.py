@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import ports
-from deploy.local.table import Ports
+from deploy.local.ports import Ports
 
 
 @pytest.fixture
