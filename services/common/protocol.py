@@ -16,14 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from services.common import request_head as head
 from services.common.connections import ConnectionGate, Refusals
 from services.common.request_head import Refusal, refusal_of
+from services.common.unread import UnreadLimit
 
 HEAD_TIMEOUT_S = 10.0
 """For a request's head to arrive whole; also for what is left of a body that the application does not read."""
 BODY_TIMEOUT_S = 30.0
 """For a body to arrive whole, where the application sets no narrower limit."""
-UNREAD_TIMEOUT_S = 30.0
-"""How long a client may leave an answer unread, but for `MIN_READ_BYTES`."""
-MIN_READ_BYTES = 16 * 1024
 LINGER_S = 2.0
 """How long a refused client may go on sending: closing at once would reset the connection, and the answer be lost."""
 
@@ -75,7 +73,7 @@ class GuardedProtocol(H11Protocol):
         self._refused = False
         self._awaited: _Awaited | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._read_timer: asyncio.TimerHandle | None = None
+        self._unread = UnreadLimit(lambda: self.transport.get_write_buffer_size(), lambda: self._drop("unread"))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
@@ -99,8 +97,7 @@ class GuardedProtocol(H11Protocol):
 
     def give_way(self) -> None:
         """End at once, to make room for another connection."""
-        self._guard.refusals.count("gave_way")
-        self.transport.abort()
+        self._drop("gave_way")
 
     def handle_events(self) -> None:
         super().handle_events()
@@ -130,11 +127,11 @@ class GuardedProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._expect_reading()
+        self._unread.start()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._cancel_timer_of_reading()
+        self._unread.cancel()
 
     def _hand_over(self, websocket: Any) -> None:
         """Keep the place of a connection that is the websocket's from now on."""
@@ -178,8 +175,12 @@ class GuardedProtocol(H11Protocol):
         elif self._awaited is _Awaited.BODY or (self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]):
             self._refuse(head.TIMED_OUT)
         else:  # nothing was asked
-            self._guard.refusals.count(_Awaited.HEAD.value)
-            self.transport.abort()
+            self._drop(_Awaited.HEAD.value)
+
+    def _drop(self, reason: str) -> None:
+        """End the connection without an answer."""
+        self._guard.refusals.count(reason)
+        self.transport.abort()
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer, then close, by way of half-closing: the client may still be sending."""
@@ -198,24 +199,8 @@ class GuardedProtocol(H11Protocol):
         self.transport.write_eof()
         self._timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
-    def _expect_reading(self) -> None:
-        unread_bytes = self.transport.get_write_buffer_size()
-        self._read_timer = self.loop.call_later(UNREAD_TIMEOUT_S, self._require_progress, unread_bytes)
-
-    def _require_progress(self, unread_bytes: int) -> None:
-        if self.transport.get_write_buffer_size() > unread_bytes - MIN_READ_BYTES:
-            self._guard.refusals.count("unread")
-            self.transport.abort()
-        else:
-            self._expect_reading()
-
     def _cancel_timers(self) -> None:
-        self._cancel_timer_of_reading()
+        self._unread.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _cancel_timer_of_reading(self) -> None:
-        if self._read_timer is not None:
-            self._read_timer.cancel()
-            self._read_timer = None

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from services.common import connections, protocol
+from services.common import connections, unread
 from services.common.connections import ConnectionLimits
 from services.common.http import listen, serve_http
 from services.common.protocol import GuardedProtocol
@@ -259,7 +259,7 @@ async def test_a_body_that_goes_wrong_after_its_answer_gets_no_second_one() -> N
 
 
 async def test_a_client_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "UNREAD_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(unread, "TIMEOUT_S", 0.1)
     sending = asyncio.Event()
     ended = asyncio.Event()
 
