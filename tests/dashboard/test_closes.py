@@ -7,27 +7,39 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import integers, sampled_from
 
-from services.dashboard.closes import MAX_CLOSES, ClosesRequest
+from services.dashboard.closes import MAX_CLOSES, ClosesRequest, look_back
 from services.dashboard.errors import InvalidRequestError
+from services.dashboard.history import MAX_TIME_S, STEP_S
+from services.dashboard.schemas import Interval
 from tests.clickhouse_server import RunningClickHouse
 from tests.conftest import RunningRedis
 from tests.dashboard.conftest import Dashboard, Engine, assert_error, client_of, migrated, start_dashboard
 
 DAY_S = 1_767_225_600  # 2026-01-01
 HOUR_S = 3600
+NOON_S = DAY_S + 12 * HOUR_S
 MS = 1000
 SMALL = "0.000000000000000001"
 
 
 async def add_candles(engine: Engine) -> None:
-    """BTC: hours 0 to 5 of the day. ETH: stood still since long before. The new coin: from hour 3 on."""
+    """BTC: hours 0 to 5. ETH: stood still since long before. ETH/BTC: from hour 3 on. OLD: one candle of each kind."""
     await engine.add_candles("BTCUSDT", "1h", [DAY_S + hour * HOUR_S for hour in range(6)], "2")
     await engine.add_candles("BTCUSDT", "1h", [DAY_S + 4 * HOUR_S], "7", source="binance")
     await engine.add_candles("ETHUSDT", "1d", [DAY_S - 400 * 86_400], "100")
     await engine.add_candles("ETHUSDT", "1d", [DAY_S - 300 * 86_400], SMALL)
     await engine.add_candles("ETHUSDT", "1d", [DAY_S], "9")  # this day's: later than what is asked for
     await engine.add_candles("ETHBTC", "1h", [DAY_S + 3 * HOUR_S], "5")
+    for interval, time_s, close in (
+        ("1d", DAY_S - 86_400, "10"),
+        ("1h", NOON_S - 7200, "11"),
+        ("1m", NOON_S + 60, "12"),
+    ):
+        await engine.add_candles("OLDUSDT", interval, [time_s], close)
+    await engine.add_candles("OLDUSDT", "1s", [NOON_S + 190, NOON_S + 230], "13")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +86,25 @@ async def test_daily_closes_begin_with_the_day_before(history: Dashboard) -> Non
     assert [close for _, close in document["closes"]["ethusdt"]] == [Decimal(SMALL), 9]
 
 
+@pytest.mark.parametrize(
+    ("interval", "from_s", "expected"),
+    [
+        ("1s", NOON_S + 200, (NOON_S + 190, 13)),
+        ("1s", NOON_S + 150, (NOON_S + 60, 12)),  # no second since the minute began
+        ("1m", NOON_S + 120, (NOON_S + 60, 12)),
+        ("1s", NOON_S, (NOON_S - 7200, 11)),
+        ("1m", NOON_S, (NOON_S - 7200, 11)),
+        ("1s", DAY_S + 30, (DAY_S - 86_400, 10)),
+        ("1h", DAY_S, (DAY_S - 86_400, 10)),
+    ],
+)
+async def test_the_close_before_is_that_of_the_shortest_candle(
+    history: Dashboard, interval: str, from_s: int, expected: tuple[int, int]
+) -> None:
+    query = f"symbols=oldusdt&interval={interval}&from={from_s * MS}&to={(from_s + 1) * MS}"
+    assert (await closes(history, query))["closes"]["oldusdt"][0] == [expected[0] * MS, expected[1]]
+
+
 async def test_what_has_ended_may_be_kept_and_is_not_sent_twice(history: Dashboard) -> None:
     path = f"/closes?symbols=btcusdt&from={hour(0)}&to={hour(4)}"
     async with client_of(history) as client:
@@ -105,6 +136,20 @@ async def test_bad_requests(history: Dashboard) -> None:
 async def test_an_end_before_the_start_is_empty(history: Dashboard) -> None:
     document = await closes(history, f"symbols=ethbtc&from={hour(5)}&to={hour(3)}")
     assert document["closes"] == {"ethbtc": []}
+
+
+@given(start_s=integers(0, MAX_TIME_S), interval=sampled_from(["1s", "1m", "1h", "1d"]))
+def test_what_is_searched_before_the_range_is_without_gaps_and_bounded(start_s: int, interval: Interval) -> None:
+    """200 symbols asked for one second at midnight must not cost the 17 million seconds of the day before."""
+    parameters = ClosesRequest(("btcusdt",), interval, "simulator", start_s, start_s + 1).parameters()
+    end: Any = start_s
+    searched = 0
+    for candles, first, last in look_back(interval):
+        assert parameters[last] == end
+        end = parameters[first] if first else 0
+        searched += -(-(parameters[last] - end) // STEP_S[candles]) if first else 0
+    assert (candles, first) == ("1d", None)
+    assert searched <= 60 + 60 + 24
 
 
 def test_the_bound_is_on_candles_of_all_symbols() -> None:
