@@ -15,7 +15,7 @@ from services.dashboard.market import Snapshot
 from services.dashboard.schemas import HistoryFormat
 from services.dashboard.single_flight import SingleFlightCache
 from services.dashboard.sparklines import sparkline
-from services.dashboard.turns import ASKING, ClientTurns
+from services.dashboard.turns import ClientTurns
 
 LIVE_S = 1
 SETTLED_S = 60
@@ -53,31 +53,36 @@ class _Line(msgspec.Struct):
 
 
 class HistoryPages:
-    """Without ClickHouse, all raise HistoryUnavailableError."""
+    """Without ClickHouse, all raise HistoryUnavailableError.
+
+    What is computed takes a turn of the client at the address `client` that asked first; to join it takes none.
+    """
 
     def __init__(self, clickhouse: ClickHouse | None, shared: SingleFlightCache) -> None:
         self._clickhouse = clickhouse
         self._turns = ClientTurns()
         self._shared = shared
 
-    async def page(self, request: Request) -> Document:
+    async def page(self, request: Request, client: str | None) -> Document:
         """A page of candles in the format asked for. Raises HistoryUnavailableError, HistoryBusyError."""
-        return await self._shared.get(request, lambda: self._page(request))
+        return await self._shared.get(request, lambda: self._page(request, client))
 
-    async def sparklines(self, snapshot: Snapshot, symbols: Sequence[str], unknown: dict[str, list[str]]) -> Document:
+    async def sparklines(
+        self, snapshot: Snapshot, symbols: Sequence[str], unknown: dict[str, list[str]], client: str | None
+    ) -> Document:
         """The last 24 hours, hour by hour. Raises HistoryUnavailableError, HistoryBusyError."""
         key = ("sparklines", snapshot.source, tuple(symbols), tuple(unknown), snapshot.time_ms // HOUR_MS)
-        return await self._shared.get(key, lambda: self._sparklines(snapshot, symbols, unknown))
+        return await self._shared.get(key, lambda: self._sparklines(snapshot, symbols, unknown, client))
 
-    async def closes(self, request: ClosesRequest, unknown: dict[str, list[str]]) -> Document:
+    async def closes(self, request: ClosesRequest, unknown: dict[str, list[str]], client: str | None) -> Document:
         """The closes of several symbols. Raises HistoryUnavailableError, HistoryBusyError."""
         key = ("closes", request, tuple(unknown))
-        return await self._shared.get(key, lambda: self._closes(request, unknown))
+        return await self._shared.get(key, lambda: self._closes(request, unknown, client))
 
-    async def _page(self, request: Request) -> tuple[Document, float]:
+    async def _page(self, request: Request, client: str | None) -> tuple[Document, float]:
         clickhouse = self._require_clickhouse()
         form, media_type = _FORMS[request.form]
-        async with self._turns.turn(ASKING.get()), clickhouse.slot():
+        async with self._turns.turn(client), clickhouse.slot():
             page = page_without_lookup(request) or await _find_page(clickhouse, request)
             parameters = request.parameters(page.start_s, page.end_s)
             bounds = {"max_result_rows": request.limit + ROWS_BEYOND}
@@ -88,7 +93,7 @@ class HistoryPages:
         return Document(body, keep_s, media_type, _headers(request, page)), keep_s
 
     async def _sparklines(
-        self, snapshot: Snapshot, symbols: Sequence[str], unknown: dict[str, list[str]]
+        self, snapshot: Snapshot, symbols: Sequence[str], unknown: dict[str, list[str]], client: str | None
     ) -> tuple[Document, float]:
         start_s = (snapshot.time_ms // HOUR_MS - 23) * HOUR_S
         parameters = {
@@ -96,13 +101,15 @@ class HistoryPages:
             "symbols": [symbol.upper() for symbol in symbols],
             "start": start_s,
         }
-        lines = await self._lines(_SPARKLINES_QUERY, parameters, symbols)
+        lines = await self._lines(_SPARKLINES_QUERY, parameters, symbols, client)
         ends = {symbol: sparkline(lines[symbol], snapshot, symbol) for symbol in symbols}
         document = {"source": snapshot.source, "interval": "1h", "sparklines": ends, "unknown": unknown}
         return Document(msgspec.json.encode(document), SPARKLINES_S), SPARKLINES_S
 
-    async def _closes(self, request: ClosesRequest, unknown: dict[str, list[str]]) -> tuple[Document, float]:
-        lines = await self._lines(closes_query(request.interval), request.parameters(), request.symbols)
+    async def _closes(
+        self, request: ClosesRequest, unknown: dict[str, list[str]], client: str | None
+    ) -> tuple[Document, float]:
+        lines = await self._lines(closes_query(request.interval), request.parameters(), request.symbols, client)
         document = {
             "interval": request.interval,
             "source": request.source,
@@ -114,10 +121,12 @@ class HistoryPages:
         keep_s = SETTLED_S if Page(request.start_s, request.end_s).settled(time.time()) else LIVE_S
         return Document(msgspec.json.encode(document), keep_s), keep_s
 
-    async def _lines(self, sql: str, parameters: dict[str, object], symbols: Sequence[str]) -> dict[str, msgspec.Raw]:
+    async def _lines(
+        self, sql: str, parameters: dict[str, object], symbols: Sequence[str], client: str | None
+    ) -> dict[str, msgspec.Raw]:
         """What a query answers for each symbol, `[]` where it has no row."""
         clickhouse = self._require_clickhouse()
-        async with self._turns.turn(ASKING.get()), clickhouse.slot():
+        async with self._turns.turn(client), clickhouse.slot():
             body = await clickhouse.query(sql, parameters, "JSONEachRow", SETTINGS)
         found = {row.symbol: row.points for row in msgspec.json.decode(body, type=list[_Line])}
         return {symbol: found.get(symbol.upper(), msgspec.Raw(b"[]")) for symbol in symbols}

@@ -12,14 +12,14 @@ from services.dashboard.answers import answer
 from services.dashboard.closes import ClosesRequest
 from services.dashboard.history import MAX_TIME_S, Request, parse_time_s
 from services.dashboard.history_pages import HistoryPages
-from services.dashboard.limits import Limited
+from services.dashboard.limits import Limited, client_address
 from services.dashboard.market_routes import read_symbols
 from services.dashboard.redis import MarketReader
 from services.dashboard.schemas import UnknownSymbolAnswer
 
 
 def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) -> APIRouter:
-    router = APIRouter(tags=["market"], dependencies=[limited.client, limited.history, limited.turn])
+    router = APIRouter(tags=["market"], dependencies=[limited.client, limited.history])
 
     @router.get(
         "/history/{symbol}",
@@ -49,14 +49,15 @@ def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) 
             limit=limit,
             form=format,
         )
-        return await answer(http, await pages.page(request))
+        return await answer(http, await pages.page(request, client_address(http)))
 
     @router.get("/sparklines", response_model=s.Sparklines, responses=documented(422, 429, 503))
     async def sparklines(http: HttpRequest, symbols: s.SparklineSymbols) -> Response:
         """The last 24 h of some symbols, hour by hour: from the price 24 h ago to the price now."""
         snapshot = await market.snapshot()
         asked = read_symbols(symbols, snapshot, s.MAX_SPARKLINES)
-        return await answer(http, await pages.sparklines(snapshot, asked.known, asked.unknown))
+        document = await pages.sparklines(snapshot, asked.known, asked.unknown, client_address(http))
+        return await answer(http, document)
 
     @router.get("/closes", response_model=s.Closes, responses=documented(422, 429, 503))
     async def closes(
@@ -78,7 +79,7 @@ def history_routes(market: MarketReader, pages: HistoryPages, limited: Limited) 
             start_s=min(start_s, end_s),
             end_s=end_s,
         )
-        return await answer(http, await pages.closes(wanted, asked.unknown))
+        return await answer(http, await pages.closes(wanted, asked.unknown, client_address(http)))
 
     return router
 

@@ -8,7 +8,6 @@ from fastapi.params import Depends as Dependency
 from services.common.abandoned import refund_if_abandoned
 from services.common.client_limits import ClientLimit
 from services.dashboard.errors import TooManyRequestsError
-from services.dashboard.turns import ASKING
 
 
 class Limited:
@@ -28,20 +27,15 @@ class Limited:
         """For routes that ask ClickHouse, besides `client`."""
         return _spending(self._history)
 
-    @property
-    def turn(self) -> Dependency:
-        """For the same routes: what they compute takes the turns of this client."""
 
-        async def name_client(request: Request) -> None:
-            ASKING.set(request.client.host if request.client else None)
-
-        dependency: Dependency = Depends(name_client)
-        return dependency
+def client_address(request: Request) -> str | None:
+    """Where a request comes from, by the proxies that are trusted."""
+    return request.client.host if request.client else None
 
 
 def _spending(limit: ClientLimit) -> Dependency:
     async def spend(request: Request) -> None:
-        address = request.client.host if request.client else None
+        address = client_address(request)
         wait_s = limit.spend(address)
         if wait_s:
             raise TooManyRequestsError(wait_s)

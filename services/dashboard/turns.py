@@ -3,14 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from services.common.client_limits import client_key
 from services.dashboard.errors import HistoryBusyError
 
-ASKING: ContextVar[str | None] = ContextVar("asking", default=None)
-"""The address of the client whose request is computed. Requests that join another's computation take no turn."""
 AT_ONCE = 2
 WAITING = 14
 """Of one client: a page of charts asks for about so many at once."""
