@@ -14,7 +14,7 @@
 | `server-shutdown` | `{}` | the `serverShutdown` event on every connection |
 | `ignore-requests` | `{"count"}` | the next `count` websocket requests are neither carried out nor acknowledged |
 | `refuse` | `{"seconds","how"}` (`http`, `reset`) | new connections get a 503 or a TCP reset for so long; 0 ends it |
-| `rest` | `{"delay_s","undelayed","reject","retry_after_s"}` | REST is late after `undelayed` requests; `reject` get 429 |
+| `rest` | `{"delay_s","undelayed","reject","retry_after_s"}` | REST is late after `undelayed` ones; `reject` get 429 |
 
 `GET /control/state`: connections, subscriptions, counters. `GET /control/journal?symbol=&kind=`: the journal's records
 still in memory, as lines. Wrong input answers 400 with Binance's error shape.
