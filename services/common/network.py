@@ -57,11 +57,14 @@ def _checked(text: str, variable: str) -> str:
         is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         is_address = False
-    if not is_address:
+    # A client that is given more than an address refuses it with the whole value, password and all, in its message.
+    if not is_address or parts.path.strip("/") or parts.query or parts.fragment:
         raise UnusableProxyError(f"{variable} must name a proxy as http://host:port")
     if parts.scheme not in _SUPPORTED:
         raise UnusableProxyError(f"{variable} names a {parts.scheme} proxy; only HTTP proxies (http://host:port) work")
-    return url
+    user, at, address = parts.netloc.rpartition("@")
+    password = ":" if at and ":" not in user else ""  # without one, `websockets` refuses the user
+    return f"{parts.scheme}://{user}{password}{at}{address}"
 
 
 def _variable(kind: str) -> str:

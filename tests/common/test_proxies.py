@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from websockets.proxy import parse_proxy
 
 from services.common.network import Proxy, UnusableProxyError, proxy_for
 
@@ -36,6 +37,15 @@ def test_this_machine_and_what_no_proxy_names_are_reached_directly(url: str, mon
     assert proxy_for(url) is None
 
 
+@pytest.mark.parametrize("value", ["http://user@host:3128", "http://user:@host:3128/", "user@host:3128"])
+def test_a_user_may_have_no_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", value)
+    proxy = proxy_for(EXCHANGE[0])
+    assert proxy is not None
+    understood = parse_proxy(proxy.url)
+    assert (understood.username, understood.password, understood.host) == ("user", "", "host")
+
+
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
@@ -45,6 +55,10 @@ def test_this_machine_and_what_no_proxy_names_are_reached_directly(url: str, mon
         ("http://", "ALL_PROXY must name a proxy as"),
         ("http://host:port", "ALL_PROXY must name a proxy as"),
         ("http://[::1", "ALL_PROXY must name a proxy as"),
+        ("http://user:7891@host:3128/path", "ALL_PROXY must name a proxy as"),
+        ("http://user:7891@host:3128?query", "ALL_PROXY must name a proxy as"),
+        ("http://user:7891@host:3128#fragment", "ALL_PROXY must name a proxy as"),
+        ("http://user:7891/1@host:3128", "ALL_PROXY must name a proxy as"),
     ],
 )
 @pytest.mark.parametrize("url", EXCHANGE)
