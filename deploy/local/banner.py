@@ -45,7 +45,7 @@ def prices(exchange: Exchange) -> Panel:
 
 def without_https(settings: LauncherSettings) -> str:
     """What a browser on another machine does without if it comes by plain HTTP; empty where none does."""
-    if is_local(settings.http_host) or settings.secure_cookie == "never":
+    if is_local(settings.http_host) or settings.insecure_cookies:
         return ""
     origins = [origin.strip() for origin in settings.public_origins.split(",")]
     plain = [one for one in origins if one.startswith("http://") and not is_local(urlsplit(one).hostname or "")]
@@ -53,8 +53,8 @@ def without_https(settings: LauncherSettings) -> str:
         return ""
     return (
         f"Without HTTPS, a login at {' and '.join(plain)} lasts only until the page is reloaded: browsers keep the "
-        "cookie that carries it for encrypted connections alone. Put a reverse proxy with a certificate in front "
-        "(SECURITY.md)."
+        "cookie that carries it for encrypted connections alone. Put a reverse proxy with a certificate in front; or, "
+        "in a network that you trust, start with INSECURE_COOKIES=true (SECURITY.md)."
     )
 
 

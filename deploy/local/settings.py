@@ -22,7 +22,7 @@ class LauncherSettings(ServiceSettings):
     """Where the web interface listens; 0.0.0.0 makes it reachable from other machines."""
     public_origins: str = ""
     """Of profile, which reads it itself."""
-    secure_cookie: str = ""
+    insecure_cookies: bool = False
     """The same."""
     port_offset: int = Field(default=0, ge=0, le=15_000)
     """Added to every fixed port, so that a second checkout can run beside the first."""

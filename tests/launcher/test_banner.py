@@ -4,6 +4,7 @@ import pytest
 
 from deploy.local import banner
 from deploy.local.settings import LauncherSettings
+from services.profile.settings import Settings as ProfileSettings
 
 LAN = "http://192.168.1.5:8080"
 
@@ -25,8 +26,12 @@ def test_a_login_without_https_is_announced_to_be_short(http_host: str, public_o
         {"http_host": "0.0.0.0", "public_origins": "https://coins.example"},
         {"http_host": "0.0.0.0", "public_origins": "http://localhost:8080,http://127.0.0.1:8080,http://[::1]:8080"},
         {"http_host": "0.0.0.0"},
-        {"http_host": "0.0.0.0", "public_origins": LAN, "secure_cookie": "never"},
+        {"http_host": "0.0.0.0", "public_origins": LAN, "insecure_cookies": "true"},
     ],
 )
 def test_nothing_is_announced_where_a_login_lasts(environment: dict[str, str]) -> None:
     assert banner.without_https(LauncherSettings(**environment)) == ""  # type: ignore[arg-type]
+
+
+def test_the_launcher_reads_what_profile_reads() -> None:
+    assert {"http_host", "public_origins", "insecure_cookies"} <= ProfileSettings.model_fields.keys()
