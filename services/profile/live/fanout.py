@@ -68,6 +68,11 @@ class Fanout:
         """All symbols with a viewer."""
         return frozenset(self._holders)
 
+    @property
+    def source(self) -> str | None:
+        """Where the prices come from; None before the first."""
+        return self._prices.source
+
     def unpriced(self, symbols: Iterable[str]) -> list[str]:
         """Those of `symbols` without a known price."""
         return [symbol for symbol in symbols if symbol not in self._prices.latest]
@@ -76,11 +81,12 @@ class Fanout:
         """Take in a price, as `LatestPrices.apply` does; the loop sends it. Prices without a viewer are dropped."""
         if symbol not in self._holders:
             return
-        former = self._prices.source
+        former = self.source
         if self._prices.apply(symbol, price, heard_s):
             self._wake.set()
-        if price.source != former:
-            _report_source(former, price.source)
+        source = self.source
+        if source is not None and source != former:
+            _report_source(former, source)
 
     def show(self, viewer: Viewer, portfolio: Portfolio) -> tuple[frozenset[str], frozenset[str]]:
         """Give `viewer` a (new) portfolio and send its document at once.

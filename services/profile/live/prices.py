@@ -1,5 +1,6 @@
 """Prices as they arrive: SecondStat decoded exactly, and the newest one of each symbol kept."""
 
+import math
 import time
 from collections.abc import Collection, Iterable
 from decimal import Decimal
@@ -12,7 +13,7 @@ from services.market.names import LAST_PRICES
 from services.market.second_stat import MalformedPriceError, decode_second_stat
 
 HELD_S = 5.0
-"""So long an event time holds older ones back; a late message is late by less."""
+"""So long an event time holds back older ones, for a late message is late by less; and a channel's source the cache."""
 
 
 class Price(NamedTuple):
@@ -64,7 +65,8 @@ class LatestPrices:
 
     A symbol's price does not go back in event time, unless an older one arrives `HELD_S` after the newer one: that
     one's time was wrong. All prices are of one source: the first price of another source makes every price of the
-    former one unknown.
+    former one unknown. The cache alone does not change the source of what channels bring: it may be another
+    aggregator's, or be no longer written.
     """
 
     def __init__(self) -> None:
@@ -72,6 +74,8 @@ class LatestPrices:
         self._arrived_s: dict[str, float] = {}
         self._changed: set[str] = set()
         self._source: str | None = None
+        self._heard_s = -math.inf
+        """When a channel last brought a price of the source."""
 
     @property
     def source(self) -> str | None:
@@ -84,7 +88,11 @@ class LatestPrices:
         `heard_s` (monotonic) is when its channel brought it; None if it was read from the cache, which may be behind.
         """
         if price.source != self._source:
+            if heard_s is None and time.monotonic() - self._heard_s <= HELD_S:
+                return False
             self._forget_all(price.source)
+        if heard_s is not None:
+            self._heard_s = heard_s
         known = self.latest.get(symbol)
         if known is not None and (price == known or self._is_behind(symbol, price, known, heard_s)):
             return False
@@ -114,3 +122,4 @@ class LatestPrices:
         self.latest.clear()
         self._arrived_s.clear()
         self._source = source
+        self._heard_s = -math.inf

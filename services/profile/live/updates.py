@@ -105,8 +105,12 @@ class Updates:
     def _on_price(self, symbol: str, payload: bytes) -> None:
         now_s = time.monotonic()
         price = self.price_messages.read(symbol, payload, now_s)
-        if price is not None:
-            self._fanout.apply(symbol, price, now_s)
+        if price is None:
+            return
+        former = self._fanout.source
+        self._fanout.apply(symbol, price, now_s)
+        if former is not None and self._fanout.source != former:  # every other price is unknown now
+            self._prices.request(self._fanout.symbols)
 
     def _on_change(self, payload: bytes) -> None:
         try:

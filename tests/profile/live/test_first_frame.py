@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
+from services.profile.live import prices
 from tests.processes import until
 from tests.profile.live.replica import Portfolios, Replica, metric, tick
 
@@ -114,6 +115,36 @@ async def test_prices_of_another_source_replace_all_former_ones(
         document = await client.document_where(Source="simulator")
     assert document["Coins"]["Prices"] == {"btcusdt": 5}
     assert document["UpdatedAt"] == 1000
+
+
+async def test_the_cache_of_another_source_costs_no_client_its_prices(
+    replica: Replica, redis: Redis, portfolios: Portfolios, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prices, "HELD_S", 600.0)  # on a machine of any speed
+    await redis.hset("market:last", "ethusdt", '{"s":"ethusdt","p":5,"t":1000,"src":"simulator"}')
+    portfolios.put(2, ethusdt="1")
+    async with replica.client(1) as client:
+        await until(lambda: subscribers(redis, 1, "btcusdt"))
+        await tick(redis, "btcusdt", "68000", 1000, "binance")
+        await client.document_where(Source="binance")
+        async with replica.client(2) as newcomer:
+            assert (await newcomer.document())["Coins"]["Prices"] == {}
+            await tick(redis, "btcusdt", "68001", 2000, "binance")
+            document = await client.document()
+    assert (document["Source"], document["UpdatedAt"]) == ("binance", 2000)
+
+
+async def test_prices_return_from_the_cache_with_their_source(
+    replica: Replica, redis: Redis, portfolios: Portfolios
+) -> None:
+    await redis.hset("market:last", "ethusdt", '{"s":"ethusdt","p":3000,"t":1000,"src":"binance"}')
+    portfolios.put(2, btcusdt="1", ethusdt="1")
+    async with replica.client(2) as client:
+        await until(lambda: subscribers(redis, 1, "btcusdt", "ethusdt"))
+        await tick(redis, "btcusdt", "5", 1000, "simulator")
+        await client.document_where(Source="simulator")
+        await tick(redis, "btcusdt", "68000", 1000, "binance")
+        await client.document_where(Total=71000)
 
 
 async def test_only_the_symbols_of_open_websockets_are_subscribed(

@@ -1,5 +1,6 @@
 """The choice of a symbol's price among those that arrive."""
 
+import time
 from decimal import Decimal
 
 from services.profile.live.prices import HELD_S, LatestPrices, Price, price_of
@@ -43,3 +44,19 @@ def test_prices_of_another_source_begin_anew() -> None:
     assert prices.apply("a", at(1, source="simulator"), heard_s=100.0)
     prices.forget("a")
     assert prices.apply("a", at(0, source="simulator"), heard_s=100.0)
+
+
+def test_the_cache_of_another_source_takes_no_price_that_a_channel_brings() -> None:
+    prices = LatestPrices()
+    prices.apply("a", at(5), heard_s=time.monotonic())
+    assert not prices.apply("b", at(9, source="simulator"))
+    assert (prices.source, set(prices.latest)) == ("binance", {"a"})
+
+
+def test_the_cache_decides_on_the_source_where_no_channel_has_spoken_for_long() -> None:
+    prices = LatestPrices()
+    prices.apply("a", at(5))
+    assert prices.apply("b", at(5, source="simulator")), "the cache was filled anew"
+    prices.apply("b", at(6, source="simulator"), heard_s=time.monotonic() - HELD_S - 1)
+    assert prices.apply("a", at(5))
+    assert prices.latest.keys() == {"a"}
