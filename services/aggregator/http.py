@@ -22,8 +22,6 @@ from services.aggregator.schemas import (
     FollowerSymbols,
     LeaseAnswer,
     SymbolsAnswer,
-    SymbolText,
-    UnknownSymbolAnswer,
 )
 from services.aggregator.streams import StreamState
 from services.aggregator.symbols import Directory
@@ -33,6 +31,8 @@ from services.common.docs_page import add_docs_page
 from services.common.error_answers import documented
 from services.common.json_route import Utf8JsonRoute
 from services.market.symbols import DELISTED, normal_symbol
+from services.market_api.answers import UnknownSymbolAnswer
+from services.market_api.parameters import SymbolText
 
 MAX_UNKNOWN_EXPLAINED = 20
 """Near matches cost a search each; further unknown symbols of one request are named without."""

@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.aggregator.followers import MAX_FOLLOWER_ID, MAX_SYMBOLS_PER_FOLLOWER
-from services.common.error_answers import ErrorAnswer
-from services.market.symbols import MAX_SYMBOL_LENGTH
+from services.market_api.answers import ListedSymbol
+from services.market_api.parameters import SymbolText
 
-SymbolText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
 FollowerId = Annotated[int, Field(ge=1, le=MAX_FOLLOWER_ID)]
 
 
@@ -18,10 +17,6 @@ class FollowerSymbols(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"symbols": ["btcusdt", "ethusdt"]}]})
 
     symbols: list[SymbolText] = Field(max_length=MAX_SYMBOLS_PER_FOLLOWER)
-
-
-class UnknownSymbolAnswer(ErrorAnswer):
-    near: list[str] = Field(description="Symbols that resemble the one asked for, best first")
 
 
 class FollowAnswer(BaseModel):
@@ -34,13 +29,6 @@ class LeaseAnswer(BaseModel):
     symbols: list[str]
     unknown: dict[str, list[str]] = Field(description="Skipped symbols, each with near matches (for the first 20)")
     expires_in_s: int = Field(examples=[15])
-
-
-class ListedSymbol(BaseModel):
-    symbol: str = Field(examples=["btcusdt"])
-    base: str = Field(examples=["BTC"], description="Empty if the exchange does not provide it")
-    quote: str = Field(examples=["USDT"])
-    status: str = Field(examples=["TRADING"])
 
 
 class SymbolsAnswer(BaseModel):

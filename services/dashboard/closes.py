@@ -12,7 +12,7 @@ from typing import Final
 
 from services.dashboard.errors import InvalidRequestError
 from services.dashboard.history import STEP_S
-from services.dashboard.schemas import Interval
+from services.market_api.answers import Interval
 
 MAX_CLOSES: Final = 200_000
 """Candles in one answer: 200 symbols over a month of hours, or 138 over a day of minutes."""

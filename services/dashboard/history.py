@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.dashboard.errors import InvalidRequestError
-from services.dashboard.schemas import HistoryFormat, Interval
+from services.market_api.answers import Interval
+from services.market_api.parameters import HistoryFormat
 
 STEP_S: Final[dict[Interval, int]] = {"1s": 1, "1m": 60, "1h": 3600, "1d": 86_400}
 MAX_TIME_S: Final = 2**32 - 1

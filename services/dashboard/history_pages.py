@@ -12,10 +12,10 @@ from services.dashboard.closes import ClosesRequest, closes_query
 from services.dashboard.errors import HistoryUnavailableError
 from services.dashboard.history import Page, Request, candles_query, ends_query, page_in, page_without_lookup
 from services.dashboard.market import Snapshot
-from services.dashboard.schemas import HistoryFormat
 from services.dashboard.single_flight import SingleFlightCache
 from services.dashboard.sparklines import sparkline
 from services.dashboard.turns import ClientTurns
+from services.market_api.parameters import HistoryFormat
 
 LIVE_S = 1
 SETTLED_S = 60

@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from services.dashboard import metrics
-from services.dashboard.schemas import Ranking
 from services.dashboard.symbols import Directory
 from services.market.decimals import change, change_percent, plain
 from services.market.second_stat import LastPrice, MalformedPriceError, decode_last_price, figure
 from services.market.symbols import Listing, decode_listings, normal_symbol
 from services.market.valuation import RANKING_CURRENCY, Pair, volumes_in
+from services.market_api.parameters import Ranking
 
 WINDOW_MS = 24 * 3600 * 1000
 """Figures of a rolling day are meaningless once their last event is older than that."""

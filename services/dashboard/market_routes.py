@@ -7,13 +7,14 @@ from itertools import islice
 from fastapi import APIRouter, Request, Response
 
 from services.common.error_answers import documented
-from services.dashboard import schemas as s
 from services.dashboard.answers import Document, answer
 from services.dashboard.documents import movers_document, prices_document, symbols_document
 from services.dashboard.errors import InvalidRequestError
 from services.dashboard.limits import Limited
 from services.dashboard.market import Quote, Snapshot
 from services.dashboard.redis import MarketReader
+from services.market_api import answers as a
+from services.market_api import parameters as p
 
 MAX_AGE_S = 1
 MAX_EXPLAINED = 20
@@ -31,39 +32,39 @@ class Asked:
 def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
     router = APIRouter(tags=["market"], dependencies=[limited.client])
 
-    @router.get("/prices", response_model=s.Prices, responses=documented(422, 429, 503))
+    @router.get("/prices", response_model=a.Prices, responses=documented(422, 429, 503))
     async def prices(
-        request: Request, symbols: s.SymbolsQuery = None, limit: s.PageLimit = 1_000, after: s.After = None
+        request: Request, symbols: p.SymbolsQuery = None, limit: p.PageLimit = 1_000, after: p.After = None
     ) -> Response:
         """The last price of some symbols, or page by page of all, with its age and the figures of the last 24 h."""
         snapshot = await market.snapshot()
         if symbols is not None:
-            asked = read_symbols(symbols, snapshot, s.MAX_NAMED)
+            asked = read_symbols(symbols, snapshot, p.MAX_NAMED)
             quotes = [quote for symbol in asked.known if (quote := snapshot.quotes.get(symbol))]
             return await answer(request, Document(prices_document(snapshot, quotes, asked.unknown, None), MAX_AGE_S))
         page, following = page_of(snapshot.quotes, after, limit)
         body = prices_document(snapshot, [snapshot.quotes[symbol] for symbol in page], {}, following)
         return await answer(request, Document(body, MAX_AGE_S))
 
-    @router.get("/movers", response_model=s.Movers, responses=documented(422, 429, 503))
+    @router.get("/movers", response_model=a.Movers, responses=documented(422, 429, 503))
     async def movers(
         request: Request,
-        by: s.Ranking = "gainers",
-        quote: s.QuoteAsset = None,
-        limit: s.MoversLimit = 20,
-        min_volume: s.MinVolume = s.DEFAULT_MIN_VOLUME,
+        by: p.Ranking = "gainers",
+        quote: p.QuoteAsset = None,
+        limit: p.MoversLimit = 20,
+        min_volume: p.MinVolume = p.DEFAULT_MIN_VOLUME,
     ) -> Response:
         """What moved most in 24 h, in percent; or what has the largest volume."""
         snapshot = await market.snapshot()
         found: list[Quote] = snapshot.movers(by, quote.lower() if quote else None, limit, min_volume)
         return await answer(request, Document(movers_document(snapshot, found), MAX_AGE_S))
 
-    @router.get("/symbols", response_model=s.ListedSymbols, responses=documented(422, 429, 503))
+    @router.get("/symbols", response_model=a.ListedSymbols, responses=documented(422, 429, 503))
     async def symbols(
         request: Request,
-        search: s.Search = None,
-        limit: s.PageLimit = 1_000,
-        after: s.After = None,
+        search: p.Search = None,
+        limit: p.PageLimit = 1_000,
+        after: p.After = None,
     ) -> Response:
         """Every symbol there is, page by page; or those that fit a search, by their volume."""
         directory = (await market.snapshot()).directory

@@ -13,7 +13,7 @@ from hypothesis.strategies import integers, sampled_from
 from services.dashboard.closes import MAX_CLOSES, ClosesRequest, look_back
 from services.dashboard.errors import InvalidRequestError
 from services.dashboard.history import MAX_TIME_S, STEP_S
-from services.dashboard.schemas import Interval
+from services.market_api.answers import Interval
 from tests.clickhouse_server import RunningClickHouse
 from tests.conftest import RunningRedis
 from tests.dashboard.conftest import Dashboard, Engine, assert_error, client_of, migrated, start_dashboard

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.dashboard.errors import InvalidRequestError
 from services.dashboard.history import MAX_TIME_S, STEP_S, Page, Request, page_in, page_without_lookup, parse_time_s
-from services.dashboard.schemas import Interval
+from services.market_api.answers import Interval
 
 NOON_S = 1_769_860_800  # 2026-01-31T12:00:00Z
 

@@ -8,9 +8,9 @@ from services.dashboard.documents import prices_document
 from services.dashboard.errors import UnknownSymbolError
 from services.dashboard.market import WINDOW_MS, Snapshot, SnapshotReader, read_listings, read_quote
 from services.dashboard.market_routes import page_of
-from services.dashboard.schemas import DEFAULT_MIN_VOLUME
 from services.dashboard.symbols import Directory
 from services.market.symbols import Listing
+from services.market_api.parameters import DEFAULT_MIN_VOLUME
 from tests.dashboard.conftest import last_price
 
 NOW_MS = 1_767_225_600_000

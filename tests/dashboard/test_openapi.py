@@ -75,7 +75,7 @@ def test_the_dashboard_describes_these_routes(documents: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_profile_describes_the_same_api(documents: dict[str, Any], route: str) -> None:
-    """Parameters, answers, errors, texts: written down twice, for no service imports another."""
+    """Parameters, answers, errors, texts."""
     ours = described(documents["dashboard"], f"/v1{route}")
     assert described(documents["profile"], f"/v1/market{route}") == ours
 

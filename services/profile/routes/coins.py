@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from services.common.error_answers import documented
 from services.common.errors import InvalidError, NotFoundError
 from services.market.decimals import plain
+from services.market_api.answers import UnknownSymbolAnswer
 from services.profile.portfolio.rules import Coin, parse_symbol
 from services.profile.routes.dependencies import PortfolioDep, ServicesDep
 from services.profile.routes.jsonbody import JsonRoute
@@ -18,7 +19,6 @@ from services.profile.routes.schemas import (
     Coins,
     Message,
     SymbolBody,
-    UnknownSymbolAnswer,
 )
 
 router = APIRouter(prefix="/v2/coin", route_class=JsonRoute, tags=["coins"])

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.common.error_answers import documented
-from services.profile.routes import market_schemas as m
+from services.market_api import answers as a
+from services.market_api import parameters as p
 from services.profile.routes.dependencies import ServicesDep
-from services.profile.routes.schemas import UnknownSymbolAnswer
 from services.profile.upstream.dashboard_client import Market
 
 
@@ -22,37 +22,37 @@ router = APIRouter(prefix="/v1/market", tags=["market"])
 # ruff: noqa: ARG001
 
 
-@router.get("/prices", response_model=m.Prices, responses=documented(422, 429, 503))
+@router.get("/prices", response_model=a.Prices, responses=documented(422, 429, 503))
 async def prices(
     request: Request,
-    symbols: m.SymbolsQuery = None,
-    limit: m.PageLimit = 1_000,
-    after: m.After = None,
+    symbols: p.SymbolsQuery = None,
+    limit: p.PageLimit = 1_000,
+    after: p.After = None,
     market: Market = AllowedMarket,
 ) -> Response:
     """The last price of some symbols, or page by page of all, with its age and the figures of the last 24 h."""
     return market.relay(request, "prices")
 
 
-@router.get("/movers", response_model=m.Movers, responses=documented(422, 429, 503))
+@router.get("/movers", response_model=a.Movers, responses=documented(422, 429, 503))
 async def movers(
     request: Request,
-    by: m.Ranking = "gainers",
-    quote: m.QuoteAsset = None,
-    limit: m.MoversLimit = 20,
-    min_volume: m.MinVolume = m.DEFAULT_MIN_VOLUME,
+    by: p.Ranking = "gainers",
+    quote: p.QuoteAsset = None,
+    limit: p.MoversLimit = 20,
+    min_volume: p.MinVolume = p.DEFAULT_MIN_VOLUME,
     market: Market = AllowedMarket,
 ) -> Response:
     """What moved most in 24 h, in percent; or what has the largest volume."""
     return market.relay(request, "movers")
 
 
-@router.get("/symbols", response_model=m.ListedSymbols, responses=documented(422, 429, 503))
+@router.get("/symbols", response_model=a.ListedSymbols, responses=documented(422, 429, 503))
 async def symbols(
     request: Request,
-    search: m.Search = None,
-    limit: m.PageLimit = 1_000,
-    after: m.After = None,
+    search: p.Search = None,
+    limit: p.PageLimit = 1_000,
+    after: p.After = None,
     market: Market = AllowedMarket,
 ) -> Response:
     """Every symbol there is, page by page; or those that fit a search, by their volume."""
@@ -61,39 +61,39 @@ async def symbols(
 
 @router.get(
     "/history/{symbol}",
-    response_model=m.History,
-    responses={200: m.HISTORY_ANSWER, **documented(422, 429, 503, s404=UnknownSymbolAnswer)},
+    response_model=a.History,
+    responses={200: a.HISTORY_ANSWER, **documented(422, 429, 503, s404=a.UnknownSymbolAnswer)},
 )
 async def history(
     request: Request,
-    symbol: m.SymbolText,
-    interval: m.Interval = "1m",
-    from_: m.From = None,
-    to: m.To = None,
-    limit: m.CandleLimit = 500,
-    format: m.HistoryFormat = "json",  # noqa: A002 - the contract's name
-    source: m.PinnedSource = None,
+    symbol: p.SymbolText,
+    interval: a.Interval = "1m",
+    from_: p.From = None,
+    to: p.To = None,
+    limit: p.CandleLimit = 500,
+    format: p.HistoryFormat = "json",  # noqa: A002 - the contract's name
+    source: p.PinnedSource = None,
     market: Market = AllowedMarket,
 ) -> Response:
     """Candles of a symbol: with `from` the first ones from there on, without the last ones before `to`."""
     return market.relay(request, "history", symbol)
 
 
-@router.get("/closes", response_model=m.Closes, responses=documented(422, 429, 503))
+@router.get("/closes", response_model=a.Closes, responses=documented(422, 429, 503))
 async def closes(
     request: Request,
-    symbols: m.ClosesSymbols,
-    from_: m.ClosesFrom,
-    to: m.To = None,
-    interval: m.Interval = "1h",
-    source: m.PinnedSource = None,
+    symbols: p.ClosesSymbols,
+    from_: p.ClosesFrom,
+    to: p.To = None,
+    interval: a.Interval = "1h",
+    source: p.PinnedSource = None,
     market: Market = AllowedMarket,
 ) -> Response:
     """The closes of some symbols over one range, each line with the last close before it: one request a chart."""
     return market.relay(request, "closes")
 
 
-@router.get("/sparklines", response_model=m.Sparklines, responses=documented(422, 429, 503))
-async def sparklines(request: Request, symbols: m.SparklineSymbols, market: Market = AllowedMarket) -> Response:
+@router.get("/sparklines", response_model=a.Sparklines, responses=documented(422, 429, 503))
+async def sparklines(request: Request, symbols: p.SparklineSymbols, market: Market = AllowedMarket) -> Response:
     """The last 24 h of some symbols, hour by hour: from the price 24 h ago to the price now."""
     return market.relay(request, "sparklines")

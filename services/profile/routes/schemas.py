@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from services.common.error_answers import ErrorAnswer
 from services.common.errors import InvalidError
 from services.market.symbols import MAX_SYMBOL_LENGTH
+from services.market_api.answers import ExactNumber
 from services.profile.portfolio.rules import parse_quantity, parse_symbol
 
 ACCESS_EXAMPLE = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOjF9.c2lnbmF0dXJl"
@@ -39,7 +39,6 @@ Quantity = Annotated[
         }
     ),
 ]
-ExactNumber = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 
 
 class Credentials(BaseModel):
@@ -158,7 +157,3 @@ class Ticket(Answer):
         examples=["ticket.q2mT1Xw0lB8nYcZbV5s7"],
         description='`new WebSocket(url, ["crypto-service.v1", subprotocol])`: offer both, the first is selected.',
     )
-
-
-class UnknownSymbolAnswer(ErrorAnswer):
-    near: list[str] = Field(default=[], examples=[["btcusdt"]], description="Symbols that look like it, best first.")
