@@ -32,8 +32,8 @@ from services.authorization.passwords import Hasher, new_password_bytes, passwor
 from services.authorization.revocations import Announcer, ended_now
 from services.authorization.session_store import FamilyMember, Session
 from services.authorization.sessions import SessionPolicy, Verdict, judge
-from services.authorization.tokens import AccessTokenIssuer, Login, TokenPair, new_refresh_token, refresh_token_hash
-from services.common.tokens import ExpiredTokenError, InvalidTokenError, TokenVerifier
+from services.authorization.tokens import AccessTokenIssuer, new_refresh_token, refresh_token_hash
+from services.common.tokens import ExpiredTokenError, InvalidTokenError, Login, Tokens, TokenVerifier
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class Authorization:
         tokens = await self._open_session(known, client, replaced_token)
         return Login(tokens, self.devices.renew(devices, key))
 
-    async def refresh(self, token: str | None, user_id: str | None, client: Client) -> TokenPair:
+    async def refresh(self, token: str | None, user_id: str | None, client: Client) -> Tokens:
         """The successor of a refresh token. `user_id` must be its owner's; None and "0" mean unknown."""
         if not token:
             raise InvalidRefreshTokenError
@@ -182,7 +182,7 @@ class Authorization:
         except (BusyError, UnavailableError) as error:
             log.warning("password.not_rehashed", user_id=known.user_id, reason=error.slug)
 
-    async def _open_session(self, known: Credentials, client: Client, replaced_token: str | None) -> TokenPair:
+    async def _open_session(self, known: Credentials, client: Client, replaced_token: str | None) -> Tokens:
         user_id, refresh = known.user_id, new_refresh_token()
         try:
             async with self.database.transaction() as connection:
@@ -193,7 +193,7 @@ class Authorization:
                 ended = [(user_id, each) for each in surplus]
                 ended += await self._end_replaced(connection, replaced_token)
                 # Signed before the commit: a deletion waits for our locks, so its date is never before the token's.
-                pair = TokenPair(self.issuer.issue(user_id, known.name, session_id), refresh)
+                pair = Tokens(self.issuer.issue(user_id, known.name, session_id), refresh)
         except IntegrityError as error:  # the account went while its password was checked
             raise WrongCredentialsError from error
         await self.announcer.announce([ended_now(*each) for each in ended])
@@ -210,7 +210,7 @@ class Authorization:
 
     async def _rotate(
         self, connection: AsyncConnection, member: FamilyMember, token_hash: bytes, verdict: Verdict, client: Client
-    ) -> TokenPair:
+    ) -> Tokens:
         if verdict is Verdict.GRACE:
             await session_store.count_grace_use(connection, token_hash)
         else:
@@ -219,7 +219,7 @@ class Authorization:
         refresh = new_refresh_token()
         await session_store.add_refresh_token(connection, member.session_id, refresh_token_hash(refresh), token_hash)
         await session_store.touch(connection, member.session_id, client)
-        return TokenPair(self.issuer.issue(member.user_id, member.name, member.session_id), refresh)
+        return Tokens(self.issuer.issue(member.user_id, member.name, member.session_id), refresh)
 
     async def _holder_name(self, connection: AsyncConnection, bearer: Bearer) -> str:
         holder = await account_store.find_holder(connection, bearer.user_id, bearer.session_id, self.policy)

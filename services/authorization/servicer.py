@@ -10,7 +10,7 @@ from proto import auth_pb2, auth_pb2_grpc
 from services.authorization.client import read_client
 from services.authorization.service import Authorization
 from services.authorization.session_store import Session
-from services.authorization.tokens import TokenPair
+from services.common.tokens import Tokens
 
 SERVICE_NAME = auth_pb2.DESCRIPTOR.services_by_name["Auth"].full_name
 
@@ -78,8 +78,8 @@ def _access_token(context: Context) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _token_response(pair: TokenPair) -> auth_pb2.TokenResponse:
-    return auth_pb2.TokenResponse(access=pair.access, refresh=pair.refresh)
+def _token_response(tokens: Tokens) -> auth_pb2.TokenResponse:
+    return auth_pb2.TokenResponse(access=tokens.access, refresh=tokens.refresh)
 
 
 def _session(session: Session, *, current: bool) -> auth_pb2.Session:

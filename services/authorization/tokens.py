@@ -15,22 +15,6 @@ REFRESH_TOKEN_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class TokenPair:
-    """What a login or a refresh gives."""
-
-    access: str
-    refresh: str
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """What a login gives. `devices` is what the browser is to keep, for its next login."""
-
-    tokens: TokenPair
-    devices: str
-
-
-@dataclass(frozen=True, slots=True)
 class AccessTokenIssuer:
     """Signs access tokens with the active key; the others of `keys` only verify, until their tokens have expired."""
 

@@ -1,4 +1,4 @@
-"""Reading access tokens: JWT (RFC 7519), HS256 only, full claims, keys by `kid`.
+"""Tokens of a session, and the reading of access tokens: JWT (RFC 7519), HS256 only, full claims, keys by `kid`.
 
 `sub` is the user id as a JSON number, as the Go original writes and reads it. RFC 7519 wants a string there, so
 the library's own check of `sub` is off and ours takes its place.
@@ -19,6 +19,22 @@ MAX_USER_ID = 2**63 - 1
 MIN_KEY_BYTES = 32
 """RFC 7518, 3.2: an HS256 key has at least the hash's size."""
 _FULL_CLAIMS = ["sub", "exp", "iat", "jti", "iss", "aud"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a login or a refresh gives."""
+
+    access: str
+    refresh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A new session. `devices` is what the browser is to keep for its next login; empty where the issuer has none."""
+
+    tokens: Tokens
+    devices: str
 
 
 class InvalidTokenError(Exception):

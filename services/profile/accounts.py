@@ -13,12 +13,13 @@ import unicodedata
 import structlog
 
 from services.common.errors import ApiError, ConflictError, UnauthenticatedError, UnavailableError
+from services.common.tokens import Tokens
 from services.profile import metrics
 from services.profile.access.callers import Access, Caller
 from services.profile.portfolio.loading import PortfolioLoader
 from services.profile.portfolio.rules import Portfolio
 from services.profile.portfolio.store import PortfolioStore
-from services.profile.upstream.authorization_client import Authorization, Tokens, UnsupportedError
+from services.profile.upstream.authorization_client import Authorization, UnsupportedError
 
 log = structlog.get_logger()
 

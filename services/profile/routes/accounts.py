@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Response
 
 from services.common.error_answers import documented
 from services.common.errors import ApiError, UnauthenticatedError, UnavailableError
+from services.common.tokens import Tokens
 from services.profile.access.callers import Caller
 from services.profile.access.cookies import Cookies
 from services.profile.routes.dependencies import (
@@ -31,7 +32,7 @@ from services.profile.routes.schemas import (
     SessionView,
     TokenPair,
 )
-from services.profile.upstream.authorization_client import Browser, Tokens
+from services.profile.upstream.authorization_client import Browser
 
 log = structlog.get_logger()
 

@@ -26,6 +26,7 @@ from services.common.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from services.common.tokens import Login, Tokens
 from services.profile import metrics
 
 log = structlog.get_logger()
@@ -80,20 +81,6 @@ class Browser:
 
     devices: str = ""
     refresh_token: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    access: str
-    refresh: str
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A new session, and the device tokens that the browser is to keep; empty where the peer has none."""
-
-    tokens: Tokens
-    devices: str
 
 
 @dataclass(frozen=True, slots=True)
