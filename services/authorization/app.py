@@ -6,8 +6,10 @@ from datetime import timedelta
 from functools import partial
 
 from proto.auth_pb2_grpc import add_AuthServicer_to_server
+from services.authorization.bearers import Bearers
 from services.authorization.database import Database
 from services.authorization.devices import DeviceTokens
+from services.authorization.grants import Grants
 from services.authorization.interceptor import CallInterceptor
 from services.authorization.limits import Limits
 from services.authorization.passwords import open_hasher
@@ -49,8 +51,10 @@ async def app(settings: AuthorizationSettings, life: Lifecycle) -> AsyncIterator
             devices=DeviceTokens(
                 Signer(signing_order(settings.jwt_keys, settings.jwt_active_kid), purpose="device token")
             ),
-            issuer=AccessTokenIssuer(settings.jwt_keys, settings.jwt_active_kid, settings.access_lifetime_s),
-            verifier=TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal),
+            bearers=Bearers(TokenVerifier(settings.jwt_keys, settings.jwt_accept_minimal), policy),
+            grants=Grants(
+                AccessTokenIssuer(settings.jwt_keys, settings.jwt_active_kid, settings.access_lifetime_s), policy
+            ),
             announcer=announcer,
             policy=policy,
         )

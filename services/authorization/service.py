@@ -4,21 +4,19 @@ Every method raises errors of errors.py and may be repeated after any of them. A
 an acknowledged end of a session or an account is also announced (revocations.py).
 """
 
-import uuid
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.authorization import account_store, metrics, session_store
 from services.authorization.account_store import Credentials
+from services.authorization.bearers import Bearer, Bearers, parse_session_id
 from services.authorization.client import Client
 from services.authorization.database import Database
 from services.authorization.devices import DeviceTokens
 from services.authorization.errors import (
     BusyError,
-    ExpiredAccessTokenError,
     InvalidAccessTokenError,
     InvalidRefreshTokenError,
     NameTakenError,
@@ -26,24 +24,17 @@ from services.authorization.errors import (
     UnavailableError,
     WrongCredentialsError,
 )
+from services.authorization.grants import Grants
 from services.authorization.limits import Limits
 from services.authorization.names import lookup_key, name_key, normal_name
 from services.authorization.passwords import Hasher, new_password_bytes, password_forms
 from services.authorization.revocations import Announcer, ended_now
-from services.authorization.session_store import FamilyMember, Session
+from services.authorization.session_store import Session
 from services.authorization.sessions import SessionPolicy, Verdict, judge
-from services.authorization.tokens import AccessTokenIssuer, new_refresh_token, refresh_token_hash
-from services.common.tokens import ExpiredTokenError, InvalidTokenError, Login, Tokens, TokenVerifier
+from services.authorization.tokens import refresh_token_hash
+from services.common.tokens import Login, Tokens
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """Whose a valid access token is. `session_id` is None in the Go original's tokens."""
-
-    user_id: int
-    session_id: uuid.UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +45,8 @@ class Authorization:
     hasher: Hasher
     limits: Limits
     devices: DeviceTokens
-    issuer: AccessTokenIssuer
-    verifier: TokenVerifier
+    bearers: Bearers
+    grants: Grants
     announcer: Announcer
     policy: SessionPolicy
 
@@ -109,7 +100,7 @@ class Authorization:
             elif verdict is Verdict.OVER or user_id not in (None, "0", str(member.user_id)):
                 raise InvalidRefreshTokenError
             else:
-                return await self._rotate(connection, member, token_hash, verdict, client)
+                return await self.grants.rotate(connection, member, token_hash, verdict, client)
         metrics.tokens_reused.inc()
         log.warning("refresh.reused", user_id=member.user_id, session_id=str(member.session_id))
         await self.announcer.announce([ended_now(member.user_id, member.session_id)])
@@ -122,7 +113,7 @@ class Authorization:
         """
         if not token:
             raise InvalidRefreshTokenError
-        bearer = self._bearer_unless_expired(access_token) if access_token else None
+        bearer = self.bearers.identify_unless_expired(access_token)
         async with self.database.transaction() as connection:
             found = await session_store.find_session_of_token(connection, refresh_token_hash(token))
             if found is None:
@@ -138,13 +129,13 @@ class Authorization:
 
     async def verify(self, access_token: str | None) -> tuple[Bearer, str]:
         """Whose the access token is, with the account's name, if account and session still are."""
-        bearer = self._bearer(access_token)
+        bearer = self.bearers.identify(access_token)
         async with self.database.transaction() as connection:
-            return bearer, await self._holder_name(connection, bearer)
+            return bearer, await self.bearers.require_holder(connection, bearer)
 
     async def delete_account(self, access_token: str | None) -> None:
         """Remove the caller's account with all its sessions. Succeeds again for an account that is gone."""
-        bearer = self._bearer(access_token)
+        bearer = self.bearers.identify(access_token)
         async with self.database.transaction() as connection:
             holder = await account_store.find_holder(connection, bearer.user_id, bearer.session_id, self.policy)
             if holder is not None and not holder.session_active:
@@ -154,20 +145,20 @@ class Authorization:
 
     async def list_sessions(self, access_token: str | None) -> tuple[Bearer, list[Session]]:
         """The caller's active sessions."""
-        bearer = self._bearer(access_token)
+        bearer = self.bearers.identify(access_token)
         async with self.database.transaction() as connection:
-            await self._holder_name(connection, bearer)
+            await self.bearers.require_holder(connection, bearer)
             return bearer, await session_store.list_active(connection, bearer.user_id, self.policy)
 
     async def revoke_session(self, access_token: str | None, session_id: str) -> None:
         """End one of the caller's sessions. A session may end itself, and may repeat the request."""
-        bearer = self._bearer(access_token)
-        target = _parse_session_id(session_id)
+        bearer = self.bearers.identify(access_token)
+        target = parse_session_id(session_id)
         if target is None:
             raise SessionNotFoundError
         async with self.database.transaction() as connection:
             if target != bearer.session_id:
-                await self._holder_name(connection, bearer)
+                await self.bearers.require_holder(connection, bearer)
             if not await session_store.owns_session(connection, bearer.user_id, target):
                 raise SessionNotFoundError
             await session_store.revoke(connection, bearer.user_id, [target])
@@ -183,73 +174,10 @@ class Authorization:
             log.warning("password.not_rehashed", user_id=known.user_id, reason=error.slug)
 
     async def _open_session(self, known: Credentials, client: Client, replaced_token: str | None) -> Tokens:
-        user_id, refresh = known.user_id, new_refresh_token()
         try:
             async with self.database.transaction() as connection:
-                session_id = await session_store.add_session(connection, user_id, client, self.policy)
-                await session_store.add_refresh_token(connection, session_id, refresh_token_hash(refresh))
-                surplus = await session_store.surplus_sessions(connection, user_id, self.policy)
-                await session_store.revoke(connection, user_id, surplus)
-                ended = [(user_id, each) for each in surplus]
-                ended += await self._end_replaced(connection, replaced_token)
-                # Signed before the commit: a deletion waits for our locks, so its date is never before the token's.
-                pair = Tokens(self.issuer.issue(user_id, known.name, session_id), refresh)
+                tokens, ended = await self.grants.open_session(connection, known, client, replaced_token)
         except IntegrityError as error:  # the account went while its password was checked
             raise WrongCredentialsError from error
         await self.announcer.announce([ended_now(*each) for each in ended])
-        return pair
-
-    async def _end_replaced(self, connection: AsyncConnection, token: str | None) -> list[tuple[int, uuid.UUID]]:
-        """End the session of `token`, of any user: its bearer has a new one now. Returns user and session, if any."""
-        found = await session_store.find_session_of_token(connection, refresh_token_hash(token)) if token else None
-        if found is None:
-            return []
-        session_id, user_id = found
-        await session_store.revoke(connection, user_id, [session_id])
-        return [(user_id, session_id)]
-
-    async def _rotate(
-        self, connection: AsyncConnection, member: FamilyMember, token_hash: bytes, verdict: Verdict, client: Client
-    ) -> Tokens:
-        if verdict is Verdict.GRACE:
-            await session_store.count_grace_use(connection, token_hash)
-        else:
-            await session_store.spend(connection, token_hash)
-            await session_store.supersede(connection, member.session_id, token_hash, self.policy)
-        refresh = new_refresh_token()
-        await session_store.add_refresh_token(connection, member.session_id, refresh_token_hash(refresh), token_hash)
-        await session_store.touch(connection, member.session_id, client)
-        return Tokens(self.issuer.issue(member.user_id, member.name, member.session_id), refresh)
-
-    async def _holder_name(self, connection: AsyncConnection, bearer: Bearer) -> str:
-        holder = await account_store.find_holder(connection, bearer.user_id, bearer.session_id, self.policy)
-        if holder is None or not holder.session_active:
-            raise InvalidAccessTokenError
-        return holder.name
-
-    def _bearer(self, access_token: str | None) -> Bearer:
-        try:
-            claims = self.verifier.verify(access_token or "")
-        except ExpiredTokenError as error:
-            raise ExpiredAccessTokenError from error
-        except InvalidTokenError as error:
-            raise InvalidAccessTokenError from error
-        if claims.session_id is None:
-            return Bearer(claims.user_id, None)
-        session_id = _parse_session_id(claims.session_id)
-        if session_id is None:
-            raise InvalidAccessTokenError
-        return Bearer(claims.user_id, session_id)
-
-    def _bearer_unless_expired(self, access_token: str) -> Bearer | None:
-        try:
-            return self._bearer(access_token)
-        except ExpiredAccessTokenError:
-            return None
-
-
-def _parse_session_id(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
+        return tokens
