@@ -4,8 +4,8 @@ import asyncio
 
 from services.common.revocations import Bearer
 from services.profile.live import metrics
-from services.profile.live.fanout import Viewer
 from services.profile.live.push import CloseCode, PushProtocol
+from services.profile.live.viewers import Viewer
 
 
 class Client:

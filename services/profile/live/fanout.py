@@ -1,14 +1,13 @@
-"""Fan-out of prices: the viewers of each symbol, and one loop that sends each affected client one newest document.
+"""Fan-out of prices: one loop that sends each affected client one newest document.
 
 Nothing here waits for a client. A client that is full is remembered as stalled; it costs no queue, because the newest
-document is rendered when it drains. One that stays stalled too long is cut.
+document is rendered when it drains.
 """
 
 import asyncio
 import time
 from collections.abc import Iterable
 from itertools import islice
-from typing import Protocol
 
 import structlog
 
@@ -16,6 +15,8 @@ from services.profile.live import metrics
 from services.profile.live.document import PortfolioDocument
 from services.profile.live.prices import LatestPrices, Price
 from services.profile.live.push import text_frame
+from services.profile.live.stalled import Stalled
+from services.profile.live.viewers import Holders, Sink, Viewer
 from services.profile.portfolio.rules import Portfolio
 
 log = structlog.get_logger()
@@ -26,47 +27,20 @@ VIEWERS_PER_TURN = 100
 """Documents rendered before other tasks get a turn: one or two milliseconds."""
 
 
-class Sink(Protocol):
-    """Where frames go: `PushProtocol`, as far as the fan-out knows it."""
-
-    def push(self, frame: bytes) -> bool: ...
-
-    def abort(self) -> None: ...
-
-
-class Viewer:
-    """A user with open websockets. All of them show one document, rendered once."""
-
-    __slots__ = ("document", "shown", "sinks", "user_id")
-
-    def __init__(self, user_id: int) -> None:
-        self.user_id = user_id
-        self.document: PortfolioDocument | None = None
-        self.sinks: list[Sink] = []
-        self.shown: int | None = None
-        """The hash of the frame that all sinks have been sent: an identical one is not sent again."""
-
-    @property
-    def symbols(self) -> frozenset[str]:
-        """The symbols in the document; none before it is loaded."""
-        return frozenset() if self.document is None else self.document.symbols
-
-
 class Fanout:
     """The prices in view, the viewers of each symbol, and the loop between them."""
 
-    def __init__(self, *, stuck_after_s: float, gather_s: float) -> None:
-        self._stuck_after_s = stuck_after_s
+    def __init__(self, stalled: Stalled, *, gather_s: float) -> None:
+        self._stalled = stalled
         self._gather_s = gather_s
         self._prices = LatestPrices()
-        self._holders: dict[str, set[Viewer]] = {}
-        self._stalled: dict[Sink, float] = {}  # since when (loop time), oldest first
+        self._holders = Holders()
         self._wake = asyncio.Event()
 
     @property
     def symbols(self) -> frozenset[str]:
         """All symbols with a viewer."""
-        return frozenset(self._holders)
+        return self._holders.symbols
 
     @property
     def source(self) -> str | None:
@@ -95,7 +69,7 @@ class Fanout:
         """
         before = viewer.symbols
         viewer.document = PortfolioDocument(portfolio)
-        added = self._hold(viewer, viewer.symbols - before)
+        added = self._holders.add(viewer, viewer.symbols - before)
         dropped = self._release(viewer, before - viewer.symbols)
         self._send([viewer])
         return added, dropped
@@ -117,15 +91,11 @@ class Fanout:
     def detach(self, viewer: Viewer, sink: Sink) -> None:
         """Send nothing more to `sink`."""
         viewer.sinks.remove(sink)
-        self._stalled.pop(sink, None)
-        metrics.STALLED.set(len(self._stalled))
+        self._stalled.remove(sink)
 
     def drained(self, viewer: Viewer, sink: Sink) -> None:
         """`sink` can take a frame again: if it missed one, it gets the newest."""
-        if self._stalled.pop(sink, None) is None:
-            return
-        metrics.STALLED.set(len(self._stalled))
-        if viewer.document is not None:
+        if self._stalled.remove(sink) and viewer.document is not None:
             self._push([(sink, self._frame(viewer.document))])
 
     async def run(self) -> None:
@@ -134,17 +104,6 @@ class Fanout:
             await self._wake.wait()
             await self._coalesce()
             await self._serve(self._prices.take_changes())
-
-    async def cut_stuck(self) -> None:
-        """Cut, until cancelled, clients that have taken nothing for too long."""
-        while True:
-            await asyncio.sleep(self._stuck_after_s / 4)
-            oldest_s = asyncio.get_running_loop().time() - self._stuck_after_s
-            for sink in [sink for sink, since_s in self._stalled.items() if since_s <= oldest_s]:
-                del self._stalled[sink]
-                sink.abort()
-                metrics.CUT.inc()
-            metrics.STALLED.set(len(self._stalled))
 
     async def _coalesce(self) -> None:
         """Let the rest of a burst arrive: one document a tick, not one for each piece the network made of it."""
@@ -157,7 +116,7 @@ class Fanout:
 
     async def _serve(self, changed: set[str]) -> None:
         started_s = time.perf_counter()
-        affected = set[Viewer]().union(*(self._holders.get(symbol, ()) for symbol in changed))
+        affected = self._holders.of(changed)
         prices = [self._prices.latest[symbol] for symbol in changed if symbol in self._prices.latest]
         waiting = iter(affected)
         while turn := list(islice(waiting, VIEWERS_PER_TURN)):
@@ -195,29 +154,13 @@ class Fanout:
             if sink.push(frame):
                 count += 1
             else:
-                self._stall(sink)
+                self._stalled.add(sink)
         metrics.DOCUMENTS.inc(count)
 
-    def _stall(self, sink: Sink) -> None:
-        metrics.CONFLATED.inc()
-        self._stalled.setdefault(sink, asyncio.get_running_loop().time())
-        metrics.STALLED.set(len(self._stalled))
-
-    def _hold(self, viewer: Viewer, symbols: frozenset[str]) -> frozenset[str]:
-        added = symbols - self._holders.keys()
-        for symbol in symbols:
-            self._holders.setdefault(symbol, set()).add(viewer)
-        metrics.SYMBOLS.set(len(self._holders))
-        return added
-
     def _release(self, viewer: Viewer, symbols: frozenset[str]) -> frozenset[str]:
-        for symbol in symbols:
-            self._holders[symbol].discard(viewer)
-        dropped = frozenset(symbol for symbol in symbols if not self._holders[symbol])
+        dropped = self._holders.remove(viewer, symbols)
         for symbol in dropped:
-            del self._holders[symbol]
             self._prices.forget(symbol)
-        metrics.SYMBOLS.set(len(self._holders))
         return dropped
 
 

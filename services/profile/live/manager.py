@@ -18,6 +18,7 @@ from services.profile.live.fanout import Fanout
 from services.profile.live.limits import LiveLimits
 from services.profile.live.push import push_protocol_of
 from services.profile.live.seats import Seats
+from services.profile.live.stalled import Stalled
 from services.profile.live.updates import LoadPortfolio, Updates
 
 
@@ -27,7 +28,8 @@ class ConnectionManager:
     def __init__(self, redis_url: str, load_portfolio: LoadPortfolio, limits: LiveLimits | None = None) -> None:
         limits = limits or LiveLimits()
         self._redis = open_redis(redis_url)
-        self._fanout = Fanout(stuck_after_s=limits.stuck_after_s, gather_s=limits.gather_s)
+        self._stalled = Stalled(stuck_after_s=limits.stuck_after_s)
+        self._fanout = Fanout(self._stalled, gather_s=limits.gather_s)
         self._seats = Seats(limits)
         self._updates = Updates(redis_url, self._redis, load_portfolio, self._seats, self._fanout, limits)
         self._revocations = Revocations(self._redis)
@@ -36,7 +38,7 @@ class ConnectionManager:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve while the context is open. A crash inside cancels the body and surfaces as an exception group."""
-        fanout = (self._fanout.run(), self._fanout.cut_stuck())
+        fanout = (self._fanout.run(), self._stalled.cut_stuck())
         work = [*fanout, self._seats.retire_old(), self._revocations.run(), *self._updates.work()]
         try:
             async with asyncio.TaskGroup() as tasks:

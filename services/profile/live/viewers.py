@@ -1,0 +1,70 @@
+"""Viewers: users with open websockets, each with one document, and which of them show which symbol."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from services.profile.live import metrics
+from services.profile.live.document import PortfolioDocument
+
+
+class Sink(Protocol):
+    """Where frames go: `PushProtocol`, as far as the fan-out knows it."""
+
+    def push(self, frame: bytes) -> bool: ...
+
+    def abort(self) -> None: ...
+
+
+class Viewer:
+    """A user with open websockets. All of them show one document, rendered once."""
+
+    __slots__ = ("document", "shown", "sinks", "user_id")
+
+    def __init__(self, user_id: int) -> None:
+        self.user_id = user_id
+        self.document: PortfolioDocument | None = None
+        self.sinks: list[Sink] = []
+        self.shown: int | None = None
+        """The hash of the frame that all sinks have been sent: an identical one is not sent again."""
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The symbols in the document; none before it is loaded."""
+        return frozenset() if self.document is None else self.document.symbols
+
+
+class Holders:
+    """The viewers of each symbol that has any."""
+
+    def __init__(self) -> None:
+        self._viewers: dict[str, set[Viewer]] = {}
+
+    def __contains__(self, symbol: str) -> bool:
+        return symbol in self._viewers
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """All symbols with a viewer."""
+        return frozenset(self._viewers)
+
+    def of(self, symbols: Iterable[str]) -> set[Viewer]:
+        """The viewers of any of `symbols`, each once."""
+        return set[Viewer]().union(*(self._viewers.get(symbol, ()) for symbol in symbols))
+
+    def add(self, viewer: Viewer, symbols: frozenset[str]) -> frozenset[str]:
+        """Make `viewer` one of theirs. Returns the symbols that gained their first viewer."""
+        added = symbols - self._viewers.keys()
+        for symbol in symbols:
+            self._viewers.setdefault(symbol, set()).add(viewer)
+        metrics.SYMBOLS.set(len(self._viewers))
+        return added
+
+    def remove(self, viewer: Viewer, symbols: frozenset[str]) -> frozenset[str]:
+        """The opposite of `add`. Returns the symbols that lost their last viewer."""
+        for symbol in symbols:
+            self._viewers[symbol].discard(viewer)
+        dropped = frozenset(symbol for symbol in symbols if not self._viewers[symbol])
+        for symbol in dropped:
+            del self._viewers[symbol]
+        metrics.SYMBOLS.set(len(self._viewers))
+        return dropped
