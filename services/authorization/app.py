@@ -18,6 +18,7 @@ from services.authorization.service import Authorization
 from services.authorization.servicer import SERVICE_NAME, AuthServicer
 from services.authorization.sessions import SessionPolicy
 from services.authorization.settings import AuthorizationSettings
+from services.authorization.storage import Storage
 from services.authorization.sweeps import Sweeps, repeat
 from services.authorization.tokens import AccessTokenIssuer
 from services.common.database import create_engine
@@ -34,7 +35,8 @@ CONCURRENT_RPCS_MAX = 1_000
 async def app(settings: AuthorizationSettings, life: Lifecycle) -> AsyncIterator[None]:
     """The running service. It starts whether or not its dependencies answer; readiness names those that do not."""
     async with AsyncExitStack() as stack:
-        database = Database(create_engine(settings.database_url))
+        storage = Storage()
+        database = Database(create_engine(settings.database_url), storage)
         stack.push_async_callback(database.engine.dispose)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
@@ -47,7 +49,7 @@ async def app(settings: AuthorizationSettings, life: Lifecycle) -> AsyncIterator
         authorization = Authorization(
             database=database,
             hasher=hasher,
-            limits=Limits(redis, settings),
+            limits=Limits(redis, settings, storage),
             devices=DeviceTokens(
                 Signer(signing_order(settings.jwt_keys, settings.jwt_active_kid), purpose="device token")
             ),
@@ -60,6 +62,7 @@ async def app(settings: AuthorizationSettings, life: Lifecycle) -> AsyncIterator
         )
         life.health.add_check("database", database.check)
         life.health.add_check("redis", partial(check_redis, redis))
+        life.health.add_check("storage", storage.check)
         announcing = repeat("announce", sweeps.announce_unknown, settings.announce_interval_s)
         purging = repeat("purge", sweeps.purge, settings.purge_interval_s)
         await stack.enter_async_context(life.background(announcing, "announce"))

@@ -8,8 +8,10 @@ import asyncpg
 from sqlalchemy import exc, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.authorization.errors import UnavailableError
+from services.authorization.errors import StoreRefusesError, UnavailableError
 from services.authorization.schema import accounts
+from services.authorization.storage import Storage
+from services.common.database import is_refusal
 
 _OUR_OWN_MISTAKES = (exc.IntegrityError, exc.ProgrammingError, exc.DataError)
 _NO_ANSWER = (exc.DBAPIError, exc.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
@@ -24,12 +26,14 @@ class Database:
     """The service's database."""
 
     engine: AsyncEngine
+    storage: Storage
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction, committed at the end. READ COMMITTED: every statement sees what is committed by then.
 
-        Raises `UnavailableError`; whether a commit whose answer was lost took effect is then unknown.
+        Raises `UnavailableError`; whether a commit whose answer was lost took effect is then unknown. A database that
+        refuses to store (a full disk) raises `StoreRefusesError`.
         """
         try:
             async with self.engine.begin() as connection:
@@ -39,7 +43,14 @@ class Database:
                 raise UnavailableError from error
             raise
         except _NO_ANSWER as error:
-            raise UnavailableError from error
+            raise (StoreRefusesError if is_refusal(error) else UnavailableError) from error
+
+    @asynccontextmanager
+    async def storing(self) -> AsyncIterator[AsyncConnection]:
+        """As `transaction`, for one that adds rows: readiness reports it if there is no room for them."""
+        with self.storage.storing("database"):
+            async with self.transaction() as connection:
+                yield connection
 
     async def check(self) -> None:
         """A readiness check: raises unless the database answers and has our tables."""

@@ -108,7 +108,7 @@ class UnavailableError(AuthError):
 
 
 class StoreRefusesError(UnavailableError):
-    """Redis answers, and refuses to store: its disk or memory is full, or it is a replica."""
+    """A store answers, and refuses to store: its disk or memory is full, or it can only be read."""
 
     slug = "store_refuses"
     sentence = "the server cannot store anything right now, perhaps because its disk is full; try again later"

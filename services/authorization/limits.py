@@ -7,6 +7,8 @@ refused attempt spends nothing of the limit that refused it, nor of wider ones.
 import hashlib
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from limits import parse
@@ -19,6 +21,7 @@ from services.authorization import metrics
 from services.authorization.client import Client
 from services.authorization.errors import StoreRefusesError, TooManyAttemptsError, UnavailableError
 from services.authorization.settings import AuthorizationSettings
+from services.authorization.storage import Storage
 
 KEY_PREFIX = "auth:limit"
 
@@ -26,10 +29,11 @@ KEY_PREFIX = "auth:limit"
 class Limits:
     """The limits of this service. Every method raises `TooManyAttemptsError` or `UnavailableError`."""
 
-    def __init__(self, redis: Redis, settings: AuthorizationSettings) -> None:
+    def __init__(self, redis: Redis, settings: AuthorizationSettings, storage: Storage) -> None:
+        self._storage = storage
         pool: Any = redis.connection_pool  # the library's hints forget what its documentation names
-        storage = RedisStorage("async+redis://", implementation="redispy", key_prefix=KEY_PREFIX, connection_pool=pool)
-        self._limiter = MovingWindowRateLimiter(storage)
+        counters = RedisStorage("async+redis://", implementation="redispy", key_prefix=KEY_PREFIX, connection_pool=pool)
+        self._limiter = MovingWindowRateLimiter(counters)
         self._rates = {
             name.removeprefix("limit_"): parse(value)
             for name, value in settings.model_dump().items()
@@ -73,16 +77,23 @@ class Limits:
 
     async def _spend(self, name: str, *parties: str) -> None:
         rate, party = self._rates[name], _digest(parties)
-        try:
+        with self._storage.storing("redis"), _failures_named():
             if await self._limiter.hit(rate, name, party):
                 return
             stats = await self._limiter.get_window_stats(rate, name, party)
-        except ResponseError as error:
-            raise StoreRefusesError from error
-        except (RedisError, OSError) as error:
-            raise UnavailableError from error
         metrics.attempts_refused.labels(name).inc()
         raise TooManyAttemptsError(max(1, math.ceil(stats.reset_time - time.time())))
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    """Redis' failures as `UnavailableError`, refusals as `StoreRefusesError`."""
+    try:
+        yield
+    except ResponseError as error:
+        raise StoreRefusesError from error
+    except (RedisError, OSError) as error:
+        raise UnavailableError from error
 
 
 def _digest(parties: tuple[str, ...]) -> str:

@@ -58,7 +58,7 @@ class Authorization:
             if await account_store.name_exists(connection, key):
                 raise NameTakenError
         password_hash = await self.hasher.make_hash(encoded)
-        async with self.database.transaction() as connection:
+        async with self.database.storing() as connection:
             user_id = await account_store.add_account(connection, normal_name(name), key, password_hash)
         if user_id is None:
             raise NameTakenError
@@ -90,7 +90,7 @@ class Authorization:
             raise InvalidRefreshTokenError
         await self.limits.refresh(client)
         token_hash = refresh_token_hash(token)
-        async with self.database.transaction() as connection:
+        async with self.database.storing() as connection:
             member = await session_store.lock_family(connection, token_hash)
             if member is None:
                 raise InvalidRefreshTokenError
@@ -175,7 +175,7 @@ class Authorization:
 
     async def _open_session(self, known: Credentials, client: Client, replaced_token: str | None) -> Tokens:
         try:
-            async with self.database.transaction() as connection:
+            async with self.database.storing() as connection:
                 tokens, ended = await self.grants.open_session(connection, known, client, replaced_token)
         except IntegrityError as error:  # the account went while its password was checked
             raise WrongCredentialsError from error

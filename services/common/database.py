@@ -4,6 +4,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 STATEMENT_TIMEOUT_S = 5.0
+_REFUSED = ("53100", "25006")
+"""PostgreSQL's SQLSTATEs of a full disk, and of a database that can only be read: a standby, or what a host makes of
+one whose disk is full."""
 
 
 def create_engine(url: str, pool_size: int = 10) -> AsyncEngine:
@@ -30,6 +33,11 @@ async def check_engine(engine: AsyncEngine) -> None:
     """A readiness check: raises unless the database answers."""
     async with engine.connect() as connection:
         await connection.execute(text("SELECT 1"))
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a failure means that the database answers and refuses to store."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in _REFUSED
 
 
 def asyncpg_url(url: str) -> str:

@@ -7,6 +7,9 @@ an exception, of SQL or of another service.
 from collections.abc import Mapping
 from typing import ClassVar
 
+STORE_RETRY_AFTER_S = 30
+"""Until a person has made room, no attempt succeeds; after that, the first one does."""
+
 
 class ApiError(Exception):
     """A request that ends in an error answer with this class's status. `extra` joins the answer's keys."""
@@ -88,3 +91,11 @@ class UnavailableError(ApiError):
     """A dependency of this request does not answer. The client should retry later."""
 
     status = 503
+
+
+class StoreRefusesError(UnavailableError):
+    """A store answers, and refuses to store: its disk or memory is full, or it can only be read."""
+
+    def __init__(self) -> None:
+        sentence = "The server cannot save anything right now; its disk may be full. Open sessions go on."
+        super().__init__("store_refuses", sentence, headers={"Retry-After": str(STORE_RETRY_AFTER_S)})

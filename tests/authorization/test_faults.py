@@ -1,18 +1,15 @@
 """Dependencies that die, freeze and come back: UNAVAILABLE in time, no access meanwhile, recovery without help."""
 
 import asyncio
-import contextlib
 import os
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 
 import asyncpg
 import pytest
 from grpc import StatusCode
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
 from structlog.testing import capture_logs
 
 from deploy.local import postgres, redis
@@ -23,6 +20,7 @@ from tests.authorization.client import AuthClient, Failure, failure, session_of
 from tests.authorization.conftest import Start
 from tests.conftest import RunningPostgres, RunningRedis
 from tests.processes import until
+from tests.refused_writes import REFUSALS, fill_disk_under, make_room_under, refuse_to_store, store_again
 
 
 def is_unavailable(refused: Failure) -> bool:
@@ -99,27 +97,64 @@ async def test_without_redis_nothing_is_let_through(own_redis: RunningRedis, sta
     assert await running.life.health.problems() == {}
 
 
-@pytest.mark.parametrize("refusal", ["maxmemory 1", "min-replicas-to-write 1", "replica", "full disk"])
+@pytest.mark.parametrize("refusal", REFUSALS)
 async def test_a_redis_that_refuses_to_store_locks_out_no_session(
     own_redis: RunningRedis, start: Start, refusal: str
 ) -> None:
     """OOM, NOREPLICAS, READONLY, MISCONF: no login and no end of a session is confirmed; refreshing goes on."""
-    auth = (await start(redis_url=own_redis.url, announce_interval_s=0.05)).client
+    running = await start(redis_url=own_redis.url, announce_interval_s=0.05)
+    auth = running.client
     await auth.register("myuser")
     mine, ended = [await auth.login("myuser", address="192.0.2.1") for _ in range(2)]
     async with Redis.from_url(own_redis.url, protocol=2) as client:
-        await _refuse_to_store(client, refusal)
+        await refuse_to_store(client, refusal)
         for call in (auth.login("myuser"), auth.register("another", address="192.0.2.1")):
             refused = await failure(call)
             assert (refused.status, refused.slug) == (StatusCode.UNAVAILABLE, "store_refuses")
+        assert (await running.life.health.problems())["storage"].startswith("redis refused to store: disk full")
         mine = await auth.refresh(mine.refresh, address="192.0.2.1")
         await auth.verify(mine.access)
         refused = await failure(auth.logout(ended.refresh))
         assert (refused.status, refused.slug) == (StatusCode.UNAVAILABLE, "store_refuses")
-        await _store_again(client, refusal)
+        await store_again(client, refusal)
         key = f"auth:revoked:session:{session_of(ended.access)}"
         await until(lambda: _all_exist(client, [key]), what="the announcement once Redis stores again")
     await auth.login("myuser")
+    assert await running.life.health.problems() == {}
+
+
+async def test_a_full_disk_under_postgresql_promises_no_session(
+    own_postgres: RunningPostgres, own_database_url: str, start: Start
+) -> None:
+    """No session is confirmed that is not stored; readiness names the disk; with room, the next login is served."""
+    running = await start(database_url=own_database_url)
+    auth = running.client
+    await auth.register("myuser")
+    mine = await auth.login("myuser")
+    await fill_disk_under("refresh_tokens", own_postgres, own_database_url)
+    refused = await failure(auth.login("myuser"))
+    assert (refused.status, refused.slug) == (StatusCode.UNAVAILABLE, "store_refuses")
+    assert await running.life.health.problems() == {
+        "storage": "database refused to store: disk full, out of memory or read-only"
+    }
+    assert len((await auth.list_sessions(mine.access)).sessions) == 1, "the session that was refused is not there"
+    await make_room_under("refresh_tokens", own_database_url)
+    mine = await auth.login("myuser")
+    assert await running.life.health.problems() == {}
+    assert (await auth.verify(mine.access)).name == "myuser"
+    await auth.refresh(mine.refresh)
+
+
+async def test_a_database_that_can_only_be_read_is_named_too(
+    own_postgres: RunningPostgres, own_database_url: str, start: Start
+) -> None:
+    """What hosts make of a database whose disk is full, and what a standby is."""
+    connection = await asyncpg.connect(own_database_url)
+    await connection.execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on")
+    auth = (await start(database_url=own_database_url)).client
+    refused = await failure(auth.register("myuser"))
+    assert (refused.status, refused.slug) == (StatusCode.UNAVAILABLE, "store_refuses")
+    await connection.close()
 
 
 async def test_a_frozen_redis_is_reported_within_the_deadline(
@@ -210,40 +245,6 @@ async def _backends(url: str) -> list[int]:
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
         os.kill(pid, number)
-
-
-async def _refuse_to_store(client: Redis, refusal: str) -> None:
-    if refusal == "replica":
-        await client.replicaof("127.0.0.1", "1")
-    elif refusal == "full disk":  # a snapshot fails as well where a directory has its name
-        settings = await client.config_get("dir") | await client.config_get("dbfilename")
-        await asyncio.to_thread(Path(f"{settings['dir']}/{settings['dbfilename']}").mkdir)
-        await client.config_set("save", "1 1")
-        await client.config_set("stop-writes-on-bgsave-error", "yes")
-        with contextlib.suppress(RedisError):
-            await client.bgsave()
-        await until(lambda: _is_refused(client), what="Redis refuses to store")
-    else:
-        name, value = refusal.split()
-        await client.config_set(name, value)
-
-
-async def _is_refused(client: Redis) -> bool:
-    try:
-        await client.set("probe", "1")
-    except ResponseError as error:
-        return "MISCONF" in str(error)
-    return False
-
-
-async def _store_again(client: Redis, refusal: str) -> None:
-    if refusal == "replica":
-        await client.replicaof("NO", "ONE")
-    elif refusal == "full disk":
-        await client.config_set("save", "")
-        await client.config_set("stop-writes-on-bgsave-error", "no")
-    else:
-        await client.config_set(refusal.split()[0], "0")
 
 
 async def _all_exist(client: Redis, keys: list[str]) -> bool:

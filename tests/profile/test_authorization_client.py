@@ -15,6 +15,7 @@ from services.common.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    StoreRefusesError,
     TooManyError,
     UnauthenticatedError,
     UnavailableError,
@@ -81,7 +82,7 @@ async def authorization(script: Script) -> AsyncIterator[Authorization]:
         (StatusCode.UNAVAILABLE, "unavailable", UnavailableError, "authorization_unavailable"),
         (StatusCode.DEADLINE_EXCEEDED, None, UnavailableError, "authorization_unavailable"),
         (StatusCode.INTERNAL, "boom", UnavailableError, "authorization_unavailable"),
-        (StatusCode.UNAVAILABLE, "store_refuses", UnavailableError, "store_refuses"),
+        (StatusCode.UNAVAILABLE, "store_refuses", StoreRefusesError, "store_refuses"),
         (StatusCode.UNKNOWN, None, UnavailableError, "authorization_unavailable"),
     ],
 )

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.common.errors import ConflictError, UnavailableError
+from services.common.database import is_refusal
+from services.common.errors import ConflictError, StoreRefusesError, UnavailableError
 from services.profile.portfolio.rules import Coin, Portfolio
 
 log = structlog.get_logger()
@@ -127,4 +128,6 @@ class PortfolioStore:
             raise  # a fault of ours, not of the database's
         except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
             log.warning("database.unavailable", error=type(error).__name__)
+            if is_refusal(error):
+                raise StoreRefusesError from error
             raise UnavailableError("database_unavailable", "Portfolios cannot be reached now. Try again.") from error

@@ -22,6 +22,7 @@ from services.common.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    StoreRefusesError,
     TooManyError,
     UnauthenticatedError,
     UnavailableError,
@@ -52,7 +53,6 @@ _SENTENCES = {
     "session_not_found": "You have no such session.",
     "too_many_attempts": "Too many attempts. Wait a little, then try again.",
     "busy": "Too many people are logging in right now. Try again in a moment.",
-    "store_refuses": "The server cannot save anything right now; its disk may be full. Open sessions go on.",
 }
 """Sentences for the user, by slug. `access_token_expired` is ours to see first (access.py)."""
 _GO_ERRORS = {
@@ -211,8 +211,8 @@ def _translated(rpc: str, error: aio.AioRpcError) -> ApiError:
             return TooManyError(*chosen("too_many_attempts"), _retry_after_s(trailing.get("retry-after-s")))
         case grpc.StatusCode.UNIMPLEMENTED:
             return UnsupportedError()
-        case grpc.StatusCode.UNAVAILABLE if slug in _SENTENCES:
-            return UnavailableError(slug, _SENTENCES[slug])
+        case grpc.StatusCode.UNAVAILABLE if slug == "store_refuses":
+            return StoreRefusesError()
         case _:
             log.warning("authorization.failed", rpc=rpc, status=code.name)
             return UnavailableError("authorization_unavailable", "Accounts cannot be reached now. Try again shortly.")
