@@ -24,6 +24,9 @@ ROWS_DEFERRED = Counter(
 ROWS_HEALED = Counter("profile_rows_healed", "Profile rows made for an account that had none.")
 ROWS_FOREIGN = Counter("profile_rows_foreign", "Requests refused because the row of their id has another name.")
 WEBSOCKETS_REFUSED = Counter("profile_websockets_refused", "Websocket handshakes refused, by slug.", ["code"])
+TICKETS_KEPT = Counter(
+    "profile_tickets_kept", "Websocket tickets kept in this process because Redis refused to store them."
+)
 MARKET_REQUESTS = Counter(
     "profile_market_requests",
     "Requests for market data: the status passed on, limited (client), unavailable, cut (after the head had left).",

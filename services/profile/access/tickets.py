@@ -2,7 +2,8 @@
 
 A ticket travels as a subprotocol, because URLs end in logs: the client offers `ticket.<ticket>`, and beside it
 `crypto-service.v1` so as not to have the (then spent) ticket echoed as the selected protocol. Redis keeps only its
-hash.
+hash. While Redis refuses to store (a full disk, no memory, a replica), this process keeps the ticket: it is good once
+all the same, but in this replica alone.
 """
 
 import asyncio
@@ -11,14 +12,21 @@ import secrets
 from collections.abc import Sequence
 
 import msgspec
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from services.common.batches import Batches
 from services.common.errors import UnauthenticatedError
 from services.common.redis import BATCH_TIMEOUT_S
+from services.common.throttle import Throttle
 from services.common.tokens import AccessClaims
 from services.market.names import TICKETS
+from services.profile import metrics
+from services.profile.access.kept_tickets import KeptTickets
 from services.profile.access.redis import redis_answers
+
+log = structlog.get_logger()
 
 LIFETIME_S = 30
 PROTOCOL = "crypto-service.v1"
@@ -30,7 +38,9 @@ class Tickets:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._issuing: Batches[tuple[str, bytes], None] = Batches(self._store, timeout_s=BATCH_TIMEOUT_S)
+        self._kept = KeptTickets(LIFETIME_S)
+        self._throttle = Throttle()
+        self._issuing: Batches[tuple[str, bytes], bool] = Batches(self._store, timeout_s=BATCH_TIMEOUT_S)
         self._spending: Batches[str, bytes | None] = Batches(self._spend, timeout_s=BATCH_TIMEOUT_S)
 
     async def run(self) -> None:
@@ -41,8 +51,11 @@ class Tickets:
     async def issue(self, claims: AccessClaims) -> str:
         """A new ticket that stands for `claims`, once, for `LIFETIME_S`."""
         ticket = secrets.token_urlsafe(32)
+        key = _key(ticket)
         with redis_answers():
-            await self._issuing.get((_key(ticket), msgspec.json.encode(claims)))
+            stored = await self._issuing.get((key, msgspec.json.encode(claims)))
+        if not stored:
+            self._kept.keep(key, claims)
         return ticket
 
     async def redeem(self, ticket: str) -> AccessClaims:
@@ -50,20 +63,33 @@ class Tickets:
 
         The session may have ended since: check that too.
         """
+        key = _key(ticket)
+        kept = self._kept.take(key)
+        if kept is not None:
+            return kept
         with redis_answers():
-            stored = await self._spending.get(_key(ticket))
+            stored = await self._spending.get(key)
         if stored is None:
             raise UnauthenticatedError(
                 "invalid_ticket", "This ticket was used, has expired or never was. Get a new one."
             )
         return msgspec.json.decode(stored, type=AccessClaims)
 
-    async def _store(self, tickets: Sequence[tuple[str, bytes]]) -> list[None]:
+    async def _store(self, tickets: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """Whether Redis has stored each; it answers, so that none is good both there and here."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for key, claims in tickets:
                 pipeline.set(key, claims, ex=LIFETIME_S)
-            await pipeline.execute()
-        return [None] * len(tickets)
+            answers = await pipeline.execute(raise_on_error=False)
+        refusals = [answer for answer in answers if isinstance(answer, ResponseError)]
+        if refusals:
+            self._report(refusals)
+        return [not isinstance(answer, ResponseError) for answer in answers]
+
+    def _report(self, refusals: Sequence[ResponseError]) -> None:
+        metrics.TICKETS_KEPT.inc(len(refusals))
+        if self._throttle.permits():
+            log.warning("tickets.kept_here", error=type(refusals[0]).__name__, hint="Redis refuses to store")
 
     async def _spend(self, keys: Sequence[str]) -> list[bytes | None]:
         async with self._redis.pipeline(transaction=False) as pipeline:
