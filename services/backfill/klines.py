@@ -77,7 +77,7 @@ class KlineSource:
         return now_ms
 
     async def page(self, symbol: str, interval: Interval, first: int, count: int) -> Page:
-        """The first `count` klines that the exchange has from candle `first` on; fewer at the end.
+        """The first klines, at most `count`, that the exchange has from candle `first` on; none at the end.
 
         A row that cannot be true costs only itself: what is written as exact is never corrected. The last row may still
         be forming. Raises `UsageError` for an unknown symbol, `ExchangeError`, or
@@ -95,10 +95,12 @@ class KlineSource:
         except RestError as error:
             raise ExchangeError(str(error)) from error
         klines, untrue = _judge(rows, interval, start_ms, self.latest_ms)
-        if len(rows) + len(unreadable) < count:  # the end of what the exchange has
-            return Page(klines, None, unreadable + untrue)
+        # A short answer is not taken for the end: what lies beyond would count as not to be had.
+        answered = len(rows) + len(unreadable)
+        if not answered:
+            return Page([], None, [])
         # So many rows, one to a candle at most, cover as many candles at least.
-        covered = klines[-1].open_ms // interval.length_ms + 1 if klines else first + count
+        covered = klines[-1].open_ms // interval.length_ms + 1 if klines else first + answered
         return Page(klines, covered, unreadable + untrue)
 
     async def _get(self, request: RestRequest) -> bytes:

@@ -180,7 +180,18 @@ async def test_a_page_of_which_no_row_can_be_true_covers_as_many_candles_as_it_h
             short = await klines.page("BTCUSDT", MINUTE, FIRST, 6)
     assert (page.klines, page.until, len(page.rejected)) == ([], FIRST + 5, 5)
     assert page.rejected[0] == "2026-01-01 12:00 (no start of a candle of 1m)"
-    assert short.until is None
+    assert short.until == FIRST + 5
+
+
+async def test_a_short_page_is_not_the_end_of_what_the_exchange_has() -> None:
+    def answer(path: str, query: dict[str, str]) -> Answer:
+        first = int(query["startTime"]) // 60_000
+        return Answer([row(number) for number in range(first, min(first + 3, FIRST + 5))])
+
+    with scripted_exchange(answer) as exchange:
+        async with source(exchange.url) as (klines, _):
+            pages = [await klines.page("BTCUSDT", MINUTE, first, 1_000) for first in (FIRST, FIRST + 3, FIRST + 5)]
+    assert [(len(page.klines), page.until) for page in pages] == [(3, FIRST + 3), (2, FIRST + 5), (0, None)]
 
 
 def test_rows_in_any_order_are_taken_once_and_contradictions_not_at_all() -> None:
