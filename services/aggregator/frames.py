@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from services.exchanges.clock import EARLIEST_MS, is_time
+from services.exchanges.clock import EARLIEST_MS, MAX_OFFSET_MS, is_time
 from services.exchanges.registry import DEFAULT_EXCHANGE, EXCHANGES
 from services.market.decimals import PLAIN_DECIMAL, is_plain_decimal
 from services.market.events import AggTrade, MiniTicker
@@ -16,6 +16,8 @@ from services.market.symbols import normal_symbol
 
 _exchange: Final = EXCHANGES[DEFAULT_EXCHANGE]
 _EXAMPLE_LENGTH = 60
+_PAST_MS = 2 * MAX_OFFSET_MS
+"""The exchange's clock may be wrong by half of it."""
 
 _FIVE_DECIMALS = re.compile(" ".join([PLAIN_DECIMAL] * 5))
 
@@ -26,7 +28,8 @@ class Decoded(NamedTuple, Generic[Entry]):
     """What was accepted, in the order of arrival, and how many entries were refused, by reason.
 
     Reasons: `malformed` (not the JSON we know, not a symbol, not plain decimal text), `price` (not above zero),
-    `time` (an event time that is none in ms), `future` (an event time later than can be).
+    `time` (an event time that is none in ms), `future` (an event time later than can be), `past` (days behind the other
+    entries).
     """
 
     accepted: list[Entry]
@@ -57,6 +60,7 @@ def decode_mini_tickers(frames: Iterable[bytes], latest_ms: int) -> Decoded[Mini
     for frame in frames:
         for ticker in _exchange.decode_tickers(frame, judge.refuse_unread):
             judge.take(ticker, ticker.close, _figures_problem(ticker))
+    judge.refuse_past()
     return judge.decoded()
 
 
@@ -80,6 +84,17 @@ class _Judge(Generic[Entry]):
         self.refuse(reason, _excerpt(entry.symbol.encode(errors="replace")))
         if reason == "future":
             self._times_ms.append(event_ms)
+
+    def refuse_past(self) -> None:
+        """Refuse what is days behind most others: it would be kept as history, of a time that it is not of."""
+        times_ms = sorted(entry.event_ms for entry in self._accepted)
+        earliest_ms = times_ms[len(times_ms) // 2] - _PAST_MS if times_ms else 0
+        if not times_ms or times_ms[0] >= earliest_ms:
+            return
+        for entry in self._accepted:
+            if entry.event_ms < earliest_ms:
+                self.refuse("past", _excerpt(entry.symbol.encode(errors="replace")))
+        self._accepted = [entry for entry in self._accepted if entry.event_ms >= earliest_ms]
 
     def refuse_unread(self, data: bytes, _: str) -> None:
         self.refuse("malformed", _excerpt(data))

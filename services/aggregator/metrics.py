@@ -12,7 +12,7 @@ MINI_TICKERS: Final = Counter("aggregator_mini_tickers", "Mini-tickers accepted.
 REFUSED: Final = Counter(
     "aggregator_refused",
     "Entries refused: malformed, price (not above zero), time (an event time that is none in ms), future (one that "
-    "cannot be yet), source (of a replaced peer), capacity.",
+    "cannot be yet), past (days behind the others), source (of a replaced peer), capacity.",
     ["stream", "reason"],
 )
 

@@ -35,12 +35,12 @@ class ExchangeClock:
     def observe(self, event_ms: int, wall_ms: int, now_s: float) -> None:
         """Note the time of typical events that have just arrived."""
         seen_ms = event_ms - now_s * 1_000
-        if abs(seen_ms - self._offset_ms) <= TOLERANCE_MS:
+        if abs(event_ms - wall_ms) > MAX_OFFSET_MS:
+            self._other_ms = None
+        elif abs(seen_ms - self._offset_ms) <= TOLERANCE_MS:
             # Late frames are common, early ones are not: the estimate rises at once and falls slowly.
             step_ms = seen_ms - self._offset_ms
             self._offset_ms += step_ms if step_ms > 0 else step_ms / _SMOOTHING
-            self._other_ms = None
-        elif abs(event_ms - wall_ms) > MAX_OFFSET_MS:
             self._other_ms = None
         elif self._other_ms is None or abs(seen_ms - self._other_ms) > TOLERANCE_MS:
             self._other_ms, self._other_since_s = seen_ms, now_s

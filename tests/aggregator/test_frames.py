@@ -10,6 +10,7 @@ from tests.aggregator.socket_peer import START_MS, ticker, ticker_frame, trade
 from tests.mutations import mutations
 
 NOW_MS = START_MS + 5_000
+DAY_MS = 86_400_000
 
 JUNK = [
     b"",
@@ -67,6 +68,21 @@ def test_an_event_time_that_is_none_in_ms_is_refused_and_shows_nothing(event_ms:
     decoded = decode_mini_tickers([ticker_frame(ticker("btcusdt", "1", event_ms))], NOW_MS)
     assert (decoded.accepted, decoded.refused, decoded.typical_ms) == ([], {"time": 1}, None)
     assert decoded.examples == {"time": "BTCUSDT"}
+
+
+@pytest.mark.parametrize("old_ms", [1_230_768_000_000, START_MS - 3 * DAY_MS])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_an_entry_days_behind_the_others_is_refused(old_ms: int, at: int) -> None:
+    entries = [ticker("btcusdt", "1"), ticker("ethusdt", "2")]
+    entries.insert(at, ticker("oldusdt", "3", old_ms))
+    decoded = decode_mini_tickers([ticker_frame(*entries)], NOW_MS)
+    assert [t.symbol for t in decoded.accepted] == ["BTCUSDT", "ETHUSDT"]
+    assert (decoded.refused, decoded.examples) == ({"past": 1}, {"past": "OLDUSDT"})
+
+
+def test_a_market_of_another_time_is_accepted_as_a_whole() -> None:
+    entries = [ticker(symbol, "1", START_MS - 400 * DAY_MS + number) for number, symbol in enumerate(["a", "b", "c"])]
+    assert len(decode_mini_tickers([ticker_frame(*entries)], NOW_MS).accepted) == 3
 
 
 def test_a_bad_entry_of_a_mini_ticker_frame_leaves_the_others() -> None:
