@@ -14,6 +14,8 @@ MAX_RETRY_S = 3_600.0
 _UNANSWERED_TO_HALVE = 2
 _UNANSWERED_TO_SET_ASIDE = 8
 """An exchange that misses a message is no exchange that refuses a symbol: only this many in a row are taken for it."""
+_MAX_UNANSWERED = 1_000
+"""Groups whose silences are counted: where what is wanted changes at each attempt, none comes twice."""
 
 
 @dataclass(slots=True)
@@ -78,6 +80,8 @@ class Refusals:
     def unanswered(self, symbols: Set[str], now_s: float) -> None:
         """A message that asked for exactly `symbols` got no answer: several times in a row count as a refusal."""
         group = frozenset(symbols)
+        if len(self._unanswered) >= _MAX_UNANSWERED:
+            self._unanswered.clear()
         self._unanswered[group] += 1
         if self._unanswered[group] >= (_UNANSWERED_TO_HALVE if len(group) > 1 else _UNANSWERED_TO_SET_ASIDE):
             del self._unanswered[group]

@@ -95,3 +95,10 @@ def test_what_is_not_wanted_any_more_is_forgotten() -> None:
     refusals.forget(frozenset("abc"))
     assert not refusals.set_aside
     assert refusals.next_attempt_s({"b"}) is None
+
+
+def test_the_silences_of_ever_other_groups_take_bounded_memory() -> None:
+    refusals = Refusals()
+    for number in range(5_000):
+        refusals.unanswered(frozenset({"a", str(number)}), 0.0)
+    assert len(refusals._unanswered) <= 1_000
