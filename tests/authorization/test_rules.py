@@ -148,8 +148,10 @@ def test_the_active_key_signs() -> None:
         ("2001:DB8::1", "2001:db8::1", "2001:db8::/64"),
         ("fe80::1%eth0", "fe80::1", "fe80::/64"),
         ("", None, None),
-        ("192.0.2.1, 10.0.0.1", None, None),
-        ("nonsense", None, None),
+        (" ", None, None),
+        ("192.0.2.1, 10.0.0.1", None, ""),
+        ("192.0.2.1:443", None, ""),
+        ("nonsense", None, ""),
     ],
 )
 def test_reads_the_clients_address(sent: str, address: str | None, network: str | None) -> None:
@@ -162,4 +164,4 @@ def test_any_client_metadata_is_harmless(address: str, agent: str) -> None:
     client = read_client({"x-client-address": address, "x-user-agent": agent})
     assert len(client.user_agent or "") <= 256
     assert (client.user_agent or "").isprintable()
-    assert (client.network is None) == (client.address is None)
+    assert (client.network is None) == (not address.strip())
