@@ -13,10 +13,9 @@ from services.common.throttle import Throttle
 from services.exchanges.clock import ExchangeClock
 from services.market.events import MiniTicker
 from services.market.names import DEFAULT_SOURCE
+from services.market.second_stat import MAX_SOURCE_LENGTH
 
 log = structlog.get_logger()
-
-MAX_SOURCE_LENGTH = 32
 
 _CAUSES = {
     "future": "event times are ahead of this machine's clock",

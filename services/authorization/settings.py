@@ -1,21 +1,11 @@
 """Settings of the authorization service, read from the environment."""
 
-from typing import Annotated, Self
+from typing import Self
 
-from limits import parse
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from services.common.settings import ServiceSettings
+from services.common.settings import Rate, ServiceSettings
 from services.common.tokens import check_keys
-
-
-def _check_limit(text: str) -> str:
-    parse(text)
-    return text
-
-
-Limit = Annotated[str, AfterValidator(_check_limit)]
-"""A rate in the notation of the `limits` library: "10/minute", "100 per 2 hours"."""
 
 
 class DatabaseSettings(ServiceSettings):
@@ -51,19 +41,19 @@ class AuthorizationSettings(DatabaseSettings):
     hash_threads: int = Field(default=2, ge=1, le=64)
     hash_waiting_max: int = Field(default=16, ge=0, le=1024)
 
-    limit_login_device: Limit = "10/minute"
+    limit_login_device: Rate = "10/minute"
     """Of one device that is known to the account; the limits of logins without `device` are for strangers."""
-    limit_login_device_name: Limit = "30/minute"
+    limit_login_device_name: Rate = "30/minute"
     """Of all known devices of one account."""
-    limit_login_device_address: Limit = "60/minute"
+    limit_login_device_address: Rate = "60/minute"
     """Of all known devices at one address."""
-    limit_login_name_address: Limit = "10/minute"
-    limit_login_name: Limit = "100/hour"
-    limit_login_address: Limit = "60/minute"
-    limit_login_all: Limit = "300/minute"
-    limit_register_address: Limit = "30 per 10 minutes"
-    limit_register_all: Limit = "60/minute"
-    limit_refresh_address: Limit = "120/minute"
+    limit_login_name_address: Rate = "10/minute"
+    limit_login_name: Rate = "100/hour"
+    limit_login_address: Rate = "60/minute"
+    limit_login_all: Rate = "300/minute"
+    limit_register_address: Rate = "30 per 10 minutes"
+    limit_register_all: Rate = "60/minute"
+    limit_refresh_address: Rate = "120/minute"
 
     announce_interval_s: float = Field(default=10.0, gt=0)
     """How often Redis is compared with the revocations in the database."""

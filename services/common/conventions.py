@@ -3,7 +3,6 @@
 FastAPI's routes know only the methods they were declared with.
 """
 
-import re
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
@@ -14,8 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 HEAD_EXTENSION = "crypto_service.head"
 """In the scope's extensions: no body will be sent, so that none need be fetched."""
-_SLASHED = re.compile(rb"/[^/\\].*/", re.DOTALL)
-"""`//host` and `/\\host` would lead to another one."""
 
 
 class HttpConventions:

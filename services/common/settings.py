@@ -8,9 +8,11 @@ what a variable does not (`/run/secrets/database_url` for `DATABASE_URL`); the v
 import os
 import re
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+from limits import parse
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
@@ -21,11 +23,31 @@ def _clickhouse_url(url: str) -> str:
     return url
 
 
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _networks(proxies: tuple[str, ...]) -> tuple[str, ...]:
+    """uvicorn trusts no proxy by a mistyped address, and at `*` accepts any address the client claims."""
+    for proxy in proxies:
+        ip_network(proxy)
+    return proxies
+
+
+def _rate(text: str) -> str:
+    parse(text)
+    return text
+
+
 ClickHouseUrl = Annotated[str, AfterValidator(_clickhouse_url)]
 BootstrapServers = Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
 """Of Kafka: `host:port[,host:port]`."""
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 """What is really behind an exchange's URLs, as the operator names it: `binance`, `simulator`."""
+TrustedProxies = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)]
+"""Addresses and networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+Rate = Annotated[str, AfterValidator(_rate)]
+"""In the notation of the `limits` library: "10/minute", "100 per 2 hours"."""
 EmptyIsNone = BeforeValidator(lambda value: value or None)
 """For optional values: compose files and the launcher set an empty variable instead of none."""
 
@@ -50,7 +72,7 @@ class ServiceSettings(BaseSettings):
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
-        return [name.strip().lower() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+        return _split(value.lower()) if isinstance(value, str) else value
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -1,13 +1,17 @@
 """Settings of the dashboard service, read from the environment."""
 
-from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated
 
-from limits import parse
-from pydantic import Field, field_validator
-from pydantic_settings import NoDecode
+from pydantic import Field
 
-from services.common.settings import BootstrapServers, ClickHouseUrl, EmptyIsNone, ServiceSettings
+from services.common.settings import (
+    BootstrapServers,
+    ClickHouseUrl,
+    EmptyIsNone,
+    Rate,
+    ServiceSettings,
+    TrustedProxies,
+)
 from services.market.names import CONSUMER_GROUP, MINI_TICKERS
 
 
@@ -24,11 +28,11 @@ class DashboardSettings(ServiceSettings):
     kafka_topic: str = MINI_TICKERS
     kafka_group: str = CONSUMER_GROUP
     """Whose lag the operator's page shows."""
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "::1")
-    """Addresses and networks whose X-Forwarded-For is believed: profile's, and a proxy's of ours."""
-    limit_client: str = "1200/minute"
+    trusted_proxies: TrustedProxies = ("127.0.0.1", "::1")
+    """Profile's, and a proxy's of ours."""
+    limit_client: Rate = "1200/minute"
     """Requests of one client address."""
-    limit_history: str = "300/minute"
+    limit_history: Rate = "300/minute"
     """Those of them that are for history or sparklines."""
     history_timeout_s: float = Field(default=5.0, gt=0)
     """From a request's arrival to ClickHouse's last byte."""
@@ -38,24 +42,3 @@ class DashboardSettings(ServiceSettings):
     """Queries that may wait for a slot."""
     history_cache_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
     """Size of the answers kept in memory."""
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _proxies_have_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        """uvicorn trusts no proxy by a mistyped address, and at `*` accepts any address the client claims."""
-        for proxy in proxies:
-            ip_network(proxy)
-        return proxies
-
-    @field_validator("limit_client", "limit_history")
-    @classmethod
-    def _limits_can_be_read(cls, rate: str) -> str:
-        parse(rate)
-        return rate

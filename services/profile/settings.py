@@ -1,14 +1,12 @@
 """Settings of the profile service, read from the environment."""
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from limits import parse
 from pydantic import Field, HttpUrl, field_validator
 from pydantic_settings import NoDecode
 
-from services.common.settings import EmptyIsNone, ServiceSettings
+from services.common.settings import EmptyIsNone, Rate, ServiceSettings, TrustedProxies
 from services.common.tokens import check_keys
 
 
@@ -36,8 +34,7 @@ class Settings(MigrationSettings):
         default_factory=lambda data: _local_origins(data["http_port"]), validate_default=True
     )
     """Where our own pages come from (`https://coins.example`): no other may open websockets or use cookies."""
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    """Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    trusted_proxies: TrustedProxies = ()
     insecure_cookies: bool = False
     """Keep logins on the plain HTTP origins of `public_origins` too; else they last there until a page is reloaded."""
     refresh_cookie_max_age_s: int = Field(default=30 * 24 * 3600, gt=0)
@@ -46,7 +43,7 @@ class Settings(MigrationSettings):
     aggregator_timeout_s: float = Field(default=2.0, gt=0)
     dashboard_timeout_s: float = Field(default=8.0, gt=0)
     """To the head of its answer; longer than it takes itself to give up."""
-    limit_market: str = "1200/minute"
+    limit_market: Rate = "1200/minute"
     """Requests for market data of one client address."""
     lease_interval_s: float = Field(default=5.0, gt=0)
     """Between two renewals of what our websockets follow; well below the aggregator's lease."""
@@ -55,26 +52,12 @@ class Settings(MigrationSettings):
     max_websockets_per_user: int = Field(default=20, ge=1)
     """On this replica."""
 
-    @field_validator("public_origins", "trusted_proxies", mode="before")
+    @field_validator("public_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return [part.strip().rstrip("/") for part in value.split(",") if part.strip()]
         return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _proxies_have_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        """uvicorn trusts no proxy by a mistyped address, and at `*` accepts any address the client claims."""
-        for proxy in proxies:
-            ip_network(proxy)
-        return proxies
-
-    @field_validator("limit_market")
-    @classmethod
-    def _limit_can_be_read(cls, rate: str) -> str:
-        parse(rate)
-        return rate
 
     @field_validator("jwt_keys")
     @classmethod

@@ -83,16 +83,10 @@ def klines_request(symbol: str, interval: str, start_ms: int, count: int) -> Res
 
 def parse_klines(body: bytes, reject: Callable[[bytes, str], None]) -> list[Kline]:
     try:
-        rows = _rows.decode(body)
+        rows = decode_rows(body)
     except MALFORMED as error:
         raise RestError(f"the exchange's klines are malformed: {error}") from error
-    klines: list[Kline] = []
-    for row in rows:
-        try:
-            klines.append(_kline.decode(row))
-        except MALFORMED as error:
-            reject(bytes(row), str(error))
-    return klines
+    return list(readable(_kline, rows, reject))
 
 
 def refusal(body: bytes) -> str:
@@ -142,7 +136,6 @@ def _as_streamed(symbol: str, row: PastTrade) -> bytes:
 _past_trade: Final = msgspec.json.Decoder(PastTrade)
 _pair: Final = msgspec.json.Decoder(Pair)
 _exchange_info: Final = msgspec.json.Decoder(ExchangeInfo)
-_rows: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _kline: Final = msgspec.json.Decoder(Kline)
 _time: Final = msgspec.json.Decoder(ServerTime)
 _refusal: Final = msgspec.json.Decoder(Refusal)
