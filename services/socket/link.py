@@ -1,4 +1,4 @@
-"""One websocket connection to the exchange: reading, control messages with their acknowledgements, and its watchdog.
+"""One websocket connection to the exchange: reading, its subscriptions, and its watchdog.
 
 A link never repairs itself. It reports why it should be replaced (`over`) and goes on reading for as long as it can;
 its shard decides.
@@ -7,7 +7,7 @@ its shard decides.
 import asyncio
 import math
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from services.exchanges.errors import ControlError, MalformedFrameError, UnknownFrameError
 from services.exchanges.exchange import Ack, Event, Exchange, Rejected, ServerShutdown, TickerFrame, TradeFrame
 from services.socket import metrics
-from services.socket.refusals import Refusals
+from services.socket.subscriptions import Subscriptions
 
 log = structlog.get_logger()
 
@@ -26,8 +26,6 @@ OnFrame = Callable[[TradeFrame | TickerFrame | Rejected], None]
 """Takes a frame, or what cannot be used of one, at once: it must not block."""
 
 _WATCH_TICKS = 4
-_POLICY_VIOLATION = 1008
-"""The close code with which the exchange refuses a message and its connection."""
 
 _trades = metrics.FRAMES.labels("trade")
 _tickers = metrics.FRAMES.labels("ticker")
@@ -50,7 +48,6 @@ class Reason(Enum):
 @dataclass(frozen=True, slots=True)
 class LinkTimes:
     silence_s: float
-    ack_timeout_s: float
     life_s: float
 
 
@@ -61,35 +58,21 @@ class Link:
         self,
         connection: ClientConnection,
         exchange: Exchange,
+        subscriptions: Subscriptions,
         times: LinkTimes,
-        wanted: Set[str],
-        refusals: Refusals,
         on_frame: OnFrame,
     ) -> None:
         self.over: asyncio.Future[Reason] = asyncio.get_running_loop().create_future()
         """Set once, when this link should be replaced."""
-        self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Set once everything wanted has been acknowledged, but for what the exchange refuses."""
-        self.wanted_changed = asyncio.Event()
-        self.wanted_changed.set()
+        self.subscriptions = subscriptions
         self.opened_s = time.monotonic()
         self.last_frame_s = -math.inf
-        self.asked: set[str] = set()
-        """The symbols whose subscription has been acknowledged."""
-        self.is_complete = False
-        """Whether `asked` was all that there was to ask for, when that was last compared."""
         self.was_useful = False
         """Whether a frame could be used."""
         self._connection = connection
         self._exchange = exchange
         self._times = times
-        self._wanted = wanted
-        self._refusals = refusals
         self._on_frame = on_frame
-        self._subscribing: frozenset[str] = frozenset()
-        self._ack: tuple[int, asyncio.Future[str | None]] | None = None
-        self._message_id = 0
-        self._next_message_s = 0.0
         self._frames = 0
 
     async def serve(self) -> None:
@@ -97,7 +80,7 @@ class Link:
         metrics.CONNECTIONS.inc()
         try:
             async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(self._control()), tasks.create_task(self._watch())]
+                helpers = [tasks.create_task(self._subscribe()), tasks.create_task(self._watch())]
                 await self._read()
                 for helper in helpers:
                     helper.cancel()
@@ -128,16 +111,7 @@ class Link:
                 self._take(frame)
         except ConnectionClosed as closed:
             log.info("link.closed", close_code=connection.close_code, error=str(closed.__cause__ or closed))
-            self._note_closed(connection.close_code, connection.close_reason or "")
-
-    def _note_closed(self, code: int | None, reason: str) -> None:
-        """A close in answer to a subscription refuses it; a loss in the middle of one may have been a refusal."""
-        if not self._subscribing:
-            return
-        if code == _POLICY_VIOLATION:
-            self._refusals.refused(self._subscribing, f"closed with {code} {reason[:100]}".strip(), time.monotonic())
-        else:
-            self._refusals.unanswered(self._subscribing, time.monotonic())
+            self.subscriptions.note_closed(connection.close_code, connection.close_reason or "")
 
     def _take(self, frame: bytes) -> None:
         try:
@@ -162,109 +136,19 @@ class Link:
             self._on_frame(event)
         elif isinstance(event, Ack):
             _acks.inc()
-            self._acknowledge(event)
+            self.subscriptions.acknowledge(event)
         elif isinstance(event, ServerShutdown):
             _shutdowns.inc()
             self._end(Reason.SHUTDOWN)
 
-    def _acknowledge(self, ack: Ack) -> None:
-        if self._ack is None:
-            return
-        message_id, answer = self._ack
-        if ack.message_id in (message_id, None) and not answer.done():
-            answer.set_result(ack.error)
-
-    async def _control(self) -> None:
-        """Bring what the exchange sends to what is wanted, one acknowledged message at a time."""
+    async def _subscribe(self) -> None:
         try:
-            while True:
-                self.wanted_changed.clear()
-                while self._differs:
-                    self.is_complete = False
-                    await self._pace()
-                    await self._send_next_change()
-                self.is_complete = True
-                if not self.subscribed.done():
-                    self.subscribed.set_result(None)
-                await self._until_changed()
+            await self.subscriptions.run()
         except ControlError as error:
             log.warning("link.control_failed", error=str(error))
             self._end(Reason.CONTROL)
         except ConnectionClosed:
             pass  # the reader sees it too, and reports it
-
-    @property
-    def _differs(self) -> bool:
-        return self._refusals.askable(self._wanted, time.monotonic()) | (self._wanted & self.asked) != self.asked
-
-    async def _until_changed(self) -> None:
-        """Wait for another wanted set, or for the time to ask again for what was refused."""
-        due_s = self._refusals.next_attempt_s(self._wanted - self.asked)
-        try:
-            async with asyncio.timeout(None if due_s is None else max(due_s - time.monotonic(), 0.0)):
-                await self.wanted_changed.wait()
-        except TimeoutError:
-            pass
-
-    async def _pace(self) -> None:
-        # Changes that arrive during the pause leave together in the next message.
-        await asyncio.sleep(self._next_message_s - time.monotonic())
-        self._next_message_s = time.monotonic() + self._exchange.limits.control_interval_s
-
-    async def _send_next_change(self) -> None:
-        # Unsubscribing comes first: never more streams on the connection than the exchange allows.
-        if unwanted := self.asked - self._wanted:
-            symbols = self._fitting(unwanted)
-            if error := await self._send("unsubscribe", self._exchange.unsubscribe, symbols):
-                raise ControlError(f"unsubscribe was refused: {error}")
-            self.asked.difference_update(symbols)
-            return
-        missing = self._refusals.askable(self._wanted, time.monotonic()) - self.asked
-        if group := self._refusals.next_group(missing):
-            await self._subscribe(frozenset(self._fitting(group)))
-
-    async def _subscribe(self, symbols: frozenset[str]) -> None:
-        self._subscribing = symbols
-        try:
-            error = await self._send("subscribe", self._exchange.subscribe, sorted(symbols))
-        except ControlError:
-            self._refusals.unanswered(symbols, time.monotonic())
-            raise
-        finally:
-            self._subscribing = frozenset()
-        if error is None:
-            self.asked.update(symbols)
-            self._refusals.accepted(symbols)
-        else:
-            log.info("link.subscription_refused", symbols=len(symbols), error=error[:200])
-            self._refusals.refused(symbols, error, time.monotonic())
-
-    def _fitting(self, symbols: Set[str]) -> list[str]:
-        room_bytes = self._exchange.limits.control_max_bytes - len(self._exchange.subscribe(self._message_id + 1, []))
-        fitting: list[str] = []
-        for symbol in sorted(symbols):
-            room_bytes -= self._exchange.stream_bytes(symbol)
-            if fitting and room_bytes < 0:
-                break
-            fitting.append(symbol)
-        return fitting
-
-    async def _send(self, method: str, message: Callable[[int, list[str]], bytes], symbols: list[str]) -> str | None:
-        """Send a control message; what the exchange has against it, if anything. Raises `ControlError` for silence."""
-        self._message_id += 1
-        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._ack = (self._message_id, answer)
-        try:
-            async with asyncio.timeout(self._times.ack_timeout_s):
-                await self._connection.send(message(self._message_id, symbols), text=True)
-                error = await answer
-        except TimeoutError as late:
-            metrics.CONTROL_MESSAGES.labels(method, "timeout").inc()
-            raise ControlError(f"{method} was not acknowledged in {self._times.ack_timeout_s:g} s") from late
-        finally:
-            self._ack = None
-        metrics.CONTROL_MESSAGES.labels(method, "ok" if error is None else "error").inc()
-        return error
 
     async def _watch(self) -> None:
         """End the link by age, or after several looks at silence (several: a process that slept saw nothing itself)."""
