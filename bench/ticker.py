@@ -21,6 +21,7 @@ from services.aggregator.intake import Intake, wall_clock_ms
 from services.aggregator.kafka import open_producer
 from services.aggregator.prices import LatestPrices
 from services.aggregator.recorder import Recorder
+from services.exchanges.registry import EXCHANGES
 from services.market.names import MINI_TICKERS
 from tests.kafka_broker import start_kafka, stop_kafka
 from tests.processes import until
@@ -56,7 +57,10 @@ def main() -> None:
 async def _measure(bootstrap: str) -> Figures:
     figures, frames = Figures(), _frames()
     recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
-    plain, kept = Intake(LatestPrices()), Intake(LatestPrices(), [recorder.take])
+    plain, kept = (
+        Intake(EXCHANGES["binance"], LatestPrices()),
+        Intake(EXCHANGES["binance"], LatestPrices(), [recorder.take]),
+    )
     running = asyncio.create_task(recorder.run())
     for number in range(ROUNDS + 1):
         without_us, with_us = await _round(plain, None, frames), await _round(kept, recorder, frames)
@@ -82,7 +86,10 @@ async def _round(intake: Intake, recorder: Recorder | None, frames: Iterator[byt
 
 async def _outage(figures: Figures, bootstrap: str, frames: Iterator[bytes]) -> None:
     recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
-    plain, kept = Intake(LatestPrices()), Intake(LatestPrices(), [recorder.take])
+    plain, kept = (
+        Intake(EXCHANGES["binance"], LatestPrices()),
+        Intake(EXCHANGES["binance"], LatestPrices(), [recorder.take]),
+    )
     source = kept.open_source(plain.open_source("bench"))
     while recorder.waiting < UNPACKED_TICKERS:
         kept.mini_tickers(source, [next(frames)])

@@ -109,6 +109,7 @@ class AnalyticTable:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
             "CLICKHOUSE_URL": self.plan.clickhouse_url,
+            "EXCHANGE": "binance",
             "EXCHANGE_REST_URL": exchange.rest_url,
             "EXCHANGE_SOURCE": exchange.source,
         }

@@ -83,6 +83,7 @@ class Environments:
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": str(self.ports.aggregator),
             "SOCKET_TARGET": f"127.0.0.1:{self.ports.socket}",
+            "EXCHANGE": "binance",
             "EXCHANGE_SOURCE": exchange.source,
             "REDIS_URL": self.redis.url_of("aggregator"),
             "KAFKA_BOOTSTRAP_SERVERS": kafka_address,

@@ -28,6 +28,7 @@ from services.common.internal import internal
 from services.common.kafka import silence_client_log
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
+from services.exchanges.registry import EXCHANGES
 from services.market.names import MINI_TICKERS
 
 LAST_TICK_TIMEOUT_S = 8.0
@@ -49,7 +50,8 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
         follows = Follows(store, wanted)
         recorder = await stack.enter_async_context(_recording(settings, life))
         sinks = [recorder.take] if recorder else []
-        intake = Intake(latest, sinks, on_other_source=directory.forget, default_source=settings.exchange_source)
+        exchange, source = EXCHANGES[settings.exchange], settings.exchange_source
+        intake = Intake(exchange, latest, sinks, on_other_source=directory.forget, default_source=source)
         tickers, trades = TickerFeed(stub, intake), TradeFeed(stub, intake, wanted)
         listing = SymbolListing(stub, directory, tickers.reopened)
         publisher = Publisher(latest, directory, store, follows.store_again)

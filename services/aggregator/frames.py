@@ -6,15 +6,14 @@ Prices stay the decimal text that the exchange wrote: exact, cheap, and converte
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from services.exchanges.clock import EARLIEST_MS, MAX_OFFSET_MS, is_time
-from services.exchanges.registry import DEFAULT_EXCHANGE, EXCHANGES
+from services.exchanges.exchange import Exchange
 from services.market.decimals import PLAIN_DECIMAL, is_plain_decimal
 from services.market.events import AggTrade, MiniTicker
 from services.market.symbols import normal_symbol
 
-_exchange: Final = EXCHANGES[DEFAULT_EXCHANGE]
 _EXAMPLE_LENGTH = 60
 _PAST_MS = 2 * MAX_OFFSET_MS
 """The exchange's clock may be wrong by half of it."""
@@ -40,12 +39,12 @@ class Decoded(NamedTuple, Generic[Entry]):
     """The median event time of all that have one, accepted or in the future."""
 
 
-def decode_trades(frames: Iterable[bytes], latest_ms: int) -> Decoded[AggTrade]:
-    """aggTrade frames, one object each, none later than `latest_ms`. A bad frame costs only itself."""
+def decode_trades(exchange: Exchange, frames: Iterable[bytes], latest_ms: int) -> Decoded[AggTrade]:
+    """aggTrade frames of `exchange`, one object each, none later than `latest_ms`. A bad frame costs only itself."""
     judge = _Judge[AggTrade](latest_ms)
     for frame in frames:
         try:
-            trade = _exchange.decode_trade(frame)
+            trade = exchange.decode_trade(frame)
         except (ValueError, RecursionError):
             judge.refuse("malformed", _excerpt(frame))
             continue
@@ -53,12 +52,12 @@ def decode_trades(frames: Iterable[bytes], latest_ms: int) -> Decoded[AggTrade]:
     return judge.decoded()
 
 
-def decode_mini_tickers(frames: Iterable[bytes], latest_ms: int) -> Decoded[MiniTicker]:
-    """miniTicker frames, an array each, none later than `latest_ms`. A bad entry costs only itself; what is no array
-    counts as one."""
+def decode_mini_tickers(exchange: Exchange, frames: Iterable[bytes], latest_ms: int) -> Decoded[MiniTicker]:
+    """miniTicker frames of `exchange`, an array each, none later than `latest_ms`. A bad entry costs only itself; what
+    is no array counts as one."""
     judge = _Judge[MiniTicker](latest_ms)
     for frame in frames:
-        for ticker in _exchange.decode_tickers(frame, judge.refuse_unread):
+        for ticker in exchange.decode_tickers(frame, judge.refuse_unread):
             judge.take(ticker, ticker.close, _figures_problem(ticker))
     judge.refuse_past()
     return judge.decoded()

@@ -11,6 +11,7 @@ from services.aggregator.frames import Decoded, decode_mini_tickers, decode_trad
 from services.aggregator.prices import LatestPrices
 from services.common.throttle import Throttle
 from services.exchanges.clock import ExchangeClock
+from services.exchanges.exchange import Exchange
 from services.market.events import MiniTicker
 from services.market.names import DEFAULT_SOURCE
 from services.market.second_stat import MAX_SOURCE_LENGTH
@@ -40,10 +41,11 @@ def wall_clock_ms() -> int:
 
 
 class Intake:
-    """One price table, filled from any number of streams that must all have the same source."""
+    """One price table, filled from any number of streams of one exchange that must all have the same source."""
 
     def __init__(
         self,
+        exchange: Exchange,
         latest: LatestPrices,
         sinks: Sequence[TickerSink] = (),
         on_other_source: Callable[[], None] = lambda: None,
@@ -51,6 +53,7 @@ class Intake:
         clock_s: Callable[[], float] = time.monotonic,
         default_source: str = DEFAULT_SOURCE,
     ) -> None:
+        self._exchange = exchange
         self._latest = latest
         self._on_other_source = on_other_source
         self._sinks = tuple(sinks)
@@ -83,7 +86,7 @@ class Intake:
             _count_refused("agg_trades", {"source": len(frames)})
             return
         latest_ms = self._exchange_clock.latest_ms(self._clock_s())
-        decoded = decode_trades(frames, latest_ms)
+        decoded = decode_trades(self._exchange, frames, latest_ms)
         decoded.refused["capacity"] += self._latest.apply_trades(decoded.accepted, latest_ms)
         metrics.TRADES.inc(len(decoded.accepted))
         self._report("agg_trades", decoded)
@@ -96,7 +99,7 @@ class Intake:
             return False
         receive_ms, now_s = self._clock_ms(), self._clock_s()
         latest_ms = self._exchange_clock.latest_ms(now_s)
-        decoded = decode_mini_tickers(frames, latest_ms)
+        decoded = decode_mini_tickers(self._exchange, frames, latest_ms)
         if decoded.typical_ms is not None:
             self._exchange_clock.observe(decoded.typical_ms, receive_ms, now_s)
             self._note_offset(receive_ms, now_s)

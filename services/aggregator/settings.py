@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.common.settings import BootstrapServers, EmptyIsNone, ServiceSettings, SourceName
+from services.exchanges.registry import DEFAULT_EXCHANGE, ExchangeName
 from services.market.names import DEFAULT_SOURCE
 
 
@@ -15,6 +16,7 @@ class AggregatorSettings(ServiceSettings):
     http_port: int = Field(default=8088, ge=0, le=65535)
     socket_target: str = "127.0.0.1:50052"
     """The socket service, "host:port"."""
+    exchange: ExchangeName = DEFAULT_EXCHANGE
     exchange_source: SourceName = DEFAULT_SOURCE
     """Where the prices of a peer come from that does not name its source, as the Go original's socket."""
     redis_url: str

@@ -17,7 +17,7 @@ from services.backfill.report import Progress, Task, summary
 from services.backfill.store import CandleStore
 from services.common.network import proxy_for
 from services.common.settings import ClickHouseUrl, ServiceSettings, SourceName, load_settings
-from services.exchanges.registry import DEFAULT_EXCHANGE, EXCHANGES
+from services.exchanges.registry import DEFAULT_EXCHANGE, EXCHANGES, ExchangeName
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
@@ -29,6 +29,7 @@ class BackfillSettings(ServiceSettings):
     """Environment variables are the field names in upper case."""
 
     clickhouse_url: ClickHouseUrl = Field(repr=False)
+    exchange: ExchangeName = DEFAULT_EXCHANGE
     exchange_rest_url: str = Field(default="https://data-api.binance.vision", pattern=r"^https?://[^/]")
     exchange_source: SourceName = "binance"
     """What is really behind the URL: `binance`, `simulator`. Candles of two sources never mix."""
@@ -96,7 +97,7 @@ async def _backfill(options: argparse.Namespace, settings: BackfillSettings, pro
     patience_s = settings.backfill_patience_s
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_http_client(settings.exchange_rest_url))
-        klines = KlineSource(EXCHANGES[DEFAULT_EXCHANGE], client, patience_s, progress.report)
+        klines = KlineSource(EXCHANGES[settings.exchange], client, patience_s, progress.report)
         now_ms = await klines.now_ms()
         from_ms, to_ms = _limits_ms(options, now_ms)
         for symbol in symbols:  # Hear of a mistyped one before the others take their time.

@@ -21,4 +21,4 @@ def _known(name: str) -> str:
 
 
 ExchangeName = Annotated[str, AfterValidator(_known)]
-"""Whose protocol the URLs of a service speak: a setting."""
+"""The protocol of what a service reads, as its setting `EXCHANGE` names it."""

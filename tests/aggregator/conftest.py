@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from services.aggregator.app import app
 from services.aggregator.settings import AggregatorSettings
 from services.common.lifecycle import Lifecycle
+from services.exchanges.registry import DEFAULT_EXCHANGE
 from tests.aggregator.socket_peer import SocketPeer
 from tests.conftest import RunningRedis, start_redis, stop_redis
 from tests.processes import free_port, until
@@ -43,11 +44,17 @@ def metric(name: str, **labels: str) -> float:
 
 
 @asynccontextmanager
-async def running(peer: SocketPeer, redis_url: str, kafka: str = "") -> AsyncIterator[Running]:
+async def running(
+    peer: SocketPeer, redis_url: str, kafka: str = "", exchange: str = DEFAULT_EXCHANGE
+) -> AsyncIterator[Running]:
     """The whole service; leaving it drains."""
     port = free_port()
     settings = AggregatorSettings(
-        http_port=port, socket_target=peer.target, redis_url=redis_url, kafka_bootstrap_servers=kafka
+        http_port=port,
+        socket_target=peer.target,
+        exchange=exchange,
+        redis_url=redis_url,
+        kafka_bootstrap_servers=kafka,
     )
     async with asyncio.TaskGroup() as tasks, Redis.from_url(redis_url, protocol=2) as redis:
         life = Lifecycle(tasks)

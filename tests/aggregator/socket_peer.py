@@ -13,9 +13,11 @@ import msgspec
 from grpc import aio
 
 from proto import socket_pb2 as pb
+from services.exchanges.registry import EXCHANGES
 from tests.processes import free_port
 
 START_MS = 1_767_225_600_000
+BINANCE = EXCHANGES["binance"]
 Context = aio.ServicerContext[Any, Any]
 
 

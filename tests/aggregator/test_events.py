@@ -13,7 +13,7 @@ from services.aggregator.events import encode, partition_of
 from services.aggregator.frames import decode_mini_tickers
 from services.market.events import MiniTicker
 from services.market.kafka_msg import changes
-from tests.aggregator.socket_peer import START_MS, ticker, ticker_frame
+from tests.aggregator.socket_peer import BINANCE, START_MS, ticker, ticker_frame
 
 PRICES = st.decimals("0", "99999999999999999999", places=18).map(lambda number: format(number, "f")) | st.from_regex(
     r"(0|[1-9][0-9]{0,6})(\.[0-9]{1,8})?", fullmatch=True
@@ -24,7 +24,7 @@ SYMBOLS = st.from_regex(r"[\w.-]{1,20}", fullmatch=True).filter(lambda text: tex
 def test_a_message_is_as_the_contract_states() -> None:
     entry = {"c": "68123.45", "o": "67000.00", "h": "68500.00", "l": "66800.01", "v": "12345.678", "q": "834567890.12"}
     frame = ticker_frame(ticker("btcusdt", "1", START_MS + 123) | entry)
-    (message,) = encode(decode_mini_tickers([frame], START_MS + 1_000).accepted, "binance", START_MS + 187)
+    (message,) = encode(decode_mini_tickers(BINANCE, [frame], START_MS + 1_000).accepted, "binance", START_MS + 187)
     assert message.key == b"BTCUSDT"
     assert message.value == (
         b'{"message_id":"BTCUSDT:1767225600123","e":"24hrMiniTicker","E":1767225600123,"receive_time":1767225600187,'

@@ -12,7 +12,7 @@ from services.aggregator.intake import Intake
 from services.aggregator.prices import LatestPrices, Quote, Tick
 from services.exchanges.clock import CONFIRM_S, MAX_OFFSET_MS, TOLERANCE_MS
 from services.market.events import MiniTicker
-from tests.aggregator.socket_peer import START_MS, ticker, ticker_frame, trade
+from tests.aggregator.socket_peer import BINANCE, START_MS, ticker, ticker_frame, trade
 
 
 def refused(stream: str, reason: str) -> float:
@@ -21,7 +21,7 @@ def refused(stream: str, reason: str) -> float:
 
 def test_every_accepted_mini_ticker_reaches_the_sinks_with_its_texts_and_the_time_of_arrival() -> None:
     taken: list[tuple[Sequence[MiniTicker], str, int]] = []
-    intake = Intake(LatestPrices(), [lambda *given: taken.append(given)], clock_ms=lambda: START_MS + 7)
+    intake = Intake(BINANCE, LatestPrices(), [lambda *given: taken.append(given)], clock_ms=lambda: START_MS + 7)
     source = intake.open_source("binance")
     frame = ticker_frame(ticker("btcusdt", "1.50000000"), {"s": "X"}, ticker("ethusdt", "2"))
     intake.mini_tickers(source, [frame, frame])
@@ -32,7 +32,7 @@ def test_every_accepted_mini_ticker_reaches_the_sinks_with_its_texts_and_the_tim
 
 def test_frames_of_a_replaced_source_are_refused() -> None:
     latest = LatestPrices()
-    intake = Intake(latest)
+    intake = Intake(BINANCE, latest)
     old = intake.open_source("binance")
     intake.trades(old, [trade("btcusdt", 1, "1")])
     new = intake.open_source("simulator")
@@ -47,20 +47,20 @@ def test_frames_of_a_replaced_source_are_refused() -> None:
 
 def test_only_a_change_of_source_is_a_change() -> None:
     changes: list[str] = []
-    intake = Intake(LatestPrices(), on_other_source=lambda: changes.append("!"))
+    intake = Intake(BINANCE, LatestPrices(), on_other_source=lambda: changes.append("!"))
     for source in ("binance", "binance", "simulator", "simulator"):
         intake.open_source(source)
     assert changes == ["!"]
 
 
 def test_a_long_name_of_a_source_is_cut() -> None:
-    intake = Intake(LatestPrices())
+    intake = Intake(BINANCE, LatestPrices())
     assert intake.open_source("x" * 5_000) == "x" * 32
 
 
 def test_symbols_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prices, "MAX_SYMBOLS", 1)
-    intake = Intake(LatestPrices())
+    intake = Intake(BINANCE, LatestPrices())
     source = intake.open_source("binance")
     before = refused("mini_tickers", "capacity")
     intake.mini_tickers(source, [ticker_frame(ticker("btcusdt", "1"), ticker("ethusdt", "2"))])
@@ -79,7 +79,7 @@ class Clocks:
         self.now_s += seconds
 
     def intake(self, book: LatestPrices) -> Intake:
-        intake = Intake(book, clock_ms=lambda: self.wall_ms, clock_s=lambda: self.now_s)
+        intake = Intake(BINANCE, book, clock_ms=lambda: self.wall_ms, clock_s=lambda: self.now_s)
         intake.open_source("binance")
         return intake
 
@@ -93,7 +93,7 @@ class Clocks:
 
 
 def test_that_nothing_is_accepted_is_logged_once_and_so_is_its_end() -> None:
-    intake = Intake(LatestPrices(), clock_ms=lambda: START_MS, clock_s=lambda: 100.0)
+    intake = Intake(BINANCE, LatestPrices(), clock_ms=lambda: START_MS, clock_s=lambda: 100.0)
     source = intake.open_source("binance")
     good, empty = ticker_frame(ticker("btcusdt", "1")), ticker_frame()
     ahead = ticker_frame(ticker("btcusdt", "2", START_MS + TOLERANCE_MS + 1))
@@ -189,5 +189,5 @@ def test_a_clock_more_than_a_day_away_is_never_followed() -> None:
 
 
 def test_a_peer_that_does_not_name_its_source_has_the_one_that_is_configured() -> None:
-    assert Intake(LatestPrices()).open_source(None) == "binance"
-    assert Intake(LatestPrices(), default_source="simulator").open_source(None) == "simulator"
+    assert Intake(BINANCE, LatestPrices()).open_source(None) == "binance"
+    assert Intake(BINANCE, LatestPrices(), default_source="simulator").open_source(None) == "simulator"

@@ -1,11 +1,16 @@
 """The whole service, between a scripted socket and a real Redis."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from services.aggregator import followers
 from services.aggregator.intake import wall_clock_ms
+from services.exchanges.binance.exchange import Binance
+from services.exchanges.registry import EXCHANGES
+from services.market.events import AggTrade, MiniTicker
 from tests.aggregator.conftest import Running, Subscriber, metric, running
 from tests.aggregator.socket_peer import START_MS, SocketPeer, ticker, ticker_frame, trade
 from tests.processes import until
@@ -27,6 +32,34 @@ async def test_a_subscriber_sees_the_exact_bytes(aggregator: Running) -> None:
         b"btcusdt": b'{"s":"btcusdt","p":68123.45,"t":1767225600123,"src":"binance","o":1.5,"h":2,"l":1,"v":10,"q":15}'
     }
     assert await aggregator.redis.get("market:source") == b"binance"
+
+
+async def test_prices_are_read_as_the_chosen_exchange_writes_them(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Elsewhere(Binance):
+        """Writes a line of text for a trade, and for all mini-tickers one."""
+
+        @staticmethod
+        def decode_trade(frame: Any) -> AggTrade:
+            symbol, price = frame.decode().split()
+            return AggTrade(START_MS + 1, symbol, 1, price)
+
+        @staticmethod
+        def decode_tickers(frame: bytes, reject: Callable[[bytes, str], None]) -> list[MiniTicker]:
+            symbol, price = frame.decode().split()
+            return [MiniTicker(START_MS, symbol, price, "1", "1", "1", "1", "1")]
+
+    monkeypatch.setitem(EXCHANGES, "elsewhere", Elsewhere())
+    async with SocketPeer() as peer, running(peer, redis_url, exchange="elsewhere") as aggregator:
+        await aggregator.until_ready_to_follow()
+        await aggregator.until_streaming()
+        await follow(aggregator, "ethusdt")
+        async with Subscriber(aggregator.redis) as subscriber:
+            peer.emit_tickers(b"BTCUSDT 1.5")
+            peer.emit_trades("ethusdt", b"ETHUSDT 2.5")
+            heard = await subscriber.until_heard(2)
+    assert {channel: json.loads(message)["p"] for channel, message in heard} == {"btcusdt": 1.5, "ethusdt": 2.5}
 
 
 async def test_reordered_and_repeated_trades_end_at_the_newest(aggregator: Running) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from services.backfill.command import main
+from services.exchanges.binance.exchange import Binance
+from services.exchanges.errors import RestError
+from services.exchanges.registry import EXCHANGES
 from tests.backfill.exchange import Answer, scripted_exchange
 from tests.processes import free_port
 
@@ -15,6 +18,7 @@ def exchange_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An exchange that knows what time it is and no more; there is no ClickHouse."""
     monkeypatch.setenv("CLICKHOUSE_URL", f"http://crypto:secret-word@127.0.0.1:{free_port()}/crypto")
     monkeypatch.setenv("EXCHANGE_SOURCE", "simulator")
+    monkeypatch.delenv("EXCHANGE", raising=False)
     monkeypatch.setenv("BACKFILL_PATIENCE_S", "0")
 
     def script(path: str, query: dict[str, str]) -> Answer:
@@ -60,6 +64,29 @@ def test_the_source_of_the_prices_is_required(
     with pytest.raises(SystemExit, match="2"):
         main(["btcusdt"])
     assert "EXCHANGE_SOURCE must name what EXCHANGE_REST_URL leads to" in capsys.readouterr().err
+
+
+def test_the_chosen_exchange_is_asked(
+    exchange_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Elsewhere(Binance):
+        @staticmethod
+        def parse_time(body: bytes) -> int:
+            raise RestError("elsewhere there is no time")
+
+    monkeypatch.setitem(EXCHANGES, "elsewhere", Elsewhere())
+    monkeypatch.setenv("EXCHANGE", "elsewhere")
+    assert main(["btcusdt"]) == 1
+    assert "error: elsewhere there is no time" in capsys.readouterr().err
+
+
+def test_an_exchange_that_is_not_known_is_refused(
+    exchange_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE", "simulator")
+    with pytest.raises(SystemExit, match="2"):
+        main(["btcusdt"])
+    assert f"EXCHANGE: it must be one of: {', '.join(EXCHANGES)}" in capsys.readouterr().err
 
 
 def test_without_an_exchange_the_command_reports_it(

@@ -116,7 +116,7 @@ def test_mini_tickers_from_socket_to_aggregator(sent: list[MiniTicker]) -> None:
     frame = EXCHANGES["binance"].parse(json.dumps({"stream": "!miniTicker@arr", "data": entries}).encode())
     assert isinstance(frame, TickerFrame)
     batch = RawBatch.FromString(RawBatch(data=[frame.data]).SerializeToString())
-    assert decode_mini_tickers(batch.data, NOW_MS).accepted == sent
+    assert decode_mini_tickers(EXCHANGES["binance"], batch.data, NOW_MS).accepted == sent
 
 
 @relaxed
@@ -125,5 +125,5 @@ def test_trades_from_socket_to_aggregator(symbol: str, price: str, event_ms: int
     trade = {"e": "aggTrade", "E": event_ms, "s": symbol.upper(), "a": trade_id, "p": price, "q": "1", "T": event_ms}
     frame = EXCHANGES["binance"].parse(json.dumps({"stream": f"{symbol}@aggTrade", "data": trade}).encode())
     assert isinstance(frame, TradeFrame)
-    (read,) = decode_trades([frame.data], NOW_MS).accepted
+    (read,) = decode_trades(EXCHANGES["binance"], [frame.data], NOW_MS).accepted
     assert (read.symbol, read.trade_id, read.price, read.event_ms) == (symbol.upper(), trade_id, price, event_ms)

@@ -133,6 +133,11 @@ def test_what_is_left_out_is_not_taken_from_the_environment_either(settings: Lau
     assert (made["dashboard"].env["CLICKHOUSE_URL"], made["dashboard"].env["KAFKA_BOOTSTRAP_SERVERS"]) == ("", "")
 
 
+def test_the_launchers_choice_of_an_exchange_is_no_protocol(settings: LauncherSettings, ports: Ports) -> None:
+    """`EXCHANGE=simulator make run` is inherited by the services, and the simulator speaks Binance's protocol."""
+    assert components(settings, ports, Plan())["kafka_clickhouse"].env["EXCHANGE"] == "binance"
+
+
 def test_profile_is_believed_behind_any_proxies(settings: LauncherSettings, ports: Ports) -> None:
     """`TRUSTED_PROXIES` in the environment is for profile: in the dashboard it would make all visitors one client."""
     assert components(settings, ports, Plan())["dashboard"].env["TRUSTED_PROXIES"] == "127.0.0.1"
