@@ -5,7 +5,7 @@ time, before the trades of the same millisecond. Only the newest counts, so dupl
 
 An event later than `latest_ms` of the batch that follows it cannot have been true: the next event replaces it.
 
-At a tick, the newest event of a symbol is due if it is newer than what was last published of it. So a symbol is
+At a tick, the newest event of a symbol is due if it is not what was last published of it. So a symbol is
 published at most once a tick, its price is as fresh as can be, and `t` never goes back but from a time that was wrong.
 """
 
@@ -53,7 +53,8 @@ class _Line:
 
     @property
     def is_due(self) -> bool:
-        return self.last_published is None or self.newest > self.last_published
+        # Older is due too: what was published had a wrong time then, and was confirmed after it had been replaced.
+        return self.newest != self.last_published
 
 
 @dataclass(slots=True)

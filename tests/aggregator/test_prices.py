@@ -81,6 +81,33 @@ def test_the_newest_price_of_a_symbol_is_published_once_and_again_when_it_change
     ]
 
 
+def test_what_comes_while_a_tick_is_published_is_due_at_the_next() -> None:
+    latest = prices_of((100, 1))
+    due = latest.due()
+    apply(latest, (200, 2))
+    latest.confirm("binance", due)
+    assert [quote.tick for quote in latest.due()] == [tick_of((200, 2))]
+
+
+def test_an_event_at_the_bound_can_be_true_and_one_later_is_replaced() -> None:
+    latest = prices_of((5, 1))
+    older = AggTrade(START_MS + 4, "BTCUSDT", 1, "2")
+    latest.apply_trades([older], latest_ms=START_MS + 5)
+    assert latest.newest()[0].tick == tick_of((5, 1))
+    latest.apply_trades([older], latest_ms=START_MS + 4)
+    assert latest.newest()[0].tick.price == "2"
+
+
+def test_a_time_that_was_wrong_and_is_confirmed_after_it_was_replaced_holds_nothing_back() -> None:
+    latest = prices_of((3_000, 1))
+    due = latest.due()
+    latest.apply_trades([AggTrade(START_MS + 50, "BTCUSDT", 2, "2")], latest_ms=START_MS + 100)
+    latest.confirm("binance", due)
+    assert [at_ms for _, at_ms, _ in published_at_tick(latest)] == [50]
+    apply(latest, (60, 3))
+    assert [at_ms for _, at_ms, _ in published_at_tick(latest)] == [60]
+
+
 def test_a_late_event_is_not_published() -> None:
     latest = prices_of((900, 2))
     published_at_tick(latest)
@@ -106,7 +133,7 @@ def test_prices_of_two_sources_never_mix() -> None:
     latest = prices_of((3_900, 1))
     due = latest.due()
     latest.switch_source("simulator")
-    assert (latest.newest(), len(latest.symbols)) == ([], 0)
+    assert (latest.newest(), len(latest.symbols), latest.newest_event_ms) == ([], 0, 0)
     apply(latest, (100, 1))
     latest.confirm("binance", due)
     assert [quote.tick for quote in latest.due()] == [tick_of((100, 1))], "the old source's news hold nothing back"
@@ -119,6 +146,21 @@ def test_a_restored_price_is_not_published_again_and_holds_back_older_ones() -> 
     assert latest.due() == []
     apply(latest, (901, 6))
     assert [quote.tick for quote in latest.due()] == [tick_of((901, 6))]
+
+
+def test_restored_figures_of_a_day_give_way_to_those_that_have_come() -> None:
+    came, kept = (MiniTicker(START_MS, "BTCUSDT", "1", "1", high, "1", "1", "1") for high in ("20", "10"))
+    latest = LatestPrices("binance")
+    latest.apply_mini_tickers([came])
+    latest.restore("binance", [Quote(symbol, tick_of((0, -1)), kept) for symbol in ("btcusdt", "ethusdt")])
+    assert [quote.day for quote in latest.newest()] == [came, kept]
+
+
+def test_restoring_does_not_take_back_what_has_been_published() -> None:
+    latest = prices_of((900, 2))
+    published_at_tick(latest)
+    latest.restore("binance", [Quote("btcusdt", tick_of((800, -1)), None)])
+    assert latest.due() == []
 
 
 def test_restoring_under_a_newer_price_changes_only_what_counts_as_published() -> None:
