@@ -1,6 +1,8 @@
 """What reaches a real topic, read by an independent consumer."""
 
 import asyncio
+import itertools
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -13,8 +15,10 @@ from prometheus_client import REGISTRY
 
 from services.aggregator import kafka
 from services.aggregator import recorder as recorder_module
+from services.aggregator.backlog import Backlog
 from services.aggregator.events import encode, partition_of
 from services.aggregator.kafka import Producer, ProducerLostError
+from services.aggregator.recorder import Recorder
 from tests.aggregator.recording import Openings, ids, recording, tickers
 from tests.aggregator.socket_peer import START_MS
 from tests.aggregator.topic_reader import TopicReader, events_by_symbol
@@ -202,3 +206,16 @@ async def test_others_get_their_turn_between_two_steps(
     other.cancel()
     assert happened.count("step") == 20_000 / recorder_module.STEP_TICKERS
     assert all(pair != ("step", "step") for pair in pairwise(happened))
+
+
+async def test_others_get_as_much_time_as_each_step_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only that much is sure: the machine may be slower."""
+    step_s, steps = 0.03, 4
+    readings = itertools.count(0.0, step_s)
+    monkeypatch.setattr(recorder_module, "perf_counter", lambda: next(readings))
+    backlog = Backlog(10**9)
+    recorder = Recorder(backlog, Openings("127.0.0.1:9", "any"))
+    backlog.add(tickers(0, steps * recorder_module.STEP_TICKERS), "binance", START_MS)
+    began_s = time.monotonic()
+    await recorder._encode(backlog.take(recorder_module.ROUND_TICKERS))
+    assert time.monotonic() - began_s > 0.9 * steps * step_s

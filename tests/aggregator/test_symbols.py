@@ -110,10 +110,21 @@ def test_a_listing_of_nothing_means_nothing() -> None:
     directory = delisting()
     directory.replace([])
     assert directory.find("btcusdt") == "btcusdt"
+    unpriced = listed("btcusdt")
+    unpriced.replace([])
+    assert unpriced.listings() == [Listing("btcusdt")]
     silent = Directory({"btcusdt"})
     silent.restore([BTC])
     silent.replace([])
     assert silent.listings() == [Listing("btcusdt", "BTC", "USDT", "")]
+
+
+def test_what_was_listed_once_is_bounded_and_the_first_to_go_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.aggregator.symbols.MAX_FORMER", 2)
+    directory = listed("a", "b", "c", "d")
+    for left in (("b", "c", "d"), ("c", "d"), ("d",)):
+        directory.replace(map(Listing, left))
+    assert [directory.recognise(symbol) for symbol in "abcd"] == [None, "b", "c", "d"]
 
 
 @pytest.mark.parametrize("status", ["BREAK", "HALT", "CANCEL_ONLY"])

@@ -99,3 +99,23 @@ async def test_a_half_full_queue_is_congestion() -> None:
         hub.publish_trades("btcusdt", trades(b"2"))
         assert hub.is_congested("btcusdt")
         assert not hub.is_congested("ethusdt")
+
+
+async def test_half_of_the_bytes_is_congestion_too() -> None:
+    hub = Hub(QueueLimits(max_frames=100, max_bytes=10))
+    with hub.trade_subscriber() as subscriber:
+        hub.set_interest(subscriber, frozenset({"btcusdt"}))
+        hub.publish_trades("btcusdt", trades(b"1234"))
+        assert not hub.is_congested("btcusdt")
+        hub.publish_trades("btcusdt", trades(b"5"))
+        assert hub.is_congested("btcusdt")
+
+
+async def test_an_ended_subscriber_has_no_interest_any_more() -> None:
+    hub = Hub(QueueLimits(max_frames=1, max_bytes=1_000))
+    with hub.trade_subscriber() as subscriber:
+        hub.set_interest(subscriber, frozenset({"btcusdt"}))
+        hub.publish_trades("btcusdt", trades(b"1", b"2"))
+        assert is_ended(subscriber) is End.TOO_SLOW
+        hub.set_interest(subscriber, frozenset({"ethusdt"}))
+        assert hub.symbols == set()

@@ -76,6 +76,15 @@ def test_one_that_is_accepted_again_releases_all_others() -> None:
     assert messages <= 2 * len(wanted).bit_length()
 
 
+def test_what_is_released_is_asked_for_at_once() -> None:
+    refusals = Refusals()
+    refusals.refused(frozenset("a"), "", 0.0)
+    refusals.refused(frozenset("b"), "", 50.0)
+    assert refusals.askable({"a", "b"}, RETRY_S) == {"a"}
+    refusals.accepted(frozenset("a"))
+    assert refusals.askable({"a", "b"}, RETRY_S) == {"a", "b"}
+
+
 def test_silence_is_taken_for_a_refusal_only_when_it_lasts() -> None:
     refusals = Refusals()
     refusals.unanswered(frozenset("ab"), 0.0)
@@ -87,6 +96,31 @@ def test_silence_is_taken_for_a_refusal_only_when_it_lasts() -> None:
     assert not refusals.set_aside
     refusals.unanswered(frozenset("a"), 0.0)
     assert refusals.set_aside == {"a"}
+
+
+def test_an_answer_in_between_begins_the_count_of_silences_anew() -> None:
+    refusals = Refusals()
+    for _ in range(3):
+        refusals.unanswered(frozenset("ab"), 0.0)
+        refusals.accepted(frozenset("c"))
+    assert refusals.next_group({"a", "b"}) == {"a", "b"}
+
+
+def test_silence_that_was_taken_for_a_refusal_is_counted_anew() -> None:
+    refusals = Refusals()
+    for _ in range(8):
+        refusals.unanswered(frozenset("a"), 0.0)
+    assert refusals.next_attempt_s({"a"}) == RETRY_S
+    refusals.unanswered(frozenset("a"), RETRY_S)
+    assert refusals.next_attempt_s({"a"}) == RETRY_S, "one more silence is no refusal"
+
+
+def test_the_time_of_what_is_not_wanted_here_does_not_count() -> None:
+    refusals = Refusals()
+    refusals.refused(frozenset("a"), "", 0.0)
+    refusals.refused(frozenset("b"), "", 10.0)
+    assert refusals.next_attempt_s({"b", "c"}) == 10.0 + RETRY_S
+    assert refusals.next_attempt_s({"c"}) is None
 
 
 def test_what_is_not_wanted_any_more_is_forgotten() -> None:

@@ -1,10 +1,11 @@
 """Trades of one symbol in order, each once, in any order of arrival over two connections and a back-fill."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.exchanges.exchange import TradeFrame
-from services.socket.sequence import MAX_JUMP, Gap, TickerWatermarks, TradeSequence
+from services.socket.sequence import MAX_JUMP, MAX_STEP, Gap, TickerWatermarks, TradeSequence
 from tests.socket.harness import metric
 
 
@@ -119,6 +120,37 @@ def test_two_ids_far_ahead_are_a_new_count() -> None:
     assert ids(sequence.accept(trade(first + 2))) == [first + 2]
 
 
+def test_two_ids_far_ahead_that_are_far_apart_are_two_errors() -> None:
+    sequence = TradeSequence(max_held=10)
+    sequence.accept(trade(1))
+    first = 2 + MAX_JUMP
+    second = first + MAX_STEP + 1
+    assert [ids(sequence.accept(trade(trade_id))) for trade_id in (first, second)] == [[], []]
+    assert ids(sequence.accept(trade(second + 1))) == [second, second + 1]
+
+
+def test_a_true_trade_between_two_ids_far_ahead_makes_both_errors() -> None:
+    sequence = TradeSequence(max_held=10)
+    far = 2 + MAX_JUMP
+    assert [ids(sequence.accept(trade(trade_id))) for trade_id in (1, far, 2, far + 1, 3)] == [[1], [], [2], [], [3]]
+
+
+def test_what_is_held_goes_out_before_a_new_count() -> None:
+    sequence = TradeSequence(max_held=10)
+    sequence.accept(trade(1_000, time_ms=50))
+    assert ids(sequence.accept(trade(1_002, time_ms=51))) == []
+    assert ids(sequence.accept(trade(5, time_ms=60))) == [1_002, 5]
+    assert sequence.gap is None
+
+
+def test_what_is_missing_is_what_has_neither_gone_out_nor_is_held() -> None:
+    sequence = TradeSequence(max_held=10)
+    assert sequence.lacks(7)
+    for trade_id in (7, 9):
+        sequence.accept(trade(trade_id))
+    assert [sequence.lacks(trade_id) for trade_id in (6, 7, 8, 9, 10)] == [False, False, True, False, True]
+
+
 def test_ticker_frames_are_news_if_one_of_their_tickers_is() -> None:
     watermarks = TickerWatermarks()
     assert watermarks.advance({"BTCUSDT": 1, "ETHUSDT": 1})
@@ -135,6 +167,14 @@ def test_no_event_time_outlives_the_time_in_which_a_repetition_can_come() -> Non
     assert not watermarks.advance({"BTCUSDT": 2_000}, now_s=1.0)
     assert watermarks.advance({"BTCUSDT": 5_000}, now_s=3.5)
     assert not watermarks.advance({"BTCUSDT": 5_000}, now_s=60.0), "the same event, however late, is no news"
+
+
+def test_more_symbols_than_any_exchange_has_start_the_watermarks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.socket.sequence.MAX_SYMBOLS", 3)
+    watermarks = TickerWatermarks()
+    for number in range(100):
+        watermarks.advance({f"COIN{number}": 1})
+    assert len(watermarks._newest) <= 4
 
 
 def test_event_times_that_cannot_be_ms_move_nothing() -> None:
