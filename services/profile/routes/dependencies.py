@@ -1,4 +1,7 @@
-"""Dependencies of the routes: the service's parts, and the caller."""
+"""Dependencies of the routes: the service's parts, and the caller.
+
+All are coroutines: FastAPI runs any other in a thread, which costs more than they do and races with the loop.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -41,7 +44,7 @@ class Services:
     redis: Redis
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
@@ -57,7 +60,7 @@ async def authenticated(services: ServicesDep, bearer: BearerDep) -> Caller:
 CallerDep = Annotated[Caller, Depends(authenticated)]
 
 
-def identified(services: ServicesDep, bearer: BearerDep) -> Caller:
+async def identified(services: ServicesDep, bearer: BearerDep) -> Caller:
     return services.access.identify(bearer.credentials if bearer else None)
 
 
@@ -73,7 +76,7 @@ async def portfolio_of(services: ServicesDep, caller: CallerDep) -> Portfolio:
 PortfolioDep = Annotated[Portfolio, Depends(portfolio_of)]
 
 
-def client_of(request: Request) -> ClientInfo:
+async def client_of(request: Request) -> ClientInfo:
     """The peer, or whom a trusted proxy names (`proxy_headers` in app.py)."""
     return ClientInfo(request.client.host if request.client else None, request.headers.get("user-agent"))
 
@@ -81,14 +84,14 @@ def client_of(request: Request) -> ClientInfo:
 ClientInfoDep = Annotated[ClientInfo, Depends(client_of)]
 
 
-def same_origin(request: Request, services: ServicesDep) -> None:
+async def same_origin(request: Request, services: ServicesDep) -> None:
     require_same_origin(request, services.settings.public_origins)
 
 
 SameOrigin = Depends(same_origin)
 
 
-def cookies_of(request: Request, services: ServicesDep) -> Cookies:
+async def cookies_of(request: Request, services: ServicesDep) -> Cookies:
     settings = services.settings
     page = page_of(request, settings.public_origins, allow_insecure=settings.insecure_cookies)
     signer = Signer(signing_order(settings.jwt_keys), purpose="refresh token owner")
@@ -98,7 +101,7 @@ def cookies_of(request: Request, services: ServicesDep) -> Cookies:
 CookiesDep = Annotated[Cookies, Depends(cookies_of)]
 
 
-def refresh_token(cookies: CookiesDep, _: Annotated[str | None, Depends(_cookie)]) -> str:
+async def refresh_token(cookies: CookiesDep, _: Annotated[str | None, Depends(_cookie)]) -> str:
     return cookies.require_refresh_token()
 
 

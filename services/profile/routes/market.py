@@ -9,7 +9,7 @@ from services.profile.routes.dependencies import ServicesDep
 from services.profile.upstream.dashboard_client import Market
 
 
-def market_of(request: Request, services: ServicesDep) -> Market:
+async def market_of(request: Request, services: ServicesDep) -> Market:
     """The market, for a client that may ask; raises TooManyError."""
     services.market.spend(request)
     return services.market
