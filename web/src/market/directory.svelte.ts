@@ -4,13 +4,15 @@
  * A symbol's text does not define its assets (`btcaeur` is BTC in AEUR): what is not listed is shown as it is.
  */
 import { get } from '../api/client';
-import type { ListedSymbol } from '../api/types';
+import type { Answer, ListedSymbol, Operation } from '../api/types';
 import { clock } from '../lib/clock.svelte';
 
 const EVERY_MS = 600_000;
 /** After a failure, or while something that is shown is not in the listing. */
 const AGAIN_MS = 30_000;
-const MOST = 5000;
+const PAGE = 5000;
+
+type SymbolsAnswer = Answer<Operation<'/v1/market/symbols', 'get'>>;
 
 export interface Pair {
   readonly base: string;
@@ -35,7 +37,13 @@ class Directory {
     this.#askedAt = clock.read();
     this.#missing = false;
     try {
-      const { symbols } = await get('/v1/market/symbols', { query: { limit: MOST } });
+      const symbols: ListedSymbol[] = [];
+      let after: string | null = null;
+      do {
+        const page: SymbolsAnswer = await get('/v1/market/symbols', { query: { limit: PAGE, after } });
+        symbols.push(...page.symbols);
+        after = page.next;
+      } while (after !== null);
       this.take(symbols);
     } catch {
       this.#missing = true;

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 
+import { get } from '../api/client';
 import type { ListedSymbol } from '../api/types';
 import { canBeAdded, directory, namesOf, pairName, pairOf } from './directory.svelte';
 
@@ -38,4 +39,15 @@ test('only what is traded can be added, and what nothing is known of', () => {
   expect(states.map(canBeAdded)).toEqual([true, false, false, false, true]);
   directory.take([]);
   expect(directory.trading('btcaeur')).toBe('unknown');
+});
+
+test('a listing of several pages is read whole: what is on a later page is not delisted', async () => {
+  const answer = (symbols: readonly ListedSymbol[], next: string | null) => ({ symbols, next }) as never;
+  vi.mocked(get).mockResolvedValueOnce(answer([listed('btcu', 'BTC', 'U')], 'btcu')).mockResolvedValueOnce(answer([listed('zrxusdt', 'ZRX', 'USDT')], null));
+  await directory.load();
+  expect(vi.mocked(get).mock.calls.map(([, options]) => options?.query)).toEqual([
+    { limit: 5000, after: null },
+    { limit: 5000, after: 'btcu' },
+  ]);
+  expect(directory.trading('zrxusdt')).toBe('traded');
 });

@@ -21,6 +21,8 @@ const MOST_NAMED = 400;
 const STALE_AFTER_MS = 20_000;
 /** Time for a first answer after the page is shown again, before the figures count as old. */
 const GRACE_MS = 3000;
+/** For so long an event holds back older ones: an answer that was overtaken on its way is late by less. */
+const HELD_MS = 10_000;
 
 /** Fields in which two records can differ; the age is left out, for it changes with each answer. */
 const COMPARED = ['price', 'event_time', 'open_24h', 'high_24h', 'low_24h', 'volume_24h', 'quote_volume_24h'] as const;
@@ -36,6 +38,8 @@ export class Ticker {
   /** The most decimal places seen in its prices: it keeps them, so that the column stands still. */
   places = $state(2);
 
+  /** ms: when the figures last changed. */
+  #changedAt = 0;
   readonly #pair: Pair = $derived.by(() => directory.pair(this.symbol));
 
   constructor(readonly symbol: string) {}
@@ -54,8 +58,7 @@ export class Ticker {
 
   update(figures: Price): void {
     const before = this.figures;
-    const time = Number(figures.event_time);
-    if (before !== null && time < Number(before.event_time)) return; // overtaken on its way
+    if (before !== null && Number(figures.event_time) < Number(before.event_time) && this.#isHeld) return;
     if (before !== null && COMPARED.every((name) => figures[name] === before[name])) return;
     if (before?.price !== figures.price) {
       this.direction = before === null ? 0 : (Math.sign(compare(decimal(figures.price), decimal(before.price))) as -1 | 0 | 1);
@@ -63,6 +66,12 @@ export class Ticker {
     }
     this.figures = figures;
     this.known = true;
+    this.#changedAt = clock.read();
+  }
+
+  /** Whether older events are late ones. Later, an older one shows that the newer one's time was wrong. */
+  get #isHeld(): boolean {
+    return clock.read() - this.#changedAt <= HELD_MS;
   }
 
   /** The figures of another answer; the symbol. */
@@ -73,7 +82,7 @@ export class Ticker {
 
   /** A newer price of the same market, from the live connection: the change is recomputed as the API does, the rest stays. */
   tick(price: Num, time: number): void {
-    if (this.figures === null || time <= Number(this.figures.event_time)) return;
+    if (this.figures === null || (time <= Number(this.figures.event_time) && this.#isHeld)) return;
     this.update({ ...this.figures, price, event_time: String(time) as Num, ...changeSince(this.figures.open_24h, price) });
   }
 
@@ -177,6 +186,7 @@ class Market {
     for (const { symbol } of directory.all) this.ticker(symbol).known = true;
     const known = [...this.#tickers.values()].filter((ticker) => ticker.known);
     if (this.list.length !== known.length) this.list = known;
+    this.newest = known.reduce((newest, { figures }) => Math.max(newest, Number(figures?.event_time ?? 0)), 0);
     this.revision += 1;
   }
 }

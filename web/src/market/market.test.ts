@@ -1,8 +1,11 @@
-import { beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+import { get } from '../api/client';
 import type { Answer, Operation } from '../api/types';
 import { parseExact, type Num } from '../lib/json';
 import { market, Ticker } from './market.svelte';
+
+vi.mock('../api/client', () => ({ get: vi.fn() }));
 
 type Prices = Answer<Operation<'/v1/market/prices', 'get'>>;
 
@@ -12,6 +15,11 @@ function prices(symbol: string, price: string, time: number, source = 'simulator
       "high_24h":120.5,"low_24h":90,"volume_24h":1,"quote_volume_24h":100,"change_24h":1,"change_percent_24h":1}],"unknown":{},"next":null}`,
   ) as Prices;
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
 let next = 0;
 let ticker: Ticker;
@@ -35,6 +43,20 @@ test('an answer that was overtaken on its way changes nothing', () => {
   market.apply(prices(ticker.symbol, '101', 5000));
   market.apply(prices(ticker.symbol, '90', 4000));
   expect(ticker.figures?.price).toBe('101');
+});
+
+test('an event time that was wrong holds a price for seconds only', () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  market.apply(prices(ticker.symbol, '101', 3_600_000));
+  vi.advanceTimersByTime(9000);
+  market.apply(prices(ticker.symbol, '102', 5000));
+  ticker.tick('103' as Num, 5000);
+  expect(ticker.figures?.price).toBe('101');
+  vi.advanceTimersByTime(2000);
+  market.apply(prices(ticker.symbol, '104', 6000));
+  expect(ticker.figures?.price).toBe('104');
+  ticker.tick('105' as Num, 7000);
+  expect(ticker.figures?.price).toBe('105');
 });
 
 test('an answer with the same figures changes nothing, so that no cell lights up', () => {
@@ -68,4 +90,18 @@ test('a page about a symbol that does not exist adds nothing to the market', () 
 test('what is not known is remembered with what is near', () => {
   market.apply(parseExact('{"source":"simulator","time":1,"prices":[],"unknown":{"btcusdx":["btcusdt"]},"next":null}') as Prices);
   expect(market.unknown.get('btcusdx')).toEqual(['btcusdt']);
+});
+
+test('the newest event is that of the market as it was read last, so that one that was wrong ages', async () => {
+  vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }));
+  vi.stubGlobal('addEventListener', () => undefined);
+  market.apply(prices(ticker.symbol, '101', 9_000_000_000_000, 'binance'));
+  expect(market.newest).toBe(9_000_000_000_000);
+  ticker.forget();
+  vi.mocked(get).mockImplementation(async (path) => (path === '/v1/market/prices' ? prices(ticker.symbol, '102', 6000, 'binance') : { symbols: [], next: null }) as never);
+  const before = market.revision;
+  const polled = market.watchAll();
+  await vi.waitFor(() => expect(market.revision).toBeGreaterThan(before));
+  polled.stop();
+  expect(market.newest).toBe(6000);
 });
