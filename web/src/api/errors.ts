@@ -14,7 +14,7 @@ export class ApiError extends Error {
     super(code);
   }
 
-  /** Whether the same request may succeed later without anybody changing anything. */
+  /** Whether the same request may succeed later with nothing changed. */
   get passing(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
@@ -51,7 +51,7 @@ const sentences = messages(
     coin_not_found: 'This coin is no longer in your portfolio.',
     too_many_coins: 'Your portfolio is full.',
     account_changed: 'The account was changed elsewhere at the same time. Try again.',
-    account_mismatch: 'This portfolio belongs to an earlier account with the same number. The operator has to look at it.',
+    account_mismatch: 'This portfolio belongs to an earlier account with the same number. Ask the operator of this server for help.',
     store_refuses: 'The server cannot save anything right now: its disk may be full. Try again later.',
     session_not_found: 'This session has already ended.',
     session_ended: 'Your session has ended. Log in again.',
@@ -73,7 +73,7 @@ const sentences = messages(
     invalid_password: 'В пароле есть недопустимый символ.',
     too_many_attempts: 'Слишком много попыток. Повторите через {s} с.',
     too_many_requests: 'Слишком много запросов. Повторите через {s} с.',
-    busy: 'Сейчас слишком много входов. Попробуйте через минуту.',
+    busy: 'Сейчас входит слишком много людей. Попробуйте чуть позже.',
     authorization_unavailable: 'Аккаунты сейчас недоступны. Попробуйте чуть позже.',
     database_unavailable: 'Портфели сейчас недоступны. Попробуйте чуть позже.',
     redis_unavailable: 'Цены сейчас недоступны. Попробуйте чуть позже.',
@@ -92,7 +92,7 @@ const sentences = messages(
     coin_not_found: 'Этой монеты уже нет в портфеле.',
     too_many_coins: 'Портфель заполнен.',
     account_changed: 'Аккаунт одновременно меняли в другом месте. Попробуйте ещё раз.',
-    account_mismatch: 'Этот портфель принадлежит прежней учётной записи с тем же номером. Нужна помощь администратора.',
+    account_mismatch: 'Этот портфель принадлежит прежнему аккаунту с тем же номером. Обратитесь к администратору.',
     store_refuses: 'Сервер сейчас ничего не может сохранить: возможно, переполнен диск. Попробуйте позже.',
     session_not_found: 'Этот сеанс уже завершён.',
     session_ended: 'Сеанс завершён. Войдите снова.',

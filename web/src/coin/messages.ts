@@ -113,7 +113,7 @@ export const t = translator(
       span_1y: '1Г',
       span_all: 'Всё',
       open: 'О',
-      high: 'Мкс',
+      high: 'Макс',
       low: 'Мин',
       closing: 'З',
       openFull: 'Открытие',

@@ -80,7 +80,7 @@ function holds(symbol: string, quantity: string): boolean {
   return held !== undefined && compare(decimal(held.quantity), decimal(quantity)) === 0;
 }
 
-/** Have the change shown; an open connection may be dead without anybody having noticed. */
+/** Have the change shown; an open connection may be dead, unnoticed. */
 async function shown(signal: AbortSignal, isShown: () => boolean): Promise<void> {
   if (portfolio.connection.state !== 'open') return read(signal);
   setTimeout(() => signal.aborted || isShown() || void read(signal), SHOWN_WITHIN_MS);
