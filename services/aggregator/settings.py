@@ -19,7 +19,7 @@ class AggregatorSettings(ServiceSettings):
     exchange: ExchangeName = DEFAULT_EXCHANGE
     exchange_source: SourceName = DEFAULT_SOURCE
     """Where the prices of a peer come from that does not name its source, as the Go original's socket."""
-    redis_url: str
+    redis_url: str = Field(repr=False)
     kafka_bootstrap_servers: Annotated[BootstrapServers | None, EmptyIsNone] = None
     """Where every mini-ticker is kept; without: nowhere."""
     kafka_buffer_bytes: int = Field(default=160 * 1024 * 1024, ge=0)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from services.authorization.app import app
-from services.authorization.settings import AuthorizationSettings, DatabaseSettings
+from services.authorization.settings import AuthorizationSettings, MigrationSettings
 from services.common.lifecycle import run
 from services.common.settings import load_settings
 
@@ -20,12 +20,12 @@ def main() -> None:
         case ["migrate"]:
             from services.common.migrations import migrate
 
-            migrate(load_settings(DatabaseSettings).database_url, MIGRATIONS)
+            migrate(load_settings(MigrationSettings).database_url, MIGRATIONS)
         case ["import-go", *arguments]:
             from services.authorization.import_go import import_accounts
             from services.common.imports import run_import
 
-            target_url = load_settings(DatabaseSettings).database_url
+            target_url = load_settings(MigrationSettings).database_url
             sys.exit(run_import(arguments, target_url, import_accounts, "python -m services.authorization import-go"))
         case _:
             sys.exit("usage: python -m services.authorization [migrate | import-go --from URL]")

@@ -8,13 +8,13 @@ from services.common.settings import Rate, ServiceSettings
 from services.common.tokens import check_keys
 
 
-class DatabaseSettings(ServiceSettings):
-    """What a migration needs."""
+class MigrationSettings(ServiceSettings):
+    """What `migrate` needs."""
 
     database_url: str = Field(repr=False)
 
 
-class AuthorizationSettings(DatabaseSettings):
+class AuthorizationSettings(MigrationSettings):
     """What serving needs. What is secret has no default and no place in a repr."""
 
     grpc_address: str = "127.0.0.1:50051"

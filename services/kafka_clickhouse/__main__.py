@@ -9,13 +9,13 @@ from services.common.settings import load_settings
 from services.kafka_clickhouse.app import app
 from services.kafka_clickhouse.errors import KafkaClickHouseError
 from services.kafka_clickhouse.migrate import upgrade
-from services.kafka_clickhouse.settings import MigrationSettings, Settings
+from services.kafka_clickhouse.settings import KafkaClickHouseSettings, MigrationSettings
 
 
 def main() -> None:
     match sys.argv[1:]:
         case []:
-            run("kafka_clickhouse", load_settings(Settings), app)
+            run("kafka_clickhouse", load_settings(KafkaClickHouseSettings), app)
         case ["migrate"]:
             migrate(load_settings(MigrationSettings))
         case ["backfill", *arguments]:

@@ -10,7 +10,7 @@ from services.kafka_clickhouse.consumption import Consumption
 from services.kafka_clickhouse.dead_letters import DeadLetters
 from services.kafka_clickhouse.intake import Intake
 from services.kafka_clickhouse.poison import PoisonWatch
-from services.kafka_clickhouse.settings import Settings
+from services.kafka_clickhouse.settings import KafkaClickHouseSettings
 from services.kafka_clickhouse.storage import TickerStore
 
 DRAIN_SHARE = 0.5
@@ -18,7 +18,7 @@ DRAIN_SHARE = 0.5
 
 
 @asynccontextmanager
-async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
+async def app(settings: KafkaClickHouseSettings, life: Lifecycle) -> AsyncIterator[None]:
     """The running service. Leaving it stores and commits what has been read, then leaves the group."""
     silence_client_log()
     _look_for_garbage_rarely()

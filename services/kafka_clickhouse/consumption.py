@@ -16,7 +16,7 @@ from services.kafka_clickhouse.errors import KafkaSilentError, MostMessagesFailE
 from services.kafka_clickhouse.intake import Intake
 from services.kafka_clickhouse.lane import BatchLimits
 from services.kafka_clickhouse.lanes import Lanes
-from services.kafka_clickhouse.settings import Settings
+from services.kafka_clickhouse.settings import KafkaClickHouseSettings
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ SILENCE_LIMIT_S = 15.0
 class Consumption:
     """`run` reads until it is cancelled; `drain` must have been called before if nothing is to be read twice."""
 
-    settings: Settings
+    settings: KafkaClickHouseSettings
     new_intake: Callable[[], Intake]
     _lanes: Lanes | None = None
     _answered_s: float = field(default=float("-inf"))

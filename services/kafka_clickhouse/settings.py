@@ -6,13 +6,13 @@ from services.common.settings import BootstrapServers, ClickHouseUrl, ServiceSet
 from services.market.names import CONSUMER_GROUP, DEAD_LETTERS, MINI_TICKERS
 
 
-class ClickHouseSettings(ServiceSettings):
-    """Where things are kept. Environment variables are the field names in upper case."""
+class StorageSettings(ServiceSettings):
+    """Where ticks are kept. Environment variables are the field names in upper case."""
 
     clickhouse_url: ClickHouseUrl = Field(repr=False)
 
 
-class MigrationSettings(ClickHouseSettings):
+class MigrationSettings(StorageSettings):
     """What `migrate` needs. A TTL of 0 keeps for ever."""
 
     tickers_ttl_days: int = Field(default=0, ge=0, le=36_500)
@@ -21,7 +21,7 @@ class MigrationSettings(ClickHouseSettings):
     """How long one-second candles are kept. Coarser candles are kept for ever."""
 
 
-class Settings(ClickHouseSettings):
+class KafkaClickHouseSettings(StorageSettings):
     """What serving needs."""
 
     kafka_bootstrap_servers: BootstrapServers

@@ -8,7 +8,7 @@ from services.common.lifecycle import run
 from services.common.settings import load_settings
 from services.profile.api import describe_api
 from services.profile.app import app
-from services.profile.settings import MigrationSettings, Settings
+from services.profile.settings import MigrationSettings, ProfileSettings
 
 # What serving does not need is imported by the command that does: it would lengthen every start.
 
@@ -18,7 +18,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def main() -> None:
     match sys.argv[1:]:
         case []:
-            run("profile", load_settings(Settings), app)
+            run("profile", load_settings(ProfileSettings), app)
         case ["migrate"]:
             from services.common.migrations import migrate
 

@@ -16,7 +16,7 @@ from services.profile.routes import profile as profile_routes
 from services.profile.routes.dependencies import Services
 from services.profile.routes.middleware import middleware
 from services.profile.routes.websocket import LiveProfile
-from services.profile.settings import Settings
+from services.profile.settings import ProfileSettings
 from services.profile.web.app import WebApp
 
 DESCRIPTION = (
@@ -53,7 +53,7 @@ def describe_api(origins: Collection[str] = ()) -> FastAPI:
     return api
 
 
-def _add_home(api: FastAPI, settings: Settings) -> None:
+def _add_home(api: FastAPI, settings: ProfileSettings) -> None:
     if settings.web_dir is not None:
         WebApp(settings.web_dir).install(api)
         return

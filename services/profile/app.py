@@ -25,7 +25,7 @@ from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol
 from services.profile.portfolio.loading import PortfolioLoader
 from services.profile.portfolio.store import PortfolioStore
 from services.profile.routes.dependencies import Services
-from services.profile.settings import Settings
+from services.profile.settings import ProfileSettings
 from services.profile.upstream.aggregator_client import Aggregator, open_client
 from services.profile.upstream.authorization_client import Authorization
 from services.profile.upstream.dashboard_client import open_market
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
+async def app(settings: ProfileSettings, life: Lifecycle) -> AsyncIterator[None]:
     """The running service. Leaving it closes websockets (1012), lets requests finish, then closes the rest."""
     async with AsyncExitStack() as stack:
         _log_plain_origins(settings)
@@ -57,7 +57,7 @@ async def app(settings: Settings, life: Lifecycle) -> AsyncIterator[None]:
         yield
 
 
-def _log_plain_origins(settings: Settings) -> None:
+def _log_plain_origins(settings: ProfileSettings) -> None:
     """Name the origins on which a password and a session travel unencrypted, or last until a page is reloaded."""
     plain = sorted(origin for origin in settings.public_origins if is_plain_and_remote(origin))
     if plain and settings.insecure_cookies:
@@ -71,7 +71,7 @@ def _log_plain_origins(settings: Settings) -> None:
         )
 
 
-async def _open_services(settings: Settings, life: Lifecycle, stack: AsyncExitStack) -> Services:
+async def _open_services(settings: ProfileSettings, life: Lifecycle, stack: AsyncExitStack) -> Services:
     engine = create_engine(settings.database_url)
     stack.push_async_callback(engine.dispose)
     redis = open_redis(settings.redis_url)

@@ -16,7 +16,7 @@ class MigrationSettings(ServiceSettings):
     database_url: str = Field(repr=False)
 
 
-class Settings(MigrationSettings):
+class ProfileSettings(MigrationSettings):
     """Environment variables are the field names in upper case; lists are separated by commas."""
 
     http_host: str = "127.0.0.1"

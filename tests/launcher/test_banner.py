@@ -4,7 +4,7 @@ import pytest
 
 from deploy.local import banner
 from deploy.local.settings import LauncherSettings
-from services.profile.settings import Settings as ProfileSettings
+from services.profile.settings import ProfileSettings
 
 LAN = "http://192.168.1.5:8080"
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from services.profile.settings import Settings
+from services.profile.settings import ProfileSettings
 from tests.conftest import RunningRedis
 from tests.profile.conftest import KEY, PASSWORD, Service, User, profile_env, sign_up, start
 from tests.profile.scripted import ScriptedAggregator
@@ -27,7 +27,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_defaults(env: pytest.MonkeyPatch) -> None:
     env.setenv("HTTP_PORT", "8123")
-    settings = Settings()
+    settings = ProfileSettings()
     assert settings.public_origins == {"http://localhost:8123", "http://127.0.0.1:8123"}
     assert settings.trusted_proxies == ()
     assert not settings.jwt_accept_minimal
@@ -37,7 +37,7 @@ def test_defaults(env: pytest.MonkeyPatch) -> None:
 def test_lists_are_separated_by_commas(env: pytest.MonkeyPatch) -> None:
     env.setenv("PUBLIC_ORIGINS", f"{ORIGIN}/, http://localhost:8080")
     env.setenv("TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.1")
-    settings = Settings()
+    settings = ProfileSettings()
     assert settings.public_origins == {ORIGIN, "http://localhost:8080"}
     assert settings.trusted_proxies == ("10.0.0.0/8", "127.0.0.1")
 
@@ -45,14 +45,14 @@ def test_lists_are_separated_by_commas(env: pytest.MonkeyPatch) -> None:
 def test_short_keys_are_refused(env: pytest.MonkeyPatch) -> None:
     env.setenv("JWT_KEYS", '{"k":"short"}')
     with pytest.raises(ValidationError, match="32 bytes"):
-        Settings()
+        ProfileSettings()
 
 
 @pytest.mark.parametrize("proxies", ["*", "10.0.0.1/8", "proxy", "10.0.0.0/8,10.0.0.256"])
 def test_proxies_are_addresses_or_networks(env: pytest.MonkeyPatch, proxies: str) -> None:
     env.setenv("TRUSTED_PROXIES", proxies)
     with pytest.raises(ValidationError, match="trusted_proxies"):
-        Settings()
+        ProfileSettings()
 
 
 @pytest.fixture(scope="module")

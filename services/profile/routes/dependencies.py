@@ -19,7 +19,7 @@ from services.profile.accounts import Accounts
 from services.profile.live.manager import ConnectionManager
 from services.profile.portfolio.rules import Portfolio
 from services.profile.portfolio.store import PortfolioStore
-from services.profile.settings import Settings
+from services.profile.settings import ProfileSettings
 from services.profile.upstream.authorization_client import Authorization, ClientInfo
 from services.profile.upstream.dashboard_client import Market
 from services.profile.upstream.leases import Leases
@@ -32,7 +32,7 @@ _cookie = APIKeyCookie(name=REFRESH, auto_error=False, description="The refresh 
 class Services:
     """The parts of this service, made once by `app`."""
 
-    settings: Settings
+    settings: ProfileSettings
     store: PortfolioStore
     authorization: Authorization
     accounts: Accounts
