@@ -2,14 +2,12 @@
 
 from prometheus_client import Counter, Gauge
 
-CONNECTIONS = Gauge("simulator_connections", "Open websocket connections")
-CONNECTIONS_CUT = Counter("simulator_connections_cut_total", "Connections ended by the exchange, by reason", ["reason"])
-CONNECTIONS_REFUSED = Counter(
-    "simulator_connections_refused_total", "Connection attempts refused, by reason", ["reason"]
-)
+CONNECTIONS = Gauge("simulator_connections", "Open websocket connections.")
+CONNECTIONS_CUT = Counter("simulator_connections_cut", "Connections ended by the exchange, by reason.", ["reason"])
+CONNECTIONS_REFUSED = Counter("simulator_connections_refused", "Connection attempts refused, by reason.", ["reason"])
 MARKET_SECONDS_SKIPPED = Counter(
-    "simulator_market_seconds_skipped_total", "Seconds of market time skipped because the process was too slow"
+    "simulator_market_seconds_skipped", "Seconds of market time skipped because the process was too slow."
 )
-FRAMES_SENT = Counter("simulator_frames_sent_total", "Data frames written to connections")
-RECORDING_LINES = Counter("simulator_recording_lines_total", "Lines of the recording, by outcome", ["outcome"])
-REST_REQUESTS = Counter("simulator_rest_requests_total", "REST requests, by HTTP status", ["status"])
+FRAMES_SENT = Counter("simulator_frames_sent", "Data frames written to connections.")
+RECORDING_LINES = Counter("simulator_recording_lines", "Lines of the recording, by outcome.", ["outcome"])
+REST_REQUESTS = Counter("simulator_rest_requests", "REST requests, by HTTP status.", ["status"])

@@ -73,8 +73,8 @@ class CallInterceptor(aio.ServerInterceptor):
             status = "OK"
             return response
         finally:
-            metrics.rpcs.labels(method, status).inc()
-            metrics.rpc_seconds.labels(method).observe(time.perf_counter() - started)
+            metrics.RPCS.labels(method, status).inc()
+            metrics.RPC_SECONDS.labels(method).observe(time.perf_counter() - started)
 
     async def _within(self, budget_s: float, call: Coroutine[Any, Any, Any]) -> Any:
         """The result of `call`; at the end of the budget it is cancelled and left to itself.

@@ -73,7 +73,7 @@ class Limits:
             try:
                 await self._spend("refresh_address", client.network)
             except StoreRefusesError:
-                metrics.limits_skipped.inc()
+                metrics.LIMITS_SKIPPED.inc()
 
     async def _spend(self, name: str, *parties: str) -> None:
         rate, party = self._rates[name], _digest(parties)
@@ -81,7 +81,7 @@ class Limits:
             if await self._limiter.hit(rate, name, party):
                 return
             stats = await self._limiter.get_window_stats(rate, name, party)
-        metrics.attempts_refused.labels(name).inc()
+        metrics.ATTEMPTS_REFUSED.labels(name).inc()
         raise TooManyAttemptsError(max(1, math.ceil(stats.reset_time - time.time())))
 
 

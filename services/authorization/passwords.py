@@ -86,11 +86,11 @@ class Hasher:
 
     async def _run(self, operation: str, work: Callable[[], T], computations: int = 1) -> T:
         if self._in_flight >= self._capacity:
-            metrics.hashes_refused.inc()
+            metrics.HASHES_REFUSED.inc()
             raise BusyError(BUSY_RETRY_AFTER_S)
         loop = asyncio.get_running_loop()
         self._add_in_flight(1)
-        metrics.hashes.labels(operation).inc(computations)
+        metrics.HASHES.labels(operation).inc(computations)
         job = self._executor.submit(work)
         # A cancelled caller leaves a running job behind: the place is free when the thread is, not before.
         job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._add_in_flight, -1))
@@ -98,7 +98,7 @@ class Hasher:
 
     def _add_in_flight(self, change: int) -> None:
         self._in_flight += change
-        metrics.hashes_in_flight.set(self._in_flight)
+        metrics.HASHES_IN_FLIGHT.set(self._in_flight)
 
 
 @asynccontextmanager

@@ -101,7 +101,7 @@ class Authorization:
                 raise InvalidRefreshTokenError
             else:
                 return await self.grants.rotate(connection, member, token_hash, verdict, client)
-        metrics.tokens_reused.inc()
+        metrics.TOKENS_REUSED.inc()
         log.warning("refresh.reused", user_id=member.user_id, session_id=str(member.session_id))
         await self.announcer.announce([ended_now(member.user_id, member.session_id)])
         raise InvalidRefreshTokenError

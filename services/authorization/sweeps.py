@@ -42,7 +42,7 @@ class Sweeps:
         while batch := await self._revocations_after(last_id):
             repaired = await self.announcer.announce_unknown([revocation for _, revocation in batch])
             if repaired:
-                metrics.revocations_repaired.inc(repaired)
+                metrics.REVOCATIONS_REPAIRED.inc(repaired)
                 log.warning("revocations.repaired", count=repaired)
             last_id = batch[-1][0]
 
@@ -91,7 +91,7 @@ class Sweeps:
         while deleted >= PURGE_BATCH:
             async with self.database.transaction() as connection:
                 deleted = (await connection.execute(delete(table).where(key.in_(doomed)))).rowcount
-            metrics.rows_purged.labels(table.name).inc(deleted)
+            metrics.ROWS_PURGED.labels(table.name).inc(deleted)
             total += deleted
         return total
 
@@ -102,6 +102,6 @@ async def repeat(name: str, sweep: Callable[[], Awaitable[None]], interval_s: fl
         try:
             await sweep()
         except UnavailableError:
-            metrics.sweeps_failed.labels(name).inc()
+            metrics.SWEEPS_FAILED.labels(name).inc()
             log.warning("sweep.failed", sweep=name)
         await asyncio.sleep(interval_s * random.uniform(0.9, 1.1))  # noqa: S311 - jitter, not a secret

@@ -17,7 +17,7 @@ from tests.authorization.conftest import KEY, Start
 
 
 def hash_operations(operation: str) -> float:
-    return float(metrics.hashes.labels(operation)._value.get())
+    return float(metrics.HASHES.labels(operation)._value.get())
 
 
 async def test_registers_and_logs_in_with_full_claims(auth: AuthClient) -> None:

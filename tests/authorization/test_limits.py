@@ -14,7 +14,7 @@ HERE, THERE = "192.0.2.1", "198.51.100.2"
 
 
 def hash_operations() -> float:
-    return sum(float(metrics.hashes.labels(operation)._value.get()) for operation in ("hash", "verify"))
+    return sum(float(metrics.HASHES.labels(operation)._value.get()) for operation in ("hash", "verify"))
 
 
 def is_limit(refused: Failure) -> bool:
