@@ -8,7 +8,6 @@ oldest is dropped (see docs/adr/0012-events-to-kafka.md).
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import msgspec
 from aiokafka.codec import zstd_decode, zstd_encode
@@ -99,5 +98,5 @@ class Backlog:
         return shed
 
 
-_encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(list[MiniTicker])
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[MiniTicker])

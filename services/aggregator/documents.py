@@ -1,7 +1,6 @@
 """Quotes as the documents that leave, and the price cache's documents as quotes again. No I/O."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from services.aggregator.prices import Quote, Tick
 from services.exchanges.clock import MAX_OFFSET_MS
@@ -17,7 +16,7 @@ from services.market.second_stat import (
 )
 from services.market.symbols import normal_symbol
 
-_RESTORED_ID: Final = -1
+_RESTORED_ID = -1
 
 
 def second_stat(quote: Quote, source: str) -> bytes:

@@ -1,7 +1,6 @@
 """The end of sessions, as services agree on it in Redis: a channel, keys, and when an access token is void."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
@@ -48,6 +47,6 @@ def user_key(user_id: int) -> str:
     return f"auth:revoked:user:{user_id}"
 
 
-encode_revocation: Final = msgspec.json.Encoder().encode
-decode_revocation: Final = msgspec.json.Decoder(RevocationMessage).decode
+encode_revocation = msgspec.json.Encoder().encode
+decode_revocation = msgspec.json.Decoder(RevocationMessage).decode
 """Raises msgspec.DecodeError."""

@@ -8,15 +8,14 @@ and the days, also for a coin that stood still for years.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from services.dashboard.errors import InvalidRequestError
 from services.dashboard.history import STEP_S
 from services.market_api.answers import Interval
 
-MAX_CLOSES: Final = 200_000
+MAX_CLOSES = 200_000
 """Candles in one answer: 200 symbols over a month of hours, or 138 over a day of minutes."""
-_LONGER: Final[dict[Interval, Interval]] = {"1s": "1m", "1m": "1h", "1h": "1d"}
+_LONGER: dict[Interval, Interval] = {"1s": "1m", "1m": "1h", "1h": "1d"}
 
 
 @dataclass(frozen=True, slots=True)

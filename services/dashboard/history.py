@@ -9,17 +9,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from services.dashboard.errors import InvalidRequestError
 from services.market_api.answers import Interval
 from services.market_api.parameters import HistoryFormat
 
-STEP_S: Final[dict[Interval, int]] = {"1s": 1, "1m": 60, "1h": 3600, "1d": 86_400}
-MAX_TIME_S: Final = 2**32 - 1
+STEP_S: dict[Interval, int] = {"1s": 1, "1m": 60, "1h": 3600, "1d": 86_400}
+MAX_TIME_S = 2**32 - 1
 """The last second of DateTime, in 2106."""
-WIDER: Final = 16
-SETTLED_AFTER_S: Final = 3600
+WIDER = 16
+SETTLED_AFTER_S = 3600
 """What was late, or missing and back-filled, has mostly come by then."""
 
 _MS = re.compile(r"[0-9]{1,7}|[0-9]{9,15}")
@@ -150,7 +149,7 @@ def _range(request: Request) -> str:
 
 
 _FIGURES = "open, high, low, close, volume, quote_volume, volume_24h, quote_volume_24h"
-_COLUMNS: Final[dict[HistoryFormat, str]] = {
+_COLUMNS: dict[HistoryFormat, str] = {
     "json": "toUnixTimestamp(time) * 1000 AS t, open AS o, high AS h, low AS l, close AS c, volume AS v, "
     "quote_volume AS q, volume_24h AS v24, quote_volume_24h AS q24",
     "csv": f"time, {_FIGURES}",

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
@@ -26,13 +25,13 @@ HOUR_MS = HOUR_S * 1000
 ROWS_BEYOND = 1_000
 """Room for candles that are back-filled between finding a page's ends and reading it."""
 
-_FORMS: Final[dict[HistoryFormat, tuple[str, str]]] = {
+_FORMS: dict[HistoryFormat, tuple[str, str]] = {
     "json": ("JSONEachRow", JSON),
     "csv": ("CSVWithNames", CSV),
     "arrow": ("ArrowStream", "application/vnd.apache.arrow.stream"),
     "parquet": ("Parquet", "application/vnd.apache.parquet"),
 }
-SETTINGS: Final = {
+SETTINGS = {
     "output_format_json_array_of_rows": 1,
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 0,
@@ -40,7 +39,7 @@ SETTINGS: Final = {
     "date_time_output_format": "iso",
     "format_csv_null_representation": "",
 }
-_SPARKLINES_QUERY: Final = (
+_SPARKLINES_QUERY = (
     "SELECT symbol AS s, arraySort(groupArray((toUnixTimestamp(time) * 1000, close))) AS p FROM candles_1h "
     "WHERE source = {source:String} AND symbol IN {symbols:Array(String)} "
     "AND time >= toDateTime({start:UInt32}, 'UTC') GROUP BY symbol"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -159,8 +159,8 @@ def _pairs(directory: Directory, quotes: Mapping[str, Quote]) -> Iterator[Pair]:
             yield Pair(symbol, listing.base, listing.quote, quote.price, quote.quote_volume)
 
 
-_UNKNOWN: Final = Decimal(-1)
-_KEYS: Final = {
+_UNKNOWN = Decimal(-1)
+_KEYS = {
     "gainers": lambda _, quote: (-quote.change_percent, quote.symbol),
     "losers": lambda _, quote: (quote.change_percent, quote.symbol),
     "volume": lambda volumes, quote: (

@@ -4,7 +4,6 @@
 """
 
 from contextlib import AbstractAsyncContextManager
-from typing import Final
 
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import Error
@@ -17,7 +16,7 @@ COMMAND_TIMEOUT_S = 10.0
 # Of src/Common/ErrorCodes.cpp: what is wrong with the values of an insert, and with nothing else. Everything that is
 # not named here (server busy, full, starting, without memory, without our tables, unknown to us) is waited for, because
 # to wait loses nothing.
-_REFUSALS: Final = {
+_REFUSALS = {
     6: "CANNOT_PARSE_TEXT",
     25: "CANNOT_PARSE_ESCAPE_SEQUENCE",
     26: "CANNOT_PARSE_QUOTED_STRING",

@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final, Protocol
+from typing import Protocol
 
 from services.kafka_clickhouse.errors import UndecodableError
 from services.market import kafka_msg
 from services.market.kafka_msg import DECIMALS, MALFORMED, KafkaMsg, MalformedMessageError, decode_own
 
-_columns: Final = tuple(attrgetter(name) for name in DECIMALS)
+_columns = tuple(attrgetter(name) for name in DECIMALS)
 
 
 class Record(Protocol):

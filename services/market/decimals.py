@@ -2,7 +2,6 @@
 
 import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
 
 INTEGER_DIGITS, DECIMAL_PLACES = 20, 18
 """What fits NUMERIC(38, 18) and Decimal(38, 18): the columns, and therefore the rule."""
@@ -12,16 +11,16 @@ PRICE_DECIMAL_PLACES = 30
 PLAIN_DECIMAL = rf"(?:0|[1-9][0-9]{{0,{INTEGER_DIGITS - 1}}})(?:\.[0-9]{{1,{DECIMAL_PLACES}}})?"
 """What an exchange quotes, and what is a JSON number as it stands: no sign, no exponent, no leading zero."""
 
-_PLAIN: Final = re.compile(PLAIN_DECIMAL)
-_NUMBER: Final = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?")
-_FOREIGN: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
+_PLAIN = re.compile(PLAIN_DECIMAL)
+_NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?")
+_FOREIGN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 
 # Operands have up to 20 digits before the point and 30 after it. A quotient of two has up to 52 before the point, and
 # one that is no tie at the 8th place differs from a tie by more than 10⁻⁵⁹: with 128 digits the first rounding never
 # makes a tie for the second.
-_EXACT: Final = Context(prec=128, rounding=ROUND_HALF_EVEN)
-_HUNDRED: Final = Decimal(100)
-_EIGHT_PLACES: Final = Decimal("1E-8")
+_EXACT = Context(prec=128, rounding=ROUND_HALF_EVEN)
+_HUNDRED = Decimal(100)
+_EIGHT_PLACES = Decimal("1E-8")
 
 
 def is_plain_decimal(text: str) -> bool:

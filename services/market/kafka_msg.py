@@ -10,7 +10,7 @@ second, slower way. Unknown keys are ignored.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -27,7 +27,7 @@ from services.market.events import MiniTicker
 from services.market.names import DEFAULT_SOURCE
 
 EVENT_TYPE = "24hrMiniTicker"
-DECIMALS: Final = ("c", "o", "h", "l", "change_price", "change_percent", "v", "q")
+DECIMALS = ("c", "o", "h", "l", "change_price", "change_percent", "v", "q")
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Number = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -75,10 +75,10 @@ class _Lenient(msgspec.Struct, gc=False):
     src: Name = DEFAULT_SOURCE
 
 
-decode_own: Final = msgspec.json.Decoder(KafkaMsg).decode
+decode_own = msgspec.json.Decoder(KafkaMsg).decode
 """A message as `encode` writes it; its decimals are not looked at. Raises one of `MALFORMED`."""
-_decode_leniently: Final = msgspec.json.Decoder(_Lenient, strict=False).decode
-MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_decode_leniently = msgspec.json.Decoder(_Lenient, strict=False).decode
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """The last for brackets in brackets in brackets, even below keys that we ignore."""
 
 

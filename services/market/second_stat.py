@@ -8,7 +8,7 @@ Decimals go from the exchange's text to the JSON number, and back to a Decimal, 
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType, field
@@ -108,5 +108,5 @@ def _quoted(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
-_second_stat: Final = msgspec.json.Decoder(SecondStat)
-_last_price: Final = msgspec.json.Decoder(LastPrice)
+_second_stat = msgspec.json.Decoder(SecondStat)
+_last_price = msgspec.json.Decoder(LastPrice)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import Final
 
 import msgspec
 
@@ -13,7 +12,7 @@ SYMBOL_CHARACTERS = r"[\w.-]"
 """Letters and digits of any script: Binance lists symbols outside ASCII. A symbol is also a Redis channel: without a
 colon it can never be one of ours."""
 
-_SYMBOL: Final = re.compile(rf"{SYMBOL_CHARACTERS}{{1,{MAX_SYMBOL_LENGTH}}}")
+_SYMBOL = re.compile(rf"{SYMBOL_CHARACTERS}{{1,{MAX_SYMBOL_LENGTH}}}")
 
 
 TRADING = "TRADING"
@@ -75,6 +74,6 @@ class _RawListings(msgspec.Struct):
     symbols: list[msgspec.Raw]
 
 
-_decode: Final = msgspec.json.Decoder(Listings).decode
-_decode_raws: Final = msgspec.json.Decoder(_RawListings).decode
-_decode_one: Final = msgspec.json.Decoder(Listing).decode
+_decode = msgspec.json.Decoder(Listings).decode
+_decode_raws = msgspec.json.Decoder(_RawListings).decode
+_decode_one = msgspec.json.Decoder(Listing).decode

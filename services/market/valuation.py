@@ -7,9 +7,9 @@ last pair has the larger 24 h volume. This orders and filters symbols and values
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-RANKING_CURRENCY: Final = "USDT"
+RANKING_CURRENCY = "USDT"
 
 
 class Pair(NamedTuple):

@@ -1,10 +1,8 @@
 """Binance's limits, with room left for others behind the same address."""
 
-from typing import Final
-
 from services.exchanges.exchange import Limits
 
-LIMITS: Final = Limits(
+LIMITS = Limits(
     # 5 a second, our pongs included: four control messages leave room for one.
     control_interval_s=0.3,
     control_max_bytes=4_000,

@@ -4,13 +4,13 @@ Field names: https://developers.binance.com/docs/binance-spot-api-docs/web-socke
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from services.market.events import AggTrade, MiniTicker, TradeId
 
-MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Row = TypeVar("Row")
 
@@ -117,7 +117,7 @@ def readable(
             reject(bytes(row), str(error))
 
 
-decode_rows: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
-decode_trade: Final = msgspec.json.Decoder(AggTrade).decode
-_ticker: Final = msgspec.json.Decoder(MiniTicker)
-_tickers: Final = msgspec.json.Decoder(list[MiniTicker])
+decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
+decode_trade = msgspec.json.Decoder(AggTrade).decode
+_ticker = msgspec.json.Decoder(MiniTicker)
+_tickers = msgspec.json.Decoder(list[MiniTicker])

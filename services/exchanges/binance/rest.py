@@ -4,7 +4,6 @@ https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-e
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 import msgspec
 import structlog
@@ -29,7 +28,7 @@ from services.market.symbols import normal_symbol
 
 log = structlog.get_logger()
 
-_UNKNOWN_SYMBOL: Final = -1121
+_UNKNOWN_SYMBOL = -1121
 
 
 def symbols_request() -> RestRequest:
@@ -133,9 +132,9 @@ def _as_streamed(symbol: str, row: PastTrade) -> bytes:
     return msgspec.json.encode(trade)
 
 
-_past_trade: Final = msgspec.json.Decoder(PastTrade)
-_pair: Final = msgspec.json.Decoder(Pair)
-_exchange_info: Final = msgspec.json.Decoder(ExchangeInfo)
-_kline: Final = msgspec.json.Decoder(Kline)
-_time: Final = msgspec.json.Decoder(ServerTime)
-_refusal: Final = msgspec.json.Decoder(Refusal)
+_past_trade = msgspec.json.Decoder(PastTrade)
+_pair = msgspec.json.Decoder(Pair)
+_exchange_info = msgspec.json.Decoder(ExchangeInfo)
+_kline = msgspec.json.Decoder(Kline)
+_time = msgspec.json.Decoder(ServerTime)
+_refusal = msgspec.json.Decoder(Refusal)

@@ -6,7 +6,6 @@ a control message above 4,096 bytes on the wire is never answered (binance/binan
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
@@ -15,8 +14,8 @@ from services.exchanges.clock import is_time
 from services.exchanges.errors import MalformedFrameError, UnknownFrameError
 from services.exchanges.exchange import Ack, Event, Rejected, ServerShutdown, TickerFrame, TradeFrame
 
-_TICKERS: Final = "!miniTicker@arr"
-_TRADES_SUFFIX: Final = "@aggTrade"
+_TICKERS = "!miniTicker@arr"
+_TRADES_SUFFIX = "@aggTrade"
 
 
 def stream_url(base_url: str) -> str:
@@ -118,8 +117,8 @@ def _answer(envelope: Envelope) -> Event:
     raise UnknownFrameError(envelope.e or "no event")
 
 
-_envelope: Final = msgspec.json.Decoder(Envelope)
-_agg_trade: Final = msgspec.json.Decoder(TradeHead)
-_mini_tickers: Final = msgspec.json.Decoder(list[TickerHead])
-_mini_ticker: Final = msgspec.json.Decoder(TickerHead)
-_announcement: Final = msgspec.json.Decoder(Announcement)
+_envelope = msgspec.json.Decoder(Envelope)
+_agg_trade = msgspec.json.Decoder(TradeHead)
+_mini_tickers = msgspec.json.Decoder(list[TickerHead])
+_mini_ticker = msgspec.json.Decoder(TickerHead)
+_announcement = msgspec.json.Decoder(Announcement)
