@@ -3,8 +3,6 @@
 FastAPI's routes know only the methods they were declared with.
 """
 
-from urllib.parse import quote
-
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.routing import Match, Router
@@ -65,14 +63,8 @@ def allowed_methods(scope: Scope, path: str) -> list[str]:
 def _without_slash(scope: Scope) -> str | None:
     """Where a path with a slash too many leads, as a reference that cannot leave this origin; None where it is none."""
     path: str = scope["path"]
-    raw: bytes = scope.get("raw_path") or quote(path).encode()
-    if (
-        path == "/"
-        or not path.endswith("/")
-        or not raw.endswith(b"/")
-        or not raw.startswith(b"/")
-        or raw[1:2] in b"/\\"
-    ):
+    raw: bytes = scope["raw_path"]
+    if not raw.endswith(b"/") or raw[1:2] in b"/\\":  # the latter also for `/` alone
         return None
     if allowed_methods(scope, path) or not allowed_methods(scope, path.rstrip("/")):
         return None

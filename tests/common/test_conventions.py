@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request
+from prometheus_client import CollectorRegistry, Histogram
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from services.common.asgi import SecurityHeaders
+from services.common.asgi import Measured, SecurityHeaders
 from services.common.conventions import HttpConventions, is_head
 from services.common.docs_page import add_docs_page
 from services.common.http import listen, serve_http
@@ -79,6 +80,16 @@ async def test_an_application_can_spare_itself_the_body(client: httpx.AsyncClien
     assert (await client.get("/v1/prices")).headers["x-head"] == "False"
 
 
+async def test_a_request_for_the_head_is_measured_by_its_route() -> None:
+    registry = CollectorRegistry()
+    seconds = Histogram("seconds", "", ["method", "route", "status"], registry=registry)
+    transport = httpx.ASGITransport(Measured(application(), seconds))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        await client.head("/v1/prices")
+    labels = {"method": "HEAD", "route": "/v1/prices", "status": "200"}
+    assert registry.get_sample_value("seconds_count", labels) == 1
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "allowed"),
     [
@@ -109,6 +120,7 @@ async def test_allow_names_the_methods_of_all_routes(
         ("/coin/btcusdt/", "/coin/btcusdt"),
         ("/coin/%D0%B1%0D%0Ax/", "/coin/%D0%B1%0D%0Ax"),
         ("/docs/", "/docs"),
+        ("/v1/prices%2F", None),
         ("/kept/", None),
         ("/", None),
         ("/nowhere/", None),
