@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -32,17 +33,20 @@ def _cancellations() -> int:
     return task.cancelling() if task else 0
 
 
-async def connect(url: str, *, timeout_s: float) -> AsyncClient:
-    """A client for `url`; its database need not exist. Close it with `close()`. To be called within `answered`."""
+async def connect(url: str, *, timeout_s: float, **options: Any) -> AsyncClient:
+    """A client for `url`; its database need not exist. Close it with `close()`. `options` are the library's.
+
+    Raises what the library does; `answered` translates that.
+    """
     parts = urlsplit(url)
     bypass_proxy(parts.hostname or "")
-    client = await clickhouse_connect.get_async_client(
-        dsn=parts._replace(path="").geturl(),
-        connect_timeout=CONNECT_TIMEOUT_S,
-        send_receive_timeout=timeout_s,
-        autogenerate_session_id=False,  # a session takes one query at a time
-        compress=False,
-    )
+    defaults: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "send_receive_timeout": timeout_s,
+        "autogenerate_session_id": False,  # a session takes one query at a time
+        "compress": False,
+    }
+    client = await clickhouse_connect.get_async_client(dsn=parts._replace(path="").geturl(), **(defaults | options))
     client.database = database_of(url)
     return client
 

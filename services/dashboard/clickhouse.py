@@ -9,15 +9,13 @@ import math
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import structlog
-from clickhouse_connect import get_async_client
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from services.common.network import bypass_proxy
+from services.common.clickhouse import connect
 from services.dashboard import metrics
 from services.dashboard.errors import HistoryBusyError, HistoryUnavailableError
 
@@ -31,7 +29,7 @@ class ClickHouse:
     """Queries for one purpose. Call `close` after the last query."""
 
     def __init__(self, url: str, purpose: str, timeout_s: float, at_once: int, waiting: int) -> None:
-        self._url = urlsplit(url)
+        self._url = url
         self._purpose = purpose
         self._timeout_s = timeout_s
         self._places = at_once + waiting
@@ -83,19 +81,13 @@ class ClickHouse:
     async def _opened(self) -> AsyncClient:
         async with self._opening:
             if self._client is None:
-                bypass_proxy(self._url.hostname or "")
-                self._client = await get_async_client(
-                    host=self._url.hostname,
-                    port=self._url.port or 8123,
-                    interface=self._url.scheme,
-                    username=unquote(self._url.username or "default"),
-                    password=unquote(self._url.password or ""),
-                    database=self._url.path.strip("/"),
+                connections = self._at_once + SPARE_CONNECTIONS
+                self._client = await connect(
+                    self._url,
+                    timeout_s=math.ceil(self._timeout_s),
                     connect_timeout=CONNECT_TIMEOUT_S,
-                    send_receive_timeout=math.ceil(self._timeout_s),
-                    connector_limit=self._at_once + SPARE_CONNECTIONS,
-                    connector_limit_per_host=self._at_once + SPARE_CONNECTIONS,
-                    compress=False,
+                    connector_limit=connections,
+                    connector_limit_per_host=connections,
                     query_retries=0,
                 )
             return self._client

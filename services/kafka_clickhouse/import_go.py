@@ -14,12 +14,13 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from services.kafka_clickhouse.clickhouse import answered, connect
 from services.kafka_clickhouse.errors import ForeignTableError, KafkaClickHouseError
+from services.kafka_clickhouse.migrate import TICKER_COLUMNS
+from services.market.names import DEFAULT_SOURCE
 
 TIMEOUT_S = 120.0
-SOURCE = "binance"
+SOURCE = DEFAULT_SOURCE
 PROGRAM = "python -m services.kafka_clickhouse import-go"
 
-_COLUMNS_OF = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'market_tickers'"
 _TEXTS = ("message_id", "event_type", "symbol")
 _TIMES = ("event_time", "receive_time")
 _PRICES = ("close_price", "open_price", "high_price", "low_price", "change_price", "change_percent")
@@ -89,8 +90,8 @@ async def _copy(source: AsyncClient, target: AsyncClient, window: datetime) -> N
 
 
 async def _require_tables(source: AsyncClient, target: AsyncClient) -> None:
-    theirs = {name for (name,) in await _query(source, _COLUMNS_OF)}
-    ours = {name for (name,) in await _query(target, _COLUMNS_OF)}
+    theirs = {name for (name,) in await _query(source, TICKER_COLUMNS)}
+    ours = {name for (name,) in await _query(target, TICKER_COLUMNS)}
     missing = [name for name in (*_TEXTS, *_TIMES, *_PRICES) if name not in theirs]
     if missing:
         raise ForeignTableError(f"the source has no table market_tickers with the columns {', '.join(missing)}")

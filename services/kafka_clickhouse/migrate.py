@@ -25,7 +25,7 @@ ENGINE = ReplacingMergeTree
 ORDER BY version
 """
 
-_TICKER_COLUMNS = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'market_tickers'"
+TICKER_COLUMNS = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'market_tickers'"
 
 _MADE_BY = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
 
@@ -52,7 +52,7 @@ async def upgrade(url: str, ttl_days: dict[str, int]) -> None:
 async def _require_own_tables(client: AsyncClient) -> None:
     """Raises `ForeignTableError` for a `market_tickers` that is not ours: IF NOT EXISTS would take any for it."""
     async with answered():
-        columns = {name for (name,) in (await client.query(_TICKER_COLUMNS)).result_rows}
+        columns = {name for (name,) in (await client.query(TICKER_COLUMNS)).result_rows}
     if columns and not {"source", "inserted_at"} <= columns:
         raise ForeignTableError(
             f"database {client.database} holds a table market_tickers that another program made (the Go original's has "
