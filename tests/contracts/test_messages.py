@@ -1,12 +1,15 @@
 """Messages between processes: the real writer's bytes through the real reader, for any values."""
 
 import json
+import time
 import uuid
 from decimal import Decimal
 from fractions import Fraction
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+import pytest
+from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proto.socket_pb2 import RawBatch
@@ -16,34 +19,22 @@ from services.aggregator.overview import symbols_document
 from services.aggregator.prices import Quote, Tick
 from services.aggregator.symbols import Directory
 from services.authorization.revocations import Revocation
+from services.authorization.tokens import AccessTokenIssuer
 from services.common.revocations import Bearer, decode_revocation
+from services.common.tokens import InvalidTokenError, TokenVerifier
 from services.dashboard.market import read_listings, read_quote
 from services.exchanges.exchange import TickerFrame, TradeFrame
 from services.exchanges.registry import EXCHANGES
-from services.kafka_clickhouse.messages import decode
+from services.kafka_clickhouse.errors import UndecodableError
+from services.kafka_clickhouse.messages import decode, decode_one
 from services.market.decimals import plain
 from services.market.events import MiniTicker
-from services.market.symbols import Listing, normal_symbol
+from services.market.symbols import Listing
 from services.profile.live.prices import decode_price
+from tests.contracts.values import NOW_MS, listings, prices, relaxed, sources, symbols, tickers, times_ms, user_ids
+from tests.mutations import mutations
 
-relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-"""No assertion depends on the speed of the machine."""
-
-NOW_MS = 1_767_225_600_000
-
-symbols = st.from_regex(r"[\w.-]{1,20}", fullmatch=True).filter(lambda text: normal_symbol(text) == text)
-decimals = st.decimals(0, Decimal("99999999999999999999"), places=18).map(lambda number: format(number, "f"))
-prices = decimals.filter(lambda text: Decimal(text) > 0)
-times_ms = st.integers(NOW_MS - 86_400_000, NOW_MS)
-sources = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,31}", fullmatch=True)
-words = st.text(max_size=8)
-
-
-@st.composite
-def tickers(draw: st.DrawFn, symbol: str = "") -> MiniTicker:
-    name = symbol or draw(symbols)
-    figures = (draw(decimals) for _ in range(5))
-    return MiniTicker(draw(times_ms), name.upper(), draw(prices), *figures)
+KEY = "k" * 32
 
 
 @relaxed
@@ -72,12 +63,10 @@ def test_the_price_cache_from_aggregator_to_all_its_readers(
 
 
 @relaxed
-@given(
-    st.lists(st.builds(Listing, symbols, *[st.text(max_size=8)] * 3), min_size=1, unique_by=lambda each: each.symbol)
-)
-def test_symbols_from_aggregator_to_dashboard(listings: list[Listing]) -> None:
+@given(st.lists(listings, min_size=1, unique_by=lambda each: each.symbol))
+def test_symbols_from_aggregator_to_dashboard(listed: list[Listing]) -> None:
     directory = Directory(())
-    directory.replace(listings)
+    directory.replace(listed)
     assert read_listings(symbols_document(directory)) == directory.listings()
 
 
@@ -94,8 +83,56 @@ def test_mini_tickers_from_aggregator_to_the_etl(sent: list[MiniTicker], source:
         assert plain(Decimal(message.change_percent)) == message.change_percent
 
 
+def is_storable(ticker: MiniTicker) -> bool:
+    """Whether all its figures fit Decimal(38, 18); the change in percent of a tiny open may not."""
+    (message,) = events.encode([ticker], "binance", NOW_MS)
+    try:
+        decode_one(message.value)
+    except UndecodableError:
+        return False
+    return True
+
+
 @relaxed
-@given(st.integers(1, 2**63 - 1), st.none() | st.uuids(), st.integers(0, 2**31))
+@given(st.data(), st.lists(tickers().filter(is_storable), min_size=1, max_size=8), sources)
+def test_a_batch_is_stored_but_for_what_is_no_message(data: st.DataObject, sent: list[MiniTicker], source: str) -> None:
+    """One odd message, of another producer or of none, costs those beside it nothing."""
+    ours = [message.value for message in events.encode(sent, source, NOW_MS)]
+    victim = data.draw(st.integers(0, len(ours) - 1))
+    changed = mutations(msgspec.json.decode(ours[victim])).map(msgspec.json.encode)
+    odd = data.draw(st.none() | st.binary() | changed)
+    read, bad = decode([*ours[:victim], odd, *ours[victim + 1 :]])
+    assert [each.index for each in bad] in ([], [victim])
+    beside = read if bad else [*read[:victim], *read[victim + 1 :]]
+    assert (beside, []) == decode([*ours[:victim], *ours[victim + 1 :]])
+
+
+@relaxed
+@given(st.lists(tickers(), min_size=1, max_size=8), sources, st.integers(1, 64))
+def test_all_messages_of_a_symbol_have_one_partition(sent: list[MiniTicker], source: str, partitions: int) -> None:
+    messages = events.encode(sent, source, NOW_MS)
+    assert [message.key.decode() for message in messages] == [ticker.symbol for ticker in sent]
+    again = DefaultPartitioner()
+    everything = list(range(partitions))
+    for message in messages:
+        assert events.partition_of(message.key, partitions) == again(message.key, everything, everything)
+
+
+@relaxed
+@given(user_ids, st.text(max_size=64), st.uuids())
+def test_access_tokens_from_authorization_to_profile(user_id: int, name: str, session: uuid.UUID) -> None:
+    before_s = int(time.time())
+    token = AccessTokenIssuer({"new": KEY}, "new", 900).issue(user_id, name, session)
+    claims = TokenVerifier({"old": "o" * 32, "new": KEY}).verify(token)
+    assert (claims.user_id, claims.name, claims.session_id) == (user_id, name, str(session))
+    assert claims.issued_at_s is not None
+    assert before_s <= claims.issued_at_s == claims.expires_at_s - 900
+    with pytest.raises(InvalidTokenError):
+        TokenVerifier({"new": "o" * 32}).verify(token)
+
+
+@relaxed
+@given(user_ids, st.none() | st.uuids(), st.integers(0, 2**31))
 def test_revocations_from_authorization_to_profile(user_id: int, session: uuid.UUID | None, revoked_s: int) -> None:
     revocation = Revocation(user_id, session, revoked_s)
     read = decode_revocation(revocation.message)
