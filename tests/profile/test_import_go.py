@@ -70,7 +70,8 @@ async def test_one_wrong_row_and_nothing_is_imported(
     await mine.close()
     await go.execute(
         "INSERT INTO coins (symbol, quantity, user_id)"
-        " VALUES ('btcusdt', 3, 1), ('solusdt', 0, 7), ('no symbol', 1, 7), ('xrpusdt', 1, NULL)"
+        " VALUES ('btcusdt', 3, 1), ('solusdt', 0, 7), ('no symbol', 1, 7), ('xrpusdt', 1, NULL),"
+        " ('adausdt', 'NaN', 7)"
     )
     code, output = await run(["import-go", "--from", database_url], target_url)
     assert code == 1
@@ -80,6 +81,7 @@ async def test_one_wrong_row_and_nothing_is_imported(
         "(user 7, 'solusdt'): quantity",
         "(user 7, 'no symbol'): symbol",
         "(user None, 'xrpusdt'): there is no such user",
+        "(user 7, 'adausdt'): quantity",
     ):
         assert part in output
     assert "Traceback" not in output

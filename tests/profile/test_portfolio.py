@@ -52,6 +52,9 @@ def test_accepted(value: object) -> None:
 @pytest.mark.parametrize(
     ("value", "rule"),
     [
+        (Decimal("NaN"), "decimal number"),
+        (Decimal("sNaN"), "decimal number"),
+        (Decimal("Infinity"), "decimal number"),
         (0, "greater than 0"),
         (-1, "greater than 0"),
         ("-0", "greater than 0"),

@@ -39,6 +39,8 @@ def parse_quantity(value: object) -> Decimal:
         quantity = parse_decimal(value) if isinstance(value, str) else Decimal(value)
     except ValueError as error:
         raise _invalid_quantity("must be a decimal number such as 0.5") from error
+    if not quantity.is_finite():  # a database can hold such
+        raise _invalid_quantity("must be a decimal number such as 0.5")
     if quantity <= 0:
         raise _invalid_quantity("must be greater than 0")
     if quantity.adjusted() >= INTEGER_DIGITS:
