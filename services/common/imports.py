@@ -92,12 +92,22 @@ async def _import(source_url: str, target_url: str, importer: Importer, *, dry_r
 async def _connected(url: str, which: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection; what goes wrong with it is an ImportFailedError that does not show the URL."""
     try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+        connection = await _connect(url, which)
         try:
             yield connection
         finally:
             connection.terminate()
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
         raise ImportFailedError(f"a table is not as expected ({error}); see docs/adr/0033-import-go.md") from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
-        raise ImportFailedError(f"{which} does not do its part ({type(error).__name__}: {error})") from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise ImportFailedError(f"{which} failed ({type(error).__name__}: {error})") from error
+
+
+async def _connect(url: str, which: str) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
+    except asyncpg.InterfaceError:  # of which some are ValueErrors, too
+        raise
+    except ValueError as error:  # its text may be a part of the password
+        sentence = f"the URL of {which} cannot be read: percent-encode all but letters and digits of its password"
+        raise ImportFailedError(sentence) from error

@@ -75,7 +75,16 @@ async def test_one_wrong_row_and_nothing_is_imported(
     assert (await failure(auth.login("Ann"))).slug == "wrong_credentials"
 
 
-@pytest.mark.parametrize("source", ["postgresql://user:hidden@127.0.0.1:1/nowhere", "nonsense", "empty"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "postgresql://user:hidden@127.0.0.1:1/nowhere",
+        "postgresql://user:hidden#1@127.0.0.1:1/nowhere",
+        "postgresql://user:1?hidden@127.0.0.1:1/nowhere",
+        "nonsense",
+        "empty",
+    ],
+)
 async def test_a_source_that_is_none_ends_in_a_sentence(source: str, database_url: str, migrated_url: str) -> None:
     url = database_url if source == "empty" else source
     code, output = await run(["import-go", "--from", url], migrated_url)
