@@ -10,6 +10,7 @@ from starlette.routing import Route
 from services.common.health import Health
 from services.common.http import listen, serve_http
 from services.common.internal import internal, is_own_host
+from services.common.metrics import HTTP_REFUSED
 from services.common.ops import serve_ops
 from tests.processes import free_port
 
@@ -62,6 +63,7 @@ REQUESTS: list[tuple[dict[str, str], int, int]] = [
     ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, 403, 403),
     (NAVIGATION, 403, 200),
     (NAVIGATION | {"Sec-Fetch-Dest": "iframe"}, 403, 403),
+    (NAVIGATION | {"Sec-Fetch-Mode": "cors"}, 403, 403),
     (NAVIGATION | {"Origin": "http://evil.example"}, 403, 403),
     ({"Host": "evil.example"}, 421, 421),
     ({"Host": "evil.example", "Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}, 421, 421),
@@ -84,6 +86,21 @@ async def test_requests_of_foreign_pages_are_refused(pages: bool) -> None:
             assert answer.status_code == (with_pages if pages else bare), headers
             if answer.status_code != 200:
                 assert set(answer.json()) == {"error", "code"}
+
+
+async def test_a_link_of_another_site_may_only_read_and_what_is_refused_is_counted() -> None:
+    def refused(reason: str) -> float:
+        return float(HTTP_REFUSED.labels("internal", reason)._value.get())
+
+    before = refused("foreign_origin"), refused("foreign_host")
+    sock = listen("127.0.0.1", 0)
+    app = internal(Starlette(routes=[Route("/", hello, methods=["GET", "POST"])]), pages=True)
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}/"
+    async with serve_http(app, sock), httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.post(url, headers=NAVIGATION)).status_code == 403
+        assert (await client.head(url, headers=NAVIGATION)).status_code == 200
+        assert (await client.get(url, headers={"Host": "evil.example"})).status_code == 421
+    assert (refused("foreign_origin"), refused("foreign_host")) == (before[0] + 1, before[1] + 1)
 
 
 async def test_the_operators_endpoints_are_internal() -> None:
