@@ -59,6 +59,8 @@ test('amounts are exact, and are changed in place', async () => {
   await page.keyboard.type('0,125');
   await page.keyboard.press('Enter');
   await until(async () => (await amount.innerText()) === '0.125', 'never 125');
+  // One who also counts in German.
+  await page.evaluate(() => Object.defineProperty(navigator, 'languages', { get: () => ['en-US', 'de'] }));
   await amount.press('Enter');
   await page.keyboard.type('1,500');
   await page.keyboard.press('Enter');

@@ -1,6 +1,6 @@
 /** The amount of a coin that a person typed: what the API takes, a question, or what is wrong with it. */
 import { ascii } from './digits';
-import { signsOf, tags } from './conventions';
+import { everyTag, signsOf, tags } from './conventions';
 import { readings } from './numerals';
 import { isOf, measured } from './units';
 
@@ -12,7 +12,7 @@ export type Fault = 'empty' | 'unreadable' | 'negative' | 'zero' | 'range' | 'un
 
 export type Amount =
   | { readonly kind: 'amount'; readonly value: string }
-  /** It can be read in two ways; the first is the one of the person's own language. */
+  /** It can be read in two ways, and not all of the person's languages agree; the first is the one of the first language. */
   | { readonly kind: 'question'; readonly values: readonly [string, string] }
   | { readonly kind: 'fault'; readonly fault: Fault; readonly unit: string };
 
@@ -22,7 +22,7 @@ export function amountOf(input: string, coin: string): Amount {
   if (written === '') return fault('empty');
   const { number, unit } = measured(written, coin);
   if (number.startsWith('-')) return fault(readings(number.slice(1), () => false).length > 0 ? 'negative' : 'unreadable');
-  const signs = tags().map((tag) => ascii(signsOf(tag).group) || ' ');
+  const signs = tags().map(groupSign);
   const found = readings(number, (sign) => !',.'.includes(sign) || signs.includes(sign));
   if (found.length === 0) return fault('unreadable');
   if (!isOf(unit, coin)) return fault('unit', unit);
@@ -30,8 +30,13 @@ export function amountOf(input: string, coin: string): Amount {
   const [first, second] = possible;
   if (first === undefined) return fault(faultOf(found[0] ?? '') ?? 'unreadable');
   if (second === undefined) return { kind: 'amount', value: first };
+  if (everyTag().every((tag) => number.includes(groupSign(tag)))) return { kind: 'amount', value: second };
   // Of two readings, that of the first language's groups comes first.
   return { kind: 'question', values: number.includes(signs[0] ?? ' ') ? [second, first] : [first, second] };
+}
+
+function groupSign(tag: string): string {
+  return ascii(signsOf(tag).group) || ' ';
 }
 
 function faultOf(value: string): Fault | null {

@@ -19,8 +19,17 @@ export function signsOf(tag: string): Signs {
 
 /** The browser's own language, then the page's: a person may read an English page and count in German. */
 export function tags(): readonly string[] {
-  const own = typeof navigator === 'undefined' ? undefined : navigator.languages?.[0];
+  const [own] = browserTags();
   return own === undefined || own === locale.tag ? [locale.tag] : [own, locale.tag];
+}
+
+/** All that the person may count in: the browser's languages, each also without its region (`en-DE` is read by both), and the page's. */
+export function everyTag(): readonly string[] {
+  return [...new Set([...browserTags(), locale.tag, locale.language].flatMap((tag) => [tag, tag.replace(/-.*/, '')]))];
+}
+
+function browserTags(): readonly string[] {
+  return typeof navigator === 'undefined' ? [] : (navigator.languages ?? []);
 }
 
 function made(tag: string): Signs {

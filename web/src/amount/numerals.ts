@@ -3,7 +3,7 @@
  *
  * The language of the page is not the language of the number. Both `,` and `.` may stand before the decimals in any
  * language; they may stand between groups only where the groups are whole and the first does not begin with 0. A number
- * that can be read both ways (`1,234`) has two readings, and the person has to choose.
+ * that can be read both ways (`1,234`) has two readings: the person has to choose, unless all of the browser's languages agree.
  */
 import { decimal, text, trimmed } from '../lib/decimal';
 
