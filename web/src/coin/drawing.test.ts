@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Axis } from '../lib/axis';
 import type { Num } from '../lib/json';
 import type { Candle } from './candles';
-import { areMostlyFlat, bar, close, column, point, volumeKind } from './drawing';
+import { areMostlyFlat, bar, candleStyle, close, column, directionOf, point, volumeKind } from './drawing';
 
 const num = (text: string): Num => text as Num;
 const axis = new Axis('1d', 0);
@@ -16,6 +16,11 @@ const flat = candle({ o: num('1'), h: num('1'), l: num('1'), c: num('1') });
 test('a candle is drawn where its figures are', () => {
   expect(bar(candle(), axis)).toEqual({ time: 60, open: 1, high: 2, low: 0.5, close: 1.5 });
   expect(close(candle(), axis)).toEqual({ time: 60, value: 1.5 });
+});
+
+test('a rising candle is hollow and a falling one filled, also where both have one colour', () => {
+  expect(candleStyle({ up: 'text', down: 'text' })).toMatchObject({ borderVisible: true, upColor: 'transparent', downColor: 'text', borderUpColor: 'text' });
+  expect([candle(), candle({ c: num('1') }), candle({ c: num('0.7') })].map(directionOf)).toEqual(['up', 'up', 'down']);
 });
 
 test('volumes are those of the interval where any is known, else the rolling ones', () => {

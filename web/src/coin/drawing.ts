@@ -1,12 +1,31 @@
 /** Candles as the chart library takes them. Here, and only here, figures become floats: they are places on a canvas. */
-import type { CandlestickData, HistogramData, LineData, UTCTimestamp, WhitespaceData } from 'lightweight-charts';
+import type { CandlestickData, CandlestickStyleOptions, HistogramData, LineData, UTCTimestamp, WhitespaceData } from 'lightweight-charts';
 
 import type { Axis } from '../lib/axis';
 import type { Candle } from './candles';
 
-export interface VolumeColours {
+/** The colours of what rises and what falls. */
+export interface Colours {
   readonly up: string;
   readonly down: string;
+}
+
+/** As the library has it: a candle that closes where it opened rises. */
+export function directionOf({ o, c }: Candle): keyof Colours {
+  return Number(c) >= Number(o) ? 'up' : 'down';
+}
+
+/** Rising candles are hollow and falling ones filled: they differ also where the two colours are one, or look alike. */
+export function candleStyle({ up, down }: Colours) {
+  return {
+    borderVisible: true,
+    upColor: 'transparent',
+    downColor: down,
+    borderUpColor: up,
+    borderDownColor: down,
+    wickUpColor: up,
+    wickDownColor: down,
+  } as const satisfies Partial<CandlestickStyleOptions>;
 }
 
 /** What is drawn below the candles: their own volumes where any is known, else the rolling ones of 24 h, else nothing. */
@@ -32,9 +51,9 @@ export function bar({ t, o, h, l, c }: Candle, axis: Axis): CandlestickData<UTCT
   return { time: axis.seconds(t) as UTCTimestamp, open: Number(o), high: Number(h), low: Number(l), close: Number(c) };
 }
 
-export function column({ t, o, c, v }: Candle, axis: Axis, colours: VolumeColours): HistogramData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
-  const time = axis.seconds(t) as UTCTimestamp;
-  return v === null ? { time } : { time, value: Number(v), color: Number(c) >= Number(o) ? colours.up : colours.down };
+export function column(candle: Candle, axis: Axis, colours: Colours): HistogramData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
+  const time = axis.seconds(candle.t) as UTCTimestamp;
+  return candle.v === null ? { time } : { time, value: Number(candle.v), color: colours[directionOf(candle)] };
 }
 
 export function point({ t, v24 }: Candle, axis: Axis): LineData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {

@@ -7,7 +7,7 @@ import { decimal } from '../lib/decimal';
 import { compact, fixed } from '../lib/format';
 import { locale } from '../lib/i18n.svelte';
 import type { Candle } from './candles';
-import { areMostlyFlat, bar, close, column, point, volumeKind, type VolumeKind } from './drawing';
+import { areMostlyFlat, bar, candleStyle, close, column, directionOf, point, volumeKind, type Colours, type VolumeKind } from './drawing';
 
 /** So near to the first candle, in candles, the page before it is wanted. */
 const NEAR = 10;
@@ -31,7 +31,10 @@ export class Plot {
   #axis: Axis;
   #kind: VolumeKind = 'none';
   #flat = false;
-  #volumes = { up: '', down: '' };
+  #colours: Colours = { up: '', down: '' };
+  #volumes: Colours = { up: '', down: '' };
+  /** The direction that the price's line and label have the colour of. */
+  #direction: keyof Colours | null = null;
   #last: Candle | null = null;
   #count = 0;
 
@@ -42,7 +45,7 @@ export class Plot {
       handleScroll: { vertTouchDrag: false }, // a finger that goes down scrolls the page
     });
     this.#chart.timeScale().applyOptions({ minBarSpacing: 0.15, maxBarSpacing: 32, rightOffset: ROOM, enableConflation: true });
-    this.#candles = this.#chart.addSeries(charts.CandlestickSeries, { borderVisible: false });
+    this.#candles = this.#chart.addSeries(charts.CandlestickSeries);
     this.#closes = this.#chart.addSeries(charts.AreaSeries, { lineWidth: 2 });
     const overlay = { priceScaleId: 'volume', lastValueVisible: false, priceLineVisible: false } as const;
     this.#columns = this.#chart.addSeries(charts.HistogramSeries, { ...overlay, priceFormat: { type: 'volume' } });
@@ -71,15 +74,17 @@ export class Plot {
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.2 } },
       timeScale: { ...base.timeScale, timeVisible: this.#axis.interval !== '1d', secondsVisible: this.#axis.interval === '1s' },
     });
-    const [up, down] = [colour('--up'), colour('--down')];
-    this.#candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, priceFormat: priceFormat(places) });
+    this.#colours = { up: colour('--up'), down: colour('--down') };
+    this.#candles.applyOptions({ ...candleStyle(this.#colours), priceFormat: priceFormat(places) });
+    this.#direction = null;
+    this.#markPrice();
     this.#closes.applyOptions({
       lineColor: colour('--accent'),
       topColor: faded('--accent', 0.2),
       bottomColor: faded('--accent', 0),
       priceFormat: priceFormat(places),
     });
-    this.#volumes = { up: faded('--up', 0.35), down: faded('--down', 0.35) };
+    this.#volumes = { up: faded('--up', 0.25), down: faded('--down', 0.5) }; // apart in lightness, as hollow and filled
     this.#columns.applyOptions({ priceFormat: { type: 'custom', minMove: 0.01, formatter: (value: number) => compact(decimal(value.toPrecision(6))) } });
     this.#line.applyOptions({ color: faded('--muted', 0.8) });
   }
@@ -90,6 +95,7 @@ export class Plot {
     this.#kind = volumeKind(candles);
     this.#count = candles.length;
     this.#last = candles.at(-1) ?? null;
+    this.#markPrice();
     this.#flat = areMostlyFlat(candles);
     this.#candles.setData(this.#flat ? [] : candles.map((candle) => bar(candle, axis)));
     this.#closes.setData(this.#flat ? candles.map((candle) => close(candle, axis)) : []);
@@ -105,6 +111,7 @@ export class Plot {
     if (this.#last !== null && candle.t < this.#last.t) return;
     if (this.#last === null || candle.t > this.#last.t) this.#count += 1;
     this.#last = candle;
+    this.#markPrice();
     if (this.#flat) this.#closes.update(close(candle, this.#axis));
     else this.#candles.update(bar(candle, this.#axis));
     if (this.#kind === 'interval') this.#columns.update(column(candle, this.#axis, this.#volumes));
@@ -132,6 +139,14 @@ export class Plot {
     if (range === null) return;
     const length = Math.min(Math.max((range.to - range.from) / factor, 10), this.#count + 20);
     this.#chart.timeScale().setVisibleLogicalRange({ from: range.to - length, to: range.to });
+  }
+
+  /** The colour of the price's line and label: by default the body's, which a rising candle has none of. */
+  #markPrice(): void {
+    const direction = this.#last === null ? null : directionOf(this.#last);
+    if (direction === null || direction === this.#direction) return;
+    this.#direction = direction;
+    this.#candles.applyOptions({ priceLineColor: this.#colours[direction] });
   }
 
   remove(): void {
