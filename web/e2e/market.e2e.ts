@@ -285,14 +285,53 @@ test('a phone has it all, and no sideways scrolling', async () => {
   await context.close();
 });
 
-test('Russian, with its own figures', async () => {
-  const { page, context } = await visitor(browser, { locale: 'ru-RU' });
+test('Russian, with its own figures, on a narrow phone', async () => {
+  const { page, context } = await visitor(browser, { ...PHONE, viewport: { width: 340, height: 740 }, locale: 'ru-RU' });
   await page.goto('/market');
   await page.getByRole('heading', { name: 'Рынок' }).waitFor();
   await rows(page).first().waitFor();
+  await page.getByText('Симулятор рынка').waitFor();
+  expect(await overflow(page)).toBe(0);
   expect(await row(page, 'btcusdt').locator('.price').innerText()).toMatch(/^\d+\s\d{3},\d+/);
+  const names = row(page, 'btcusdt').locator('.names');
+  expect(await names.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
   await row(page, 'btcusdt').locator('a').click();
   await page.getByRole('group', { name: 'График цены' }).waitFor();
+  expect(await overflow(page)).toBe(0);
+  await context.close();
+});
+
+test('paper gets every row of the market, and the chart as a picture', async () => {
+  const { page, context, complaints } = await visitor(browser, { colorScheme: 'dark' });
+  const printed = async (): Promise<unknown> => {
+    await page.pdf();
+    return page.evaluate(() => (window as { printed?: unknown }).printed);
+  };
+  await page.goto('/market?quote=all');
+  await rows(page).first().waitFor();
+  const all = Number(await page.getByRole('table').getAttribute('aria-rowcount')) - 1;
+  expect((await symbols(page)).length).toBeLessThan(all);
+  await page.evaluate(() =>
+    addEventListener('beforeprint', () => Object.assign(window, { printed: document.querySelectorAll('[role=row][data-symbol]').length })),
+  );
+  expect(await printed()).toBe(all);
+  await until(async () => (await symbols(page)).length < all, 'the rows near the screen');
+  await page.goto('/coin/btcusdt');
+  await drawn(page);
+  await page.evaluate(() =>
+    addEventListener('beforeprint', () => {
+      const canvas = document.querySelector<HTMLCanvasElement>('.chart .paper');
+      const pixels = canvas?.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+      const scheme = getComputedStyle(document.documentElement).colorScheme;
+      Object.assign(window, { printed: { scheme, drawn: pixels.some((byte) => byte > 0) } });
+    }),
+  );
+  expect(await printed()).toEqual({ scheme: 'light', drawn: true });
+  await chart(page).locator('.paper').waitFor({ state: 'detached' });
+  const rest = (): Promise<number> =>
+    chart(page).evaluate((box) => box.clientWidth - (box.querySelector('.tv-lightweight-charts')?.clientWidth ?? 0));
+  await until(async () => Math.abs(await rest()) <= 1, 'a chart as wide as its box');
+  expect(complaints).toEqual([]);
   await context.close();
 });
 

@@ -2,7 +2,7 @@
 import type { IChartApi, ISeriesApi, LogicalRange, Time, UTCTimestamp } from 'lightweight-charts';
 
 import type { Axis } from '../lib/axis';
-import { chartOptions, colour, faded, type Charts } from '../lib/chart';
+import { chartOptions, colour, drawForPaper, faded, type Charts } from '../lib/chart';
 import { decimal } from '../lib/decimal';
 import { compact, fixed } from '../lib/format';
 import { locale } from '../lib/i18n.svelte';
@@ -44,7 +44,7 @@ export class Plot {
       ...chartOptions(),
       handleScroll: { vertTouchDrag: false }, // a finger that goes down scrolls the page
     });
-    this.#chart.timeScale().applyOptions({ minBarSpacing: 0.15, maxBarSpacing: 32, rightOffset: ROOM, enableConflation: true });
+    this.#chart.timeScale().applyOptions({ minBarSpacing: 0.15, maxBarSpacing: 32, rightOffset: ROOM, enableConflation: true, lockVisibleTimeRangeOnResize: true });
     this.#candles = this.#chart.addSeries(charts.CandlestickSeries);
     this.#closes = this.#chart.addSeries(charts.AreaSeries, { lineWidth: 2 });
     const overlay = { priceScaleId: 'volume', lastValueVisible: false, priceLineVisible: false } as const;
@@ -139,6 +139,10 @@ export class Plot {
     if (range === null) return;
     const length = Math.min(Math.max((range.to - range.from) / factor, 10), this.#count + 20);
     this.#chart.timeScale().setVisibleLogicalRange({ from: range.to - length, to: range.to });
+  }
+
+  drawForPaper(): () => void {
+    return drawForPaper(this.#chart);
   }
 
   /** The colour of the price's line and label: by default the body's, which a rising candle has none of. */

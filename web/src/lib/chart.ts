@@ -4,9 +4,10 @@
  * Its attribution (the licence asks for one) is ours to show: its own logo needs an inline style, which the page's policy
  * forbids. Put `Attribution.svelte` below every chart.
  */
-import type { ChartOptions, DeepPartial } from 'lightweight-charts';
+import type { ChartOptions, DeepPartial, IChartApi } from 'lightweight-charts';
 
 import { locale } from './i18n.svelte';
+import { printing } from './printing.svelte';
 
 export type Charts = typeof import('lightweight-charts');
 
@@ -21,6 +22,7 @@ export async function loadCharts(): Promise<Charts> {
 /** What a token of app.css is now, as `rgb(…)`: the canvas knows no `light-dark()`. */
 export function colour(token: `--${string}`): string {
   const probe = document.createElement('span');
+  probe.style.forcedColorAdjust = 'none'; // forced colours are in the tokens
   probe.style.color = `var(${token})`;
   document.body.append(probe);
   const computed = getComputedStyle(probe).color;
@@ -34,12 +36,11 @@ export function faded(token: `--${string}`, opacity: number): string {
   return `rgba(${red}, ${green}, ${blue}, ${opacity})`;
 }
 
-/** Options of every chart: from its creation on (its logo is made there), and again when the theme or the language changes. */
+/** Options of every chart: from its creation on (its logo is made there), and again when the colours or the language change. */
 export function chartOptions(): DeepPartial<ChartOptions> {
-  const line = colour('--line');
   const crosshair = { color: colour('--line-strong'), labelBackgroundColor: colour('--accent-fill') };
   return {
-    autoSize: true,
+    autoSize: !printing.active,
     layout: {
       background: { color: 'transparent' },
       textColor: colour('--muted'),
@@ -48,9 +49,29 @@ export function chartOptions(): DeepPartial<ChartOptions> {
       attributionLogo: false,
     },
     localization: { locale: locale.tag },
-    grid: { vertLines: { visible: false }, horzLines: { color: line } },
+    grid: { vertLines: { visible: false }, horzLines: { color: colour('--grid') } },
     crosshair: { vertLine: crosshair, horzLine: crosshair },
     rightPriceScale: { borderVisible: false, entireTextOnly: true },
     timeScale: { borderVisible: false, timeVisible: true },
+  };
+}
+
+/** As a chart is drawn for paper, px: its letters then have the size of the text around it, and the page has room for more. */
+const PAPER = { width: 720, height: 320 };
+
+/**
+ * Draw now, and put a picture beside the chart that is as wide as the paper (app.css), until the returned function is called.
+ * After the chart's options and data. The chart's own canvases would be cut, and the one with the crosshair hides the others.
+ */
+export function drawForPaper(chart: IChartApi): () => void {
+  const element = chart.chartElement();
+  chart.resize(PAPER.width, Math.min(element.clientHeight, PAPER.height), true);
+  const picture = chart.takeScreenshot();
+  picture.className = 'paper';
+  element.after(picture);
+  return () => {
+    picture.remove();
+    // The chart sizes itself again, and leaves the size of its outer element as it was given here.
+    element.style.width = element.style.height = '100%';
   };
 }
