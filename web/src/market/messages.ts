@@ -67,7 +67,7 @@ export const t = translator(
       everywhere: 'Показать в других валютах: {coins}',
       noMatchIn: 'По запросу «{text}» нет монет с ценой в {quote}.',
       near: 'Возможно, вы имели в виду',
-      live: 'В реальном времени',
+      live: 'Онлайн',
       staleSince: 'Не обновлялось с {time}',
       unreachable: 'Нет ответа с {time}',
       simulated: 'Симулятор рынка',

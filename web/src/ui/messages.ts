@@ -70,7 +70,7 @@ export const t = translator(
       pageFailed: 'Не удалось загрузить страницу.',
       tryAgain: 'Попробовать ещё раз',
       loading: 'Загрузка',
-      live: 'В реальном времени',
+      live: 'Онлайн',
       connecting: 'Подключение',
       reconnecting: 'Переподключение',
       offline: 'Нет сети',
