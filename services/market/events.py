@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from services.market.decimals import PLAIN_DECIMAL
 
 TradeId = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Amount = Annotated[str, Meta(pattern=f"^{PLAIN_DECIMAL}$")]
+Amount = Annotated[str, Meta(pattern=rf"^{PLAIN_DECIMAL}\Z")]
 """What fits a Decimal(38, 18), in plain notation."""
 EventMs = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 

@@ -147,6 +147,7 @@ ODD_ROWS: list[object] = [
     row(FIRST + 1, volume="-1"),
     row(FIRST + 1, volume="1" + 20 * "0"),
     row(FIRST + 1, volume="0." + 18 * "0" + "1"),
+    row(FIRST + 1, volume="5\n"),
     row(FIRST + 1, open="6"),
     row(FIRST + 1, close="1"),
     row(FIRST + 1, low="5.1"),
