@@ -65,9 +65,10 @@ def test_tiny_and_round_numbers_are_written_out() -> None:
 
 def test_updated_at_is_the_newest_price_and_source_is_its_source() -> None:
     portfolio = Portfolio(1, "x", {"a": Decimal(1), "b": Decimal(1)})
-    known = {"a": _price(Decimal(1), 5, "simulator"), "b": _price(Decimal(1), 4, "binance")}
-    document = parse(render_document(portfolio, known))
-    assert (document["UpdatedAt"], document["Source"]) == (5, "simulator")
+    for newest, other in (("a", "b"), ("b", "a")):
+        known = {newest: _price(Decimal(1), 5, "simulator"), other: _price(Decimal(1), 4, "binance")}
+        document = parse(render_document(portfolio, known))
+        assert (document["UpdatedAt"], document["Source"]) == (5, "simulator")
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**12, places=8))
