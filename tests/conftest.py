@@ -20,6 +20,10 @@ from tests.processes import Process, free_port
 
 pytest_plugins = ["tests.clickhouse_server", "tests.kafka_broker"]
 
+# A script's `command &` has its programs ignore SIGINT, and what they start inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # No property may depend on how busy the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
