@@ -48,7 +48,7 @@ def test_the_service_has_all_it_imports(image: NativeImage, service: str) -> Non
 def test_it_holds_one_service_and_no_tools(image: NativeImage, service: str) -> None:
     app = image.root / "app"
     rooms = {path.name for path in (app / "services").iterdir() if path.is_dir()}
-    others = rooms - {"common", "market", "exchanges", "backfill", "__pycache__"}
+    others = rooms - {"common", "market", "market_api", "exchanges", "backfill", "__pycache__"}
     assert others == set() if service == "simulator" else others == {service}
     assert (app / "simulator").exists() == (service == "simulator")
     assert not [path.name for path in (image.root / "venv" / "bin").iterdir() if re.match(r"pip|uvx?$", path.name)]
