@@ -24,6 +24,7 @@ from services.authorization.interceptor import CallInterceptor
 from services.authorization.names import name_key
 from services.authorization.servicer import SERVICE_NAME, AuthServicer
 from services.authorization.session_store import Session
+from services.common.client_limits import client_key
 from services.common.errors import (
     ApiError,
     ConflictError,
@@ -121,7 +122,8 @@ def test_register(
     registered = peers.call(peers.profile.register(name, password, ClientInfo(str(address), agent)), user_id)
     assert registered == user_id
     mapped = getattr(address, "ipv4_mapped", None)
-    assert peers.authorization.seen == (name, password, Client(str(mapped or address), agent))
+    seen = Client(str(mapped or address), agent, client_key(str(address)))
+    assert peers.authorization.seen == (name, password, seen)
 
 
 @over_a_connection
