@@ -39,6 +39,8 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
     """The running service. Leaving it answers open requests, stops the streams, publishes the last prices, then
     delivers the last events."""
     async with AsyncExitStack() as stack:
+        sock = listen(settings.http_host, settings.http_port)
+        stack.callback(sock.close)
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         channel = open_channel(settings.socket_target)
@@ -67,7 +69,6 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
         ):
             await stack.enter_async_context(life.background(work, name))
         api = http_app(ApiContext(latest, directory, follows, tickers.state, trades.state, recorder))
-        sock = listen(settings.http_host, settings.http_port)
         await stack.enter_async_context(serve_http(internal(api, settings.allowed_hosts), sock))
         yield
 

@@ -29,6 +29,10 @@ from services.common.settings import ServiceSettings
 
 log = structlog.get_logger()
 
+_CANCEL_AGAIN_S = 5.0
+"""A task that goes on for so long has lost its cancellation: before Python 3.12, `asyncio.wait_for` drops one that
+comes together with what it waits for, and redis-py sends by it. No clean-up takes as long."""
+
 S = TypeVar("S", bound=ServiceSettings)
 
 
@@ -50,8 +54,9 @@ class Lifecycle:
         try:
             yield task
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
 
 
 App = Callable[[S, Lifecycle], AbstractAsyncContextManager[None]]

@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.local import redis as redis_server
+from services.common.http import listen
 from tests.aggregator.conftest import Running, Subscriber, metric, running
 from tests.aggregator.socket_peer import START_MS, SocketPeer, ticker, ticker_frame, trade
 from tests.conftest import RunningRedis
@@ -180,6 +181,25 @@ async def process(peer: SocketPeer, redis_url: str) -> AsyncIterator[tuple[Proce
             yield started, http
     finally:
         started.stop()
+
+
+async def test_a_taken_port_ends_the_process_before_anything_has_begun() -> None:
+    with listen("127.0.0.1", 0) as taken, listen("127.0.0.1", 0) as redis:
+        for sock in (taken, redis):
+            sock.listen()
+        port, redis_port = (sock.getsockname()[1] for sock in (taken, redis))
+        env = {"HTTP_PORT": str(port), "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0"}
+        started = service("aggregator", env).start()
+        try:
+            await until(lambda: started.popen is not None and started.popen.poll() is not None, what="the end")
+        finally:
+            started.kill()
+        redis.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            redis.accept()
+    assert started.popen is not None
+    assert started.popen.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in started.output()
 
 
 async def test_stored_follows_and_published_prices_survive_the_process(peer: SocketPeer, redis_url: str) -> None:

@@ -1,12 +1,15 @@
 """A process from start to end, as its supervisor sees it: readiness, exit codes, and nothing that outlives its time."""
 
+import asyncio
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
 from services.common.http import listen
+from services.common.lifecycle import Lifecycle
 from tests.processes import Process, free_port, until, until_ready
 
 
@@ -45,6 +48,22 @@ async def test_what_cannot_start_exits_with_one() -> None:
     await until(lambda: process.popen is not None and process.popen.poll() is not None, what="the end")
     assert process.stop() == 1
     assert '"event": "service.crashed"' in process.output()
+
+
+async def test_a_task_that_loses_its_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.common.lifecycle._CANCEL_AGAIN_S", 0.01)
+    lost = asyncio.Event()
+
+    async def work() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        lost.set()
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        async with Lifecycle(tasks).background(work(), "work"):
+            await asyncio.sleep(0)
+        assert lost.is_set()
 
 
 async def test_a_drain_that_blocks_the_loop_ends_hard() -> None:
