@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from services.aggregator.prices import LatestPrices
 from services.aggregator.symbols import Directory
-from services.market.valuation import RANKING_CURRENCY, Pair, volumes_in
+from services.market.ranking import RANKING_CURRENCY, volumes_in
+from services.market.valuation import Pair
 
 KEPT_S = 10.0
 

@@ -15,9 +15,10 @@ import msgspec
 from services.dashboard import metrics
 from services.dashboard.symbols import Directory
 from services.market.decimals import change, change_percent, plain
+from services.market.ranking import RANKING_CURRENCY, volumes_in
 from services.market.second_stat import LastPrice, MalformedPriceError, decode_last_price, figure
 from services.market.symbols import Listing, decode_listings, normal_symbol
-from services.market.valuation import RANKING_CURRENCY, Pair, volumes_in
+from services.market.valuation import Pair
 from services.market_api.parameters import Ranking
 
 WINDOW_MS = 24 * 3600 * 1000

@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 from services.common.near import near_matches
-from services.market.search import search
+from services.market.ranking import rates_in, volumes_in
+from services.market.search import search, with_assets
 from services.market.symbols import DELISTED, TRADING, Listing
-from services.market.valuation import Pair, rates_in, volumes_in
+from services.market.valuation import Pair
 
 LISTED = [
     Listing("btcusdt", "BTC", "USDT", TRADING),
@@ -91,3 +92,28 @@ def test_unknown_is_unknown() -> None:
     assert volumes["btceth"] == 300_000
     assert volumes_in("USDT", [Pair("ab", "A", "B", Decimal(2), Decimal(3))]) == {}
     assert volumes_in("USDT", [Pair("ausdt", "A", "USDT", Decimal(0), Decimal(3))]) == {}
+
+
+def found_with_assets(text: str, limit: int = 20) -> list[str]:
+    listings, volumes = with_assets(LISTED, volumes_in("USDT", PAIRS))
+    return [listing.symbol for listing in search(text, listings, volumes, limit, near_matches)]
+
+
+def test_an_asset_comes_first_and_then_its_pairs_by_volume() -> None:
+    assert found_with_assets("BTC")[:5] == ["btc", "btcusdt", "btcu", "btcidr", "btceth"]
+    assert found_with_assets("usdt")[0] == "usdt"
+    assert found_with_assets("btcusdt")[0] == "btcusdt"
+
+
+def test_what_begins_an_assets_name_finds_it_among_the_pairs_by_volume() -> None:
+    assert found_with_assets("bt")[:2] == ["btc", "btcst"]
+    assert found_with_assets("us")[0] == "usdt"
+
+
+def test_an_asset_is_a_row_without_a_quote_and_none_that_cannot_be_traded() -> None:
+    listings, _ = with_assets([*LISTED, Listing("eth", "E", "TH", TRADING), Listing("unnamed")], {})
+    assets = {listing.symbol: listing for listing in listings if listing.base and not listing.quote}
+    assert assets["btc"] == Listing("btc", "BTC", "", TRADING)
+    assert "old" not in assets
+    assert "eur" not in assets, "its only pair is halted"
+    assert "eth" not in assets, "a pair has this name"
