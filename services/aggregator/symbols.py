@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from services.aggregator.errors import DelistedError, NotTradingError, SymbolsUnknownError, UnknownSymbolError
 from services.common.near import MAX_NEAR, near_matches
-from services.market.search import search
+from services.market.search import search, with_assets
 from services.market.symbols import DELISTED, Listing, normal_symbol
 
 MAX_FORMER = 10_000
@@ -76,7 +76,7 @@ class Directory:
         """
         symbol = self.recognise(text)
         if symbol is None:
-            raise UnknownSymbolError(self.near(text))
+            raise UnknownSymbolError(self.near_with_assets(text))
         listing = self.listing(symbol)
         if listing.status == DELISTED:
             raise DelistedError(symbol)
@@ -94,8 +94,11 @@ class Directory:
 
     def near(self, text: str) -> list[str]:
         """Symbols that resemble `text` and are traded, best first."""
-        listings = self._all().values()
-        return [found.symbol for found in search(text, listings, self.volumes(self), MAX_NEAR, near_matches)]
+        return _names(search(text, self._all().values(), self.volumes(self), MAX_NEAR, near_matches))
+
+    def near_with_assets(self, text: str) -> list[str]:
+        """As `near`, with assets, which can be held by themselves and not followed."""
+        return _names(search(text, *with_assets(self._all().values(), self.volumes(self)), MAX_NEAR, near_matches))
 
     def listing(self, symbol: str) -> Listing:
         """What is known of a symbol."""
@@ -116,3 +119,7 @@ class Directory:
 
     def _all(self) -> dict[str, Listing]:
         return {symbol: self.listing(symbol) for symbol in {*self.priced, *self._former, *(self._listed or ())}}
+
+
+def _names(found: Iterable[Listing]) -> list[str]:
+    return [listing.symbol for listing in found]

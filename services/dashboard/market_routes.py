@@ -65,11 +65,14 @@ def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
         search: p.Search = None,
         limit: p.PageLimit = 1_000,
         after: p.After = None,
+        *,
+        assets: p.WithAssets = False,
     ) -> Response:
         """Every symbol there is, page by page; or those that fit a search, by their volume."""
         directory = (await market.snapshot()).directory
         if search is not None:
-            return await answer(request, Document(symbols_document(directory.search(search, limit), None), MAX_AGE_S))
+            found = directory.search_with_assets(search, limit) if assets else directory.search(search, limit)
+            return await answer(request, Document(symbols_document(found, None), MAX_AGE_S))
         page, following = page_of(directory.listings, after, limit)
         listings = [directory.listings[symbol] for symbol in page]
         return await answer(request, Document(symbols_document(listings, following), MAX_AGE_S))

@@ -7,7 +7,7 @@ import msgspec
 
 from services.common.near import MAX_NEAR, near_matches
 from services.dashboard.errors import UnknownSymbolError
-from services.market.search import search
+from services.market.search import search, with_assets
 from services.market.symbols import Listing, normal_symbol
 
 
@@ -40,6 +40,10 @@ class Directory:
     def search(self, text: str, limit: int) -> list[Listing]:
         """The symbols that fit what a person typed, best first; none that is not traded."""
         return search(text, self.listings.values(), self.volumes, limit, near_matches)
+
+    def search_with_assets(self, text: str, limit: int) -> list[Listing]:
+        """As `search`, with the assets that can be held by themselves: rows without a quote."""
+        return search(text, *with_assets(self.listings.values(), self.volumes), limit, near_matches)
 
     def facts(self, symbol: str) -> bytes:
         """The listing of a symbol, as further members of a JSON object."""

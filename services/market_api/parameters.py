@@ -35,6 +35,13 @@ Search = Annotated[
     SymbolText | None,
     Query(description="Best matches first, and no pages. Symbols that are not traded are left out.", examples=["btc"]),
 ]
+WithAssets = Annotated[
+    bool,
+    Query(
+        description="With `search`: also the assets that can be held by themselves, as rows without a quote.",
+        examples=[True],
+    ),
+]
 QuoteAsset = Annotated[Asset | None, Query(description="Only symbols priced in this asset.", examples=["usdt"])]
 MinVolume = Annotated[
     Decimal,

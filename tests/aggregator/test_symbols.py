@@ -142,6 +142,14 @@ def test_near_matches_come_by_volume() -> None:
     assert directory.near("btc") == ["btcusdt", "btceth", "btcu"]
 
 
+def test_what_is_no_symbol_and_names_an_asset_is_offered_the_asset_first() -> None:
+    directory = Directory((), lambda _: {"btcusdt": Decimal(9), "btceth": Decimal(1)})
+    directory.replace([Listing("btceth", "BTC", "ETH", TRADING), BTC])
+    with pytest.raises(UnknownSymbolError) as refused:
+        directory.find("BTC")
+    assert refused.value.extra["near"] == ["btc", "btcusdt", "btceth"]
+
+
 def test_another_exchange_has_delisted_nothing() -> None:
     directory = delisting()
     directory.forget()

@@ -75,6 +75,7 @@ async def test_unknown_symbols_are_named_and_unpriced_ones_are_not(client: httpx
         "movers?min_volume=-1",
         "movers?min_volume=nan",
         "symbols?search=",
+        "symbols?search=btc&assets=perhaps",
         "sparklines",
         f"sparklines?symbols={','.join(f's{number}' for number in range(201))}",
         "history/btcusdt?interval=2m",
@@ -110,6 +111,9 @@ async def test_movers_and_symbols(client: httpx.AsyncClient) -> None:
     assert symbols["next"] == "emptyusdt"
     found = (await client.get("/symbols?search=币安人生")).json()["symbols"][0]
     assert found == {"symbol": "币安人生usdt", "base": "币安人生", "quote": "USDT", "status": "TRADING"}
+    found = (await client.get("/symbols?search=BTC&assets=true")).json()["symbols"]
+    assert found[0] == {"symbol": "btc", "base": "BTC", "quote": "", "status": "TRADING"}
+    assert found[1]["symbol"] == "btcusdt"
 
 
 async def test_a_thin_pair_is_no_mover(client: httpx.AsyncClient) -> None:

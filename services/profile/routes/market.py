@@ -53,6 +53,8 @@ async def symbols(
     search: p.Search = None,
     limit: p.PageLimit = 1_000,
     after: p.After = None,
+    *,
+    assets: p.WithAssets = False,
     market: Market = AllowedMarket,
 ) -> Response:
     """Every symbol there is, page by page; or those that fit a search, by their volume."""
