@@ -13,6 +13,7 @@ from services.profile.routes import accounts as account_routes
 from services.profile.routes import coins as coin_routes
 from services.profile.routes import market as market_routes
 from services.profile.routes import profile as profile_routes
+from services.profile.routes import settings as settings_routes
 from services.profile.routes.dependencies import Services
 from services.profile.routes.middleware import middleware
 from services.profile.routes.websocket import LiveProfile
@@ -48,7 +49,7 @@ def describe_api(origins: Collection[str] = ()) -> FastAPI:
         middleware=middleware(origins),
     )
     ANSWERS.install(api)
-    for routes in (account_routes, coin_routes, profile_routes, market_routes):
+    for routes in (account_routes, coin_routes, profile_routes, settings_routes, market_routes):
         api.include_router(routes.router)
     return api
 

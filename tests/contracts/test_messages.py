@@ -30,6 +30,7 @@ from services.kafka_clickhouse.messages import decode, decode_one
 from services.market.decimals import plain
 from services.market.events import MiniTicker
 from services.market.symbols import Listing
+from services.profile.live.listing import read_graph
 from services.profile.live.prices import decode_price
 from tests.contracts.values import NOW_MS, listings, prices, relaxed, sources, symbols, tickers, times_ms, user_ids
 from tests.mutations import mutations
@@ -68,6 +69,25 @@ def test_symbols_from_aggregator_to_dashboard(listed: list[Listing]) -> None:
     directory = Directory(())
     directory.replace(listed)
     assert read_listings(symbols_document(directory)) == directory.listings()
+
+
+@relaxed
+@given(st.lists(listings, min_size=1, unique_by=lambda each: each.symbol), prices)
+def test_symbols_and_prices_from_aggregator_to_the_graph_of_profile(listed: list[Listing], price: str) -> None:
+    directory = Directory(())
+    directory.replace(listed)
+    last = {
+        each.symbol.encode(): documents.last_price(Quote(each.symbol, Tick(NOW_MS, 1, price), None), "binance")
+        for each in listed
+    }
+    graph = read_graph(symbols_document(directory), last)
+    for each in listed:
+        named = bool(each.base and each.quote)
+        assert graph.is_pair(each.symbol) == named
+        assert not named or graph.quote(each.symbol, "?") == each.quote
+        if named and each.tradable and each.base != each.quote:
+            assert len(graph.path(each.base, each.quote) or ()) == 1
+            assert graph.reaches(each.quote)
 
 
 @relaxed

@@ -30,9 +30,9 @@ from services.dashboard.limits import Limited
 from services.dashboard.market import Snapshot, SnapshotReader
 from services.dashboard.market_routes import market_routes
 from services.market.symbols import DELISTED, TRADING, Listing, encode_listings
+from services.market.valuation import EXACT
 from services.market_api import answers
 from services.profile.answers import ANSWERS
-from services.profile.live.document import EXACT
 from services.profile.routes.market import router
 from services.profile.upstream.aggregator_client import Aggregator, Followed
 from services.profile.upstream.dashboard_client import Market

@@ -180,9 +180,9 @@ class User:
         return await self.client.request(method, "/v2/coin/symbol", content=text, headers=headers)
 
     @asynccontextmanager
-    async def live(self, base_url: str | None = None) -> AsyncIterator[ClientConnection]:
+    async def live(self, base_url: str | None = None, query: str = "") -> AsyncIterator[ClientConnection]:
         """An open websocket on `base_url` (default: the user's own replica)."""
-        url = (base_url or self.base_url).replace("http", "ws", 1) + "/v2/user/profile/ws"
+        url = (base_url or self.base_url).replace("http", "ws", 1) + f"/v2/user/profile/ws{query}"
         async with connect(url, additional_headers=self.bearer, compression=None, proxy=None) as websocket:
             yield websocket
 

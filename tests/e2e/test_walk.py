@@ -1,6 +1,6 @@
 """The walk of a new user, from registration to a moving total."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from tests.e2e.stack import Stack, User, assert_exact, until_document
 
@@ -15,6 +15,36 @@ async def test_the_portfolio_moves_with_exact_totals(user: User) -> None:
         assert document["Coins"]["Quantities"] == {"btcusdt": Decimal("0.123456789012345678")}
         assert document["Source"] == "simulator"
         assert_exact(document)
+
+
+async def test_a_portfolio_is_valued_in_each_currency_as_one_computes_it_by_hand(user: User) -> None:
+    held = {"btcusdt": "1.5", "ethusdt": "10", "usdt": "500.25", "btc": "0.001"}
+    for symbol, quantity in held.items():
+        added = await user.add(symbol, quantity)
+        assert added.status_code == 201, added.text
+    for currency in ("USDT", "BTC", "ETH"):
+        chosen = await user.client.patch("/v2/user/settings", json={"currency": currency}, headers=user.bearer)
+        assert (chosen.status_code, chosen.json()) == (200, {"currency": currency}), chosen.text
+        async with user.live(query="?detail=full") as websocket:
+            document = await until_document(websocket, lambda document: not document["Unvalued"])
+        assert document["Currency"] == currency
+        prices, values = document["Coins"]["Prices"], document["Coins"]["Values"]
+        in_usdt = {
+            "btcusdt": Decimal("1.5") * prices["btcusdt"],
+            "ethusdt": 10 * prices["ethusdt"],
+            "usdt": Decimal("500.25"),
+            "btc": Decimal("0.001") * prices["btcusdt"],
+        }
+        rate = {"USDT": Decimal(1), "BTC": prices["btcusdt"], "ETH": prices["ethusdt"]}[currency]
+        expected = {symbol: rounded(value, rate) for symbol, value in in_usdt.items()}
+        assert values == expected
+        assert document["Total"] == sum(values.values())
+
+
+def rounded(value: Decimal, rate: Decimal) -> Decimal:
+    """value ÷ rate, computed with 50 digits and rounded half to even to 18 decimals."""
+    with localcontext(Context(prec=50, rounding=ROUND_HALF_EVEN)):
+        return value if rate == 1 else (value / rate).quantize(Decimal("1E-18"))
 
 
 async def test_changes_by_rest_show_in_the_open_websocket(user: User) -> None:

@@ -43,14 +43,14 @@ ALLOWED = {
     "aggregator": "HSET market:last btcusdt {}|SET market:source binance|GET market:source|SET market:symbols {}|PING"
     "|SADD market:follows x|SMEMBERS market:follows|SREM market:follows x|DEL market:last|PUBLISH btcusdt {}"
     "|INFO server",
-    "profile": "HMGET market:last btcusdt|MGET auth:revoked:user:1|PUBLISH profile:changes 1|PUBLISH probe:x 1|PING"
-    "|SET profile:ticket:x 1 EX 30|GETDEL profile:ticket:x",
+    "profile": "HMGET market:last btcusdt|HKEYS market:last|GET market:symbols|MGET auth:revoked:user:1|PING"
+    "|PUBLISH profile:changes 1|PUBLISH probe:x 1|SET profile:ticket:x 1 EX 30|GETDEL profile:ticket:x",
     "dashboard": "GET market:source|HGETALL market:last|GET market:symbols|PING",
 }
 REFUSED = {
     "authorization": "GET market:last|SET profile:ticket:x 1|PUBLISH profile:changes 1|PUBLISH btcusdt 1|SET other 1",
     "aggregator": "GET auth:revoked:user:1|DEL auth:limit:x|SET profile:ticket:x 1|GET profile:ticket:x",
-    "profile": "SET auth:limit:x 1|DEL auth:revoked:user:1|DEL market:last|HSET market:last a b|GET market:symbols",
+    "profile": "SET auth:limit:x 1|DEL auth:revoked:user:1|DEL market:last|HSET market:last a b|GET market:follows",
     "dashboard": "SET market:source x|HSET market:last a b|DEL market:last|GET auth:revoked:user:1|PUBLISH btcusdt 1"
     "|SUBSCRIBE btcusdt|GET market:follows",
 }

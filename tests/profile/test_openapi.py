@@ -12,6 +12,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
+from redis.asyncio import Redis
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -19,7 +20,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.conftest import RunningRedis
+from tests.processes import until
 from tests.profile.conftest import Service, sign_up
+from tests.profile.live.replica import list_symbols, tick
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
 """For each route and each of good and bad requests."""
@@ -40,6 +44,8 @@ ROUTES = {
     ("delete", "/v2/user/profile"),
     ("post", "/v2/user/profile/ws-ticket"),
     ("get", "/v2/user/profile/ws"),
+    ("get", "/v2/user/settings"),
+    ("patch", "/v2/user/settings"),
 }
 MARKET_ROUTES = {
     ("get", "/v1/market/prices"),
@@ -84,6 +90,27 @@ async def test_the_page_loads_nothing_from_elsewhere(client: httpx.AsyncClient) 
     assert "script-src" not in page.headers["content-security-policy"]
 
 
+@pytest.fixture(scope="module")
+def listed(profile: Service, redis_server: RunningRedis) -> None:
+    """With a listing, without which no currency can be chosen."""
+    asyncio.run(choose_a_currency(profile, redis_server.url))
+
+
+async def choose_a_currency(profile: Service, redis_url: str) -> None:
+    async with (
+        Redis.from_url(redis_url, protocol=2) as redis,
+        httpx.AsyncClient(base_url=profile.url, trust_env=False, timeout=20) as client,
+    ):
+        user = await sign_up(client)
+
+        async def is_chosen() -> bool:
+            await tick(redis, "btcusdt", "60000", 1000)
+            await list_symbols(redis, "BTC/USDT")
+            return (await user.send("PATCH", "/v2/user/settings", '{"currency":"BTC"}')).status_code == 200
+
+        await until(is_chosen, what="the listing")
+
+
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -92,6 +119,7 @@ CHECKS: list[Any] = [
 ]
 
 
+@pytest.mark.usefixtures("listed")
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=str)
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES))
 def test_schemathesis_finds_no_contradiction(

@@ -21,10 +21,12 @@ from tests.profile.tokens import mint
 PATH = "/v2/user/profile/ws"
 
 
-def live(profile: Service, *protocols: str, token: str = "", origin: str | None = None, **options: Any) -> Any:
+def live(
+    profile: Service, *protocols: str, token: str = "", origin: str | None = None, query: str = "", **options: Any
+) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return connect(
-        f"ws://{profile.address}{PATH}",
+        f"ws://{profile.address}{PATH}{query}",
         additional_headers=headers,
         origin=Origin(origin) if origin is not None else None,
         subprotocols=[Subprotocol(protocol) for protocol in protocols] or None,

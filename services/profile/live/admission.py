@@ -11,7 +11,7 @@ from services.profile.live.clients import Client
 from services.profile.live.fanout import Fanout
 from services.profile.live.limits import LiveLimits
 from services.profile.live.push import CloseCode
-from services.profile.live.updates import Updates
+from services.profile.live.showing import Showing
 
 
 class Admission:
@@ -21,10 +21,10 @@ class Admission:
     reading alone: it begins anew with every portfolio that comes.
     """
 
-    def __init__(self, revocations: Revocations, fanout: Fanout, updates: Updates, limits: LiveLimits) -> None:
+    def __init__(self, revocations: Revocations, fanout: Fanout, showing: Showing, limits: LiveLimits) -> None:
         self._revocations = revocations
         self._fanout = fanout
-        self._updates = updates
+        self._showing = showing
         self._limits = limits
         self._progress_s = 0.0
         """When a portfolio came last (loop time)."""
@@ -47,7 +47,7 @@ class Admission:
             return
         await self._until_loaded(client)
         if missing := self._fanout.unpriced(client.audience.symbols):
-            await self._updates.price(missing)
+            await self._showing.price(missing)
 
     async def _until_loaded(self, client: Client) -> None:
         """Raises TimeoutError."""

@@ -5,16 +5,19 @@ import asyncio
 from services.common.revocations import Bearer
 from services.profile.live import metrics
 from services.profile.live.push import CloseCode, PushProtocol
-from services.profile.live.viewers import Viewer
+from services.profile.live.viewers import Detail, Viewer
 
 
 class Client:
     """One websocket, from its arrival to its end."""
 
-    __slots__ = ("attached", "audience", "bearer", "ended_with", "ends_s", "socket")
+    __slots__ = ("attached", "audience", "bearer", "detail", "ended_with", "ends_s", "socket")
 
-    def __init__(self, socket: PushProtocol, bearer: Bearer, audience: "Audience", ends_s: float) -> None:
+    def __init__(
+        self, socket: PushProtocol, bearer: Bearer, audience: "Audience", ends_s: float, detail: Detail
+    ) -> None:
         self.socket = socket
+        self.detail = detail
         self.bearer = bearer
         self.audience = audience
         self.ends_s = ends_s

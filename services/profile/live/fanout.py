@@ -9,17 +9,13 @@ import time
 from collections.abc import Iterable
 from itertools import islice
 
-import structlog
-
 from services.profile.live import metrics
 from services.profile.live.document import PortfolioDocument
-from services.profile.live.prices import LatestPrices, Price
+from services.profile.live.market_view import MarketView
+from services.profile.live.prices import Price
 from services.profile.live.push import text_frame
 from services.profile.live.stalled import Stalled
-from services.profile.live.viewers import Holders, Sink, Viewer
-from services.profile.portfolio.rules import Portfolio
-
-log = structlog.get_logger()
+from services.profile.live.viewers import Detail, Holders, Screen, Sink, Viewer
 
 MAX_GATHERINGS = 5
 """How often the loop waits for more prices while they keep coming; then it serves what there is."""
@@ -33,7 +29,9 @@ class Fanout:
     def __init__(self, stalled: Stalled, *, gather_s: float) -> None:
         self._stalled = stalled
         self._gather_s = gather_s
-        self._prices = LatestPrices()
+        self.market = MarketView()
+        """What documents are rendered at. Prices come into it by `apply` alone."""
+        self._latest = self.market.latest
         self._holders = Holders()
         self._wake = asyncio.Event()
 
@@ -42,33 +40,30 @@ class Fanout:
         """All symbols with a viewer."""
         return self._holders.symbols
 
-    @property
-    def source(self) -> str | None:
-        """Where the prices come from; None before the first."""
-        return self._prices.source
-
     def unpriced(self, symbols: Iterable[str]) -> list[str]:
         """Those of `symbols` without a known price."""
-        return [symbol for symbol in symbols if symbol not in self._prices.latest]
+        return [symbol for symbol in symbols if symbol not in self._latest]
 
     def apply(self, symbol: str, price: Price, heard_s: float | None = None) -> None:
         """Take in a price, as `LatestPrices.apply` does; the loop sends it. Prices without a viewer are dropped."""
         if symbol not in self._holders:
             return
-        former = self.source
-        if self._prices.apply(symbol, price, heard_s):
+        if self.market.apply(symbol, price, heard_s):
             self._wake.set()
-        source = self.source
-        if source is not None and source != former:
-            _report_source(former, source)
 
-    def show(self, viewer: Viewer, portfolio: Portfolio) -> tuple[frozenset[str], frozenset[str]]:
-        """Give `viewer` a (new) portfolio and send its document at once.
+    def hold(self, viewer: Viewer, symbols: frozenset[str]) -> frozenset[str]:
+        """Keep prices of `symbols` too, for a document that is to come. Returns those without a viewer before."""
+        added = self._holders.add(viewer, symbols - viewer.symbols)
+        viewer.symbols |= symbols
+        return added
+
+    def show(self, viewer: Viewer, document: PortfolioDocument) -> tuple[frozenset[str], frozenset[str]]:
+        """Let `viewer` see `document`, and send it at once.
 
         Returns the symbols that gained their first viewer, and those that lost their last one.
         """
-        before = viewer.symbols
-        viewer.document = PortfolioDocument(portfolio)
+        before, viewer.document = viewer.symbols, document
+        viewer.symbols = document.needed()
         added = self._holders.add(viewer, viewer.symbols - before)
         dropped = self._release(viewer, before - viewer.symbols)
         self._send([viewer])
@@ -77,33 +72,35 @@ class Fanout:
     def forget(self, viewer: Viewer) -> frozenset[str]:
         """Remove `viewer`. Returns the symbols that lost their last viewer."""
         dropped = self._release(viewer, viewer.symbols)
+        viewer.symbols = frozenset()
         viewer.document = None
         return dropped
 
-    def attach(self, viewer: Viewer, sink: Sink) -> None:
+    def attach(self, viewer: Viewer, sink: Sink, detail: Detail = Detail.PLAIN) -> None:
         """Send the document to `sink` now, and from now on at every change."""
-        viewer.sinks.append(sink)
+        screen = viewer.screen(detail)
+        screen.sinks.append(sink)
         if viewer.document is not None:
-            frame = self._frame(viewer.document)
-            viewer.shown = hash(frame) if viewer.sinks == [sink] else None
+            frame = self._frame(viewer.document, screen)
+            screen.shown = hash(frame) if screen.sinks == [sink] else None
             self._push([(sink, frame)])
 
-    def detach(self, viewer: Viewer, sink: Sink) -> None:
+    def detach(self, viewer: Viewer, sink: Sink, detail: Detail = Detail.PLAIN) -> None:
         """Send nothing more to `sink`."""
-        viewer.sinks.remove(sink)
+        viewer.screen(detail).sinks.remove(sink)
         self._stalled.remove(sink)
 
-    def drained(self, viewer: Viewer, sink: Sink) -> None:
+    def drained(self, viewer: Viewer, sink: Sink, detail: Detail = Detail.PLAIN) -> None:
         """`sink` can take a frame again: if it missed one, it gets the newest."""
         if self._stalled.remove(sink) and viewer.document is not None:
-            self._push([(sink, self._frame(viewer.document))])
+            self._push([(sink, self._frame(viewer.document, viewer.screen(detail)))])
 
     async def run(self) -> None:
         """Serve price changes until cancelled."""
         while True:
             await self._wake.wait()
             await self._coalesce()
-            await self._serve(self._prices.take_changes())
+            await self._serve(self.market.take_changes())
 
     async def _coalesce(self) -> None:
         """Let the rest of a burst arrive: one document a tick, not one for each piece the network made of it."""
@@ -117,7 +114,7 @@ class Fanout:
     async def _serve(self, changed: set[str]) -> None:
         started_s = time.perf_counter()
         affected = self._holders.of(changed)
-        prices = [self._prices.latest[symbol] for symbol in changed if symbol in self._prices.latest]
+        prices = [self._latest[symbol] for symbol in changed if symbol in self._latest]
         waiting = iter(affected)
         while turn := list(islice(waiting, VIEWERS_PER_TURN)):
             self._send(turn)
@@ -132,21 +129,27 @@ class Fanout:
         First all documents, then all system calls: one after the other, each finds the CPU's caches full of the other's
         code, and takes twice as long.
         """
-        frames = [(viewer.sinks, frame) for viewer in viewers if (frame := self._news(viewer)) is not None]
+        frames = [
+            (screen.sinks, frame)
+            for viewer in viewers
+            if viewer.document is not None
+            for screen in viewer.screens
+            if (frame := self._news(viewer.document, screen)) is not None
+        ]
         self._push((sink, frame) for sinks, frame in frames for sink in sinks)
 
-    def _news(self, viewer: Viewer) -> bytes | None:
-        if viewer.document is None or not viewer.sinks:
+    def _news(self, document: PortfolioDocument, screen: Screen) -> bytes | None:
+        if not screen.sinks:
             return None
-        frame = self._frame(viewer.document)
+        frame = self._frame(document, screen)
         shown = hash(frame)
-        if shown == viewer.shown:
+        if shown == screen.shown:
             return None
-        viewer.shown = shown
+        screen.shown = shown
         return frame
 
-    def _frame(self, document: PortfolioDocument) -> bytes:
-        return text_frame(document.render(self._prices.latest))
+    def _frame(self, document: PortfolioDocument, screen: Screen) -> bytes:
+        return text_frame(screen.render(document, self._latest))
 
     def _push(self, frames: Iterable[tuple[Sink, bytes]]) -> None:
         count = 0
@@ -160,12 +163,5 @@ class Fanout:
     def _release(self, viewer: Viewer, symbols: frozenset[str]) -> frozenset[str]:
         dropped = self._holders.remove(viewer, symbols)
         for symbol in dropped:
-            self._prices.forget(symbol)
+            self.market.forget(symbol)
         return dropped
-
-
-def _report_source(former: str | None, source: str) -> None:
-    log.info("live.source", source=source, former=former)
-    if former is not None:
-        metrics.SOURCE.labels(former).set(0)
-    metrics.SOURCE.labels(source).set(1)

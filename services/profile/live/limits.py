@@ -21,6 +21,8 @@ class LiveLimits:
     """How long a client may take nothing before it is cut."""
     gather_s: float = 0.01
     """How long a burst of prices is given to arrive whole."""
+    listing_interval_s: float = 10.0
+    """Between two looks at the exchange's listing."""
     probe_interval_s: float = 2.0
     probe_timeout_s: float = 3.0
     drain_s: float = 5.0

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from services.common.errors import ApiError
 from services.common.redis import open_redis
 from services.common.revocations import Bearer
+from services.market.valuation import Graph
 from services.profile.access.revocations import Revocations
 from services.profile.answers import ANSWERS
 from services.profile.live import metrics
@@ -20,6 +21,7 @@ from services.profile.live.push import push_protocol_of
 from services.profile.live.seats import Seats
 from services.profile.live.stalled import Stalled
 from services.profile.live.updates import LoadPortfolio, Updates
+from services.profile.live.viewers import Detail
 
 
 class ConnectionManager:
@@ -33,11 +35,12 @@ class ConnectionManager:
         self._seats = Seats(limits)
         self._updates = Updates(redis_url, self._redis, load_portfolio, self._seats, self._fanout, limits)
         self._revocations = Revocations(self._redis)
-        self._admission = Admission(self._revocations, self._fanout, self._updates, limits)
+        self._admission = Admission(self._revocations, self._fanout, self._updates.showing, limits)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve while the context is open. A crash inside cancels the body and surfaces as an exception group."""
+        await self._updates.prepare()
         fanout = (self._fanout.run(), self._stalled.cut_stuck())
         work = [*fanout, self._seats.retire_old(), self._revocations.run(), *self._updates.work()]
         try:
@@ -52,14 +55,21 @@ class ConnectionManager:
             await self._redis.aclose()
 
     async def serve(
-        self, scope: Scope, receive: Receive, send: Send, *, bearer: Bearer, subprotocol: str | None
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        bearer: Bearer,
+        subprotocol: str | None,
+        detail: Detail = Detail.PLAIN,
     ) -> None:
         """A whole websocket after authentication: accept, first document, changes, until it closes.
 
         What stands against it is answered over HTTP before it is accepted. Cancelling ends the websocket.
         """
         try:
-            client = self._seats.take(push_protocol_of(scope), bearer)
+            client = self._seats.take(push_protocol_of(scope), bearer, detail)
         except ApiError as refusal:
             await ANSWERS.response(refusal)(scope, receive, send)
             return
@@ -83,8 +93,13 @@ class ConnectionManager:
         self._updates.request_portfolios([user_id])
         await self._updates.announce(user_id)
 
+    @property
+    def graph(self) -> Graph:
+        """The exchange's assets and pairs, and the paths between them."""
+        return self._fanout.market.graph
+
     def symbols(self) -> frozenset[str]:
-        """The symbols of all portfolios with an open websocket here."""
+        """The symbols that portfolios with an open websocket here show or are converted by."""
         return self._fanout.symbols
 
     async def check(self) -> None:
@@ -102,18 +117,18 @@ class ConnectionManager:
             client.socket.close(client.ended_with, client.ended_with.name.lower())
             return
         client.attached = True
-        client.socket.drained = lambda: self._fanout.drained(client.audience, client.socket)
-        self._fanout.attach(client.audience, client.socket)
+        client.socket.drained = lambda: self._fanout.drained(client.audience, client.socket, client.detail)
+        self._fanout.attach(client.audience, client.socket, client.detail)
         metrics.CLIENTS.inc()
 
     def _leave(self, client: Client) -> None:
         if client.attached:
             client.socket.drained = None
-            self._fanout.detach(client.audience, client.socket)
+            self._fanout.detach(client.audience, client.socket, client.detail)
             metrics.CLIENTS.dec()
         self._seats.leave(client)
         if not client.audience.clients:
-            self._updates.close(client.audience)
+            self._updates.showing.close(client.audience)
 
 
 async def _until_closed(receive: Receive) -> None:

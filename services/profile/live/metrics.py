@@ -27,6 +27,7 @@ FEED_ALIVE = Gauge(
     "profile_live_feed_alive", "1 while our own probe comes back through the Redis subscription, else 0."
 )
 FEED_RECONNECTS = Counter("profile_live_feed_reconnects", "Redis subscriptions lost and made again.")
+LISTINGS = Counter("profile_live_listings", "Listings read because they, or the symbols with a price, had changed.")
 MESSAGES = Counter("profile_live_messages", "Price messages read from the feed.")
 MALFORMED = Counter("profile_live_malformed", "Messages skipped because they make no sense, by channel kind.", ["kind"])
 REFRESH_FAILURES = Counter(

@@ -10,6 +10,7 @@ from services.common.revocations import Bearer
 from services.profile.live.clients import Audience, Client
 from services.profile.live.limits import LiveLimits
 from services.profile.live.push import CloseCode, PushProtocol
+from services.profile.live.viewers import Detail
 
 DRAIN_STEP_S = 0.05
 AGE_SPREAD = 0.1
@@ -33,7 +34,7 @@ class Seats:
     def audience(self, user_id: int) -> Audience | None:
         return self._audiences.get(user_id)
 
-    def take(self, socket: PushProtocol, bearer: Bearer) -> Client:
+    def take(self, socket: PushProtocol, bearer: Bearer, detail: Detail = Detail.PLAIN) -> Client:
         """A seat for a new websocket, known to all changes and revocations from here on. Raises ApiError."""
         if self._draining:
             raise UnavailableError("restarting", "The service is restarting: connect again.")
@@ -44,7 +45,7 @@ class Seats:
             audience = self._audiences[bearer.user_id] = Audience(bearer.user_id)
         elif len(audience.clients) >= self._limits.max_clients_per_user:
             raise TooManyError("too_many_websockets", "Too many open websockets: close one first.", 10)
-        client = Client(socket, bearer, audience, self.draw_end_s())
+        client = Client(socket, bearer, audience, self.draw_end_s(), detail)
         audience.clients.add(client)
         self._clients.add(client)
         return client

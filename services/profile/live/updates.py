@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -9,20 +10,19 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.common import revocations
-from services.common.batches import Batches
 from services.common.revocations import decode_revocation
 from services.market import names
 from services.profile.access.revocations import read_revoked
 from services.profile.live import metrics
-from services.profile.live.clients import Audience
 from services.profile.live.fanout import Fanout
 from services.profile.live.feed import Feed
 from services.profile.live.limits import LiveLimits
+from services.profile.live.listing import ListingReader
 from services.profile.live.price_messages import PriceMessages
-from services.profile.live.prices import read_prices
 from services.profile.live.push import CloseCode
 from services.profile.live.refresh import Refresher
 from services.profile.live.seats import Seats
+from services.profile.live.showing import Showing
 from services.profile.portfolio.rules import Portfolio
 
 LoadPortfolio = Callable[[int], Awaitable[Portfolio | None]]
@@ -49,20 +49,26 @@ class Updates:
             probe_timeout_s=limits.probe_timeout_s,
         )
         self.feed.follow([revocations.CHANNEL, names.PROFILE_CHANGES])
+        self.showing = Showing(redis, seats, fanout, self.feed)
         self._portfolios: Refresher[int] = Refresher(
             "portfolio", self._read_portfolio, timeout_s=limits.load_timeout_s, workers=limits.load_concurrency, batch=1
         )
-        self._first_prices: Batches[tuple[str, ...], None] = Batches(self._read_first_prices, timeout_s=5.0)
-        self._prices: Refresher[str] = Refresher("prices", self.read_prices, timeout_s=5.0, workers=1, batch=500)
         self._revocations: Refresher[int] = Refresher(
             "revocations", self._read_revocations, timeout_s=5.0, workers=1, batch=200
         )
         self._announcements: Refresher[int] = Refresher("changes", self._announce, timeout_s=5.0, workers=1, batch=500)
+        self._listing = ListingReader(redis, self.showing.adopt, limits.listing_interval_s)
+
+    async def prepare(self) -> None:
+        """Know the exchange's listing before the first document, as far as Redis answers. Never raises for Redis."""
+        with suppress(RedisError, OSError):
+            await self._listing.read()
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What must run while websockets are served."""
-        refreshers = (self._portfolios, self._prices, self._revocations, self._announcements)
-        return [self.feed.run(), self._first_prices.run(), *(refresher.run() for refresher in refreshers)]
+        refreshers = (self._portfolios, self._revocations, self._announcements)
+        work = [self.feed.run(), self._listing.run(), *self.showing.work()]
+        return [*work, *(refresher.run() for refresher in refreshers)]
 
     def request_portfolios(self, user_ids: Iterable[int]) -> None:
         """Have the portfolios read of those users who have a websocket here."""
@@ -74,24 +80,6 @@ class Updates:
             await self._announce([user_id])
         except (RedisError, OSError):
             self._announcements.request([user_id])
-
-    async def read_prices(self, symbols: Sequence[str]) -> None:
-        """Apply the last known prices of `symbols`. Raises RedisError."""
-        for symbol, price in (await read_prices(self._redis, symbols)).items():
-            self._fanout.apply(symbol, price)
-
-    async def price(self, symbols: Sequence[str]) -> None:
-        """As `read_prices`, for many websockets that arrive together. Raises RedisError, OSError. Safe to cancel."""
-        await self._first_prices.get(tuple(symbols))
-
-    async def _read_first_prices(self, lists: Sequence[Sequence[str]]) -> list[None]:
-        await self.read_prices(list({symbol for symbols in lists for symbol in symbols}))
-        return [None] * len(lists)
-
-    def close(self, audience: Audience) -> None:
-        """Forget an audience, and the channels that only it needed."""
-        self._seats.close(audience)
-        self.feed.unfollow(self._fanout.forget(audience))
 
     def _on_message(self, channel: str, payload: bytes) -> None:
         match channel:
@@ -107,10 +95,10 @@ class Updates:
         price = self.price_messages.read(symbol, payload, now_s)
         if price is None:
             return
-        former = self._fanout.source
+        former = self._fanout.market.source
         self._fanout.apply(symbol, price, now_s)
-        if former is not None and self._fanout.source != former:  # every other price is unknown now
-            self._prices.request(self._fanout.symbols)
+        if former is not None and self._fanout.market.source != former:  # every other price is unknown now
+            self.showing.request_prices(self._fanout.symbols)
 
     def _on_change(self, payload: bytes) -> None:
         try:
@@ -141,7 +129,7 @@ class Updates:
             case names.PROFILE_CHANGES:
                 self._portfolios.request(self._seats.user_ids)
             case symbol:
-                self._prices.request([symbol])
+                self.showing.request_prices([symbol])
 
     async def _read_portfolio(self, user_ids: Sequence[int]) -> None:
         for user_id in user_ids:
@@ -150,19 +138,7 @@ class Updates:
                 continue
             portfolio = await self._load_portfolio(user_id)
             if self._seats.audience(user_id) is audience:
-                self._show(audience, portfolio)
-
-    def _show(self, audience: Audience, portfolio: Portfolio | None) -> None:
-        audience.loaded.set()
-        if portfolio is None:
-            for client in audience.clients:
-                client.end(CloseCode.GONE)
-            self.close(audience)
-            return
-        added, dropped = self._fanout.show(audience, portfolio)
-        self.feed.unfollow(dropped)
-        self.feed.follow(added)
-        self._prices.request(added)
+                await self.showing.show(audience, portfolio)
 
     async def _read_revocations(self, user_ids: Sequence[int]) -> None:
         audiences = [audience for user_id in user_ids if (audience := self._seats.audience(user_id)) is not None]

@@ -1,6 +1,7 @@
 """Viewers: users with open websockets, each with one document, and which of them show which symbol."""
 
 from collections.abc import Iterable
+from enum import Enum, auto
 from typing import Protocol
 
 from services.profile.live import metrics
@@ -15,22 +16,45 @@ class Sink(Protocol):
     def abort(self) -> None: ...
 
 
-class Viewer:
-    """A user with open websockets. All of them show one document, rendered once."""
+class Detail(Enum):
+    """How much of a document a websocket has asked for."""
 
-    __slots__ = ("document", "shown", "sinks", "user_id")
+    PLAIN = auto()
+    FULL = auto()
 
-    def __init__(self, user_id: int) -> None:
-        self.user_id = user_id
-        self.document: PortfolioDocument | None = None
+
+class Screen:
+    """The websockets of a user that show the same document in the same detail. It is rendered once for all."""
+
+    __slots__ = ("detail", "render", "shown", "sinks")
+
+    def __init__(self, detail: Detail) -> None:
+        self.detail = detail
+        self.render = PortfolioDocument.render_full if detail is Detail.FULL else PortfolioDocument.render
         self.sinks: list[Sink] = []
         self.shown: int | None = None
         """The hash of the frame that all sinks have been sent: an identical one is not sent again."""
 
-    @property
-    def symbols(self) -> frozenset[str]:
-        """The symbols in the document; none before it is loaded."""
-        return frozenset() if self.document is None else self.document.symbols
+
+class Viewer:
+    """A user with open websockets."""
+
+    __slots__ = ("document", "screens", "symbols", "user_id")
+
+    def __init__(self, user_id: int) -> None:
+        self.user_id = user_id
+        self.document: PortfolioDocument | None = None
+        self.screens: list[Screen] = []
+        self.symbols: frozenset[str] = frozenset()
+        """The symbols that the document needs; none before it is loaded."""
+
+    def screen(self, detail: Detail) -> Screen:
+        """The one screen of that detail."""
+        for screen in self.screens:
+            if screen.detail is detail:
+                return screen
+        self.screens.append(Screen(detail))
+        return self.screens[-1]
 
 
 class Holders:

@@ -8,6 +8,8 @@ from services.common.errors import InvalidError
 from services.market.decimals import DECIMAL_PLACES, INTEGER_DIGITS, parse_decimal, plain
 from services.market.symbols import MAX_SYMBOL_LENGTH, normal_symbol
 
+DEFAULT_CURRENCY = "USDT"
+
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
@@ -16,6 +18,8 @@ class Portfolio:
     user_id: int
     name: str
     quantities: Mapping[str, Decimal]
+    currency: str = DEFAULT_CURRENCY
+    """The asset in which it is valued, as the exchange writes it."""
 
 
 @dataclass(frozen=True, slots=True)

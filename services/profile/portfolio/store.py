@@ -24,7 +24,7 @@ MAX_COINS = 500
 """Coins in one portfolio. The document that every price change sends grows with it."""
 
 _LOAD = text(
-    "SELECT u.id, u.name, c.symbol, trim_scale(c.quantity) AS quantity"
+    "SELECT u.id, u.name, u.currency, c.symbol, trim_scale(c.quantity) AS quantity"
     " FROM users u LEFT JOIN coins c ON c.user_id = u.id WHERE u.id = ANY(:user_ids) ORDER BY c.id"
 )
 _COINS = text("SELECT id, user_id, symbol, trim_scale(quantity) FROM coins WHERE user_id = :user_id ORDER BY id")
@@ -40,6 +40,7 @@ _ADD_COIN = text(
 )
 _SET_QUANTITY = text("UPDATE coins SET quantity = :quantity WHERE user_id = :user_id AND symbol = :symbol RETURNING id")
 _REMOVE_COIN = text("DELETE FROM coins WHERE user_id = :user_id AND symbol = :symbol RETURNING id")
+_SET_CURRENCY = text("UPDATE users SET currency = :currency WHERE id = :user_id")
 _DELETE_USER = text("DELETE FROM users WHERE id = :user_id AND name = :name")
 _NAME = text("SELECT name FROM users WHERE id = :user_id FOR UPDATE")
 
@@ -62,7 +63,7 @@ class PortfolioStore:
         for row in rows:
             if row.symbol is not None:
                 quantities[row.id][row.symbol] = row.quantity
-        found = {row.id: Portfolio(row.id, row.name, quantities[row.id]) for row in rows}
+        found = {row.id: Portfolio(row.id, row.name, quantities[row.id], row.currency) for row in rows}
         return [found.get(user_id) for user_id in user_ids]
 
     async def coins(self, user_id: int) -> list[Coin]:
@@ -99,6 +100,11 @@ class PortfolioStore:
         async with self._transaction() as connection:
             values = {"user_id": user_id, "symbol": symbol, "quantity": quantity}
             return (await connection.execute(_SET_QUANTITY, values)).first() is not None
+
+    async def set_currency(self, user_id: int, currency: str) -> None:
+        """Value the user's portfolio in `currency`."""
+        async with self._transaction() as connection:
+            await connection.execute(_SET_CURRENCY, {"user_id": user_id, "currency": currency})
 
     async def remove_coin(self, user_id: int, symbol: str) -> bool:
         """False when the user has no such coin."""

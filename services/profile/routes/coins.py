@@ -20,6 +20,7 @@ from services.profile.routes.schemas import (
     Message,
     SymbolBody,
 )
+from services.profile.upstream.aggregator_client import Followed
 
 router = APIRouter(prefix="/v2/coin", route_class=JsonRoute, tags=["coins"])
 
@@ -36,8 +37,12 @@ async def list_coins(portfolio: PortfolioDep, services: ServicesDep) -> Response
 
 @router.post("/symbol", status_code=201, responses=documented(*_BODY_ERRORS, s404=UnknownSymbolAnswer))
 async def add_coin(body: CoinBody, portfolio: PortfolioDep, services: ServicesDep) -> CoinAdded:
-    """Add a coin. Its symbol must be one that the exchange trades."""
-    followed = await services.leases.follow(body.symbol)
+    """Add a coin. Its symbol must be one that the exchange trades, or name an asset, such as usdt or btc."""
+    # What is held by itself has no stream of its own: the pairs that value it are followed.
+    if services.manager.graph.bare_asset(body.symbol) is not None:
+        followed = Followed("started", body.symbol)
+    else:
+        followed = await services.leases.follow(body.symbol)
     await services.store.add_coin(portfolio.user_id, body.symbol, body.quantity)
     await services.manager.portfolio_changed(portfolio.user_id)
     return CoinAdded(aggregator=AggregatorMessage(status=followed.status, symbol=followed.symbol))

@@ -1,26 +1,35 @@
 """/v2/user/profile: the portfolio's document, tickets for watching it live, and its end."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
 
 from services.common.error_answers import documented
 from services.common.errors import UpgradeRequiredError
 from services.profile.access.redis import redis_answers
 from services.profile.access.tickets import LIFETIME_S, TICKET_PREFIX
-from services.profile.live.document import render_document
-from services.profile.live.prices import read_prices
+from services.profile.live.document import document_of
+from services.profile.live.prices import Price, read_prices
 from services.profile.routes.dependencies import CallerDep, CookiesDep, IdentifiedDep, PortfolioDep, ServicesDep
 from services.profile.routes.jsonbody import JsonRoute
 from services.profile.routes.schemas import Message, ProfileDocument, Ticket
 
+DetailQuery = Annotated[
+    Literal["full"] | None, Query(description="With `full`, also `Coins.Values` and `Coins.Times`.")
+]
+
 router = APIRouter(prefix="/v2/user/profile", route_class=JsonRoute, tags=["profile"])
 
 
-@router.get("", response_model=ProfileDocument, responses=documented(401, 409, 503))
-async def read_profile(portfolio: PortfolioDep, services: ServicesDep) -> Response:
+@router.get("", response_model=ProfileDocument, responses=documented(401, 409, 422, 503))
+async def read_profile(portfolio: PortfolioDep, services: ServicesDep, detail: DetailQuery = None) -> Response:
     """The caller's portfolio and what it is worth now."""
+    prices: dict[str, Price] = {}
+    document = document_of(portfolio, prices, services.manager.graph)
     with redis_answers():
-        prices = await read_prices(services.redis, portfolio.quantities)
-    return Response(render_document(portfolio, prices), media_type="application/json")
+        prices |= await read_prices(services.redis, document.needed())
+    text = document.render(prices) if detail is None else document.render_full(prices)
+    return Response(text, media_type="application/json")
 
 
 @router.delete("", responses=documented(401, 503))
@@ -41,8 +50,8 @@ async def issue_ticket(caller: CallerDep, _: PortfolioDep, services: ServicesDep
     return Ticket(ticket=ticket, expires_in=LIFETIME_S, subprotocol=f"{TICKET_PREFIX}{ticket}")
 
 
-@router.get("/ws", responses=documented(426), response_model=None)
-async def require_websocket() -> Response:
+@router.get("/ws", responses=documented(422, 426), response_model=None)
+async def require_websocket(_: DetailQuery = None) -> Response:
     """**A websocket.** It sends the profile document at once and at every change of prices or portfolio.
 
     Send the access token in the `Authorization` header, or, from a browser, a ticket as a subprotocol.

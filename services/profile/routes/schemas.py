@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from services.common.errors import InvalidError
 from services.market.symbols import MAX_SYMBOL_LENGTH
@@ -39,6 +39,7 @@ Quantity = Annotated[
         }
     ),
 ]
+Currency = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_SYMBOL_LENGTH)]
 
 
 class Credentials(BaseModel):
@@ -131,10 +132,34 @@ class CoinAdded(Answer):
     aggregator: AggregatorMessage = Field(alias="aggregator message")
 
 
+class UserSettings(BaseModel):
+    currency: Currency = Field(
+        examples=["EUR"], description="The asset in which the portfolio is valued. In any case; answered in upper case."
+    )
+
+
 class Holdings(Answer):
     quantities: dict[str, ExactNumber] = Field(alias="Quantities", examples=[{"btcusdt": 1.5}])
-    prices: dict[str, ExactNumber] = Field(alias="Prices", examples=[{"btcusdt": 68123.45}])
-    totals: dict[str, ExactNumber] = Field(alias="Totals", examples=[{"btcusdt": 102185.175}])
+    prices: dict[str, ExactNumber] = Field(
+        alias="Prices",
+        examples=[{"btcusdt": 68123.45}],
+        description="In the pair's own quote; of an asset that is held by itself, in `Currency`.",
+    )
+    totals: dict[str, ExactNumber] = Field(
+        alias="Totals", examples=[{"btcusdt": 102185.175}], description="Quantity × price."
+    )
+    values: dict[str, ExactNumber] = Field(
+        alias="Values",
+        default_factory=dict,
+        examples=[{"btcusdt": 102185.175}],
+        description="In `Currency`; `Total` is their sum. With `detail=full`.",
+    )
+    times: dict[str, int | None] = Field(
+        alias="Times",
+        default_factory=dict,
+        examples=[{"btcusdt": 1767225600123}],
+        description="ms; the event time of each price. With `detail=full`.",
+    )
 
 
 class ProfileDocument(Answer):
@@ -143,11 +168,21 @@ class ProfileDocument(Answer):
     id: int = Field(alias="ID", examples=[1])
     name: str = Field(alias="Name", examples=["myuser"])
     coins: Holdings = Field(alias="Coins")
-    total: ExactNumber = Field(alias="Total", examples=[102185.175])
+    total: ExactNumber = Field(alias="Total", examples=[102185.175], description="In `Currency`.")
     updated_at: int | None = Field(
         alias="UpdatedAt", examples=[1767225600123], description="ms; the newest price event."
     )
     source: str | None = Field(alias="Source", examples=["binance"], description="Where the prices come from.")
+    currency: str = Field(alias="Currency", examples=["USDT"])
+    unvalued: list[str] = Field(
+        alias="Unvalued", examples=[[]], description="The coins that are not in `Total`: without a price, or a rate."
+    )
+    rates_at: int | None = Field(
+        alias="RatesAt",
+        default_factory=lambda: None,
+        examples=[1767225600123],
+        description="ms; the event time of the oldest price that converts a coin into `Currency`. With `detail=full`.",
+    )
 
 
 class Ticket(Answer):

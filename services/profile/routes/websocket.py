@@ -6,12 +6,13 @@ A refused request gets a plain HTTP answer instead of the upgrade, so that the r
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from services.common.errors import ApiError
+from services.common.errors import ApiError, InvalidError
 from services.common.tokens import AccessClaims
 from services.profile import metrics
 from services.profile.access.browser import require_same_origin
 from services.profile.access.tickets import offered_ticket, selected_protocol
 from services.profile.answers import ANSWERS
+from services.profile.live.viewers import Detail
 from services.profile.routes.dependencies import Services
 
 
@@ -23,7 +24,9 @@ class LiveProfile:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            claims = await self._admit(HTTPConnection(scope), scope["subprotocols"])
+            connection = HTTPConnection(scope)
+            detail = _detail(connection.query_params.getlist("detail"))
+            claims = await self._admit(connection, scope["subprotocols"])
         except ApiError as error:
             metrics.WEBSOCKETS_REFUSED.labels(error.code).inc()
             await ANSWERS.response(error)(scope, receive, send)
@@ -34,6 +37,7 @@ class LiveProfile:
             send,
             bearer=claims.bearer,
             subprotocol=selected_protocol(scope["subprotocols"]),
+            detail=detail,
         )
 
     async def _admit(self, connection: HTTPConnection, subprotocols: list[str]) -> AccessClaims:
@@ -50,3 +54,10 @@ class LiveProfile:
         caller = await self._services.access.authenticate(token.strip() if scheme.lower() == "bearer" else None)
         await self._services.accounts.portfolio(caller)  # heals a missing row
         return caller.claims
+
+
+def _detail(asked: list[str]) -> Detail:
+    """Raises InvalidError."""
+    if asked in ([], ["full"]):
+        return Detail.FULL if asked else Detail.PLAIN
+    raise InvalidError("invalid_request", "detail: may be full, or absent.")

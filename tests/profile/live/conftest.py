@@ -20,6 +20,7 @@ QUICK = LiveLimits(
     load_timeout_s=2.0,
     admission_timeout_s=5.0,
     stuck_after_s=0.5,
+    listing_interval_s=0.1,
     probe_interval_s=0.1,
     probe_timeout_s=0.5,
     drain_s=0.2,

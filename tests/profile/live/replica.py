@@ -18,9 +18,11 @@ from websockets.exceptions import ConnectionClosed
 from services.common.connections import ConnectionLimits
 from services.common.http import listen, serve_http
 from services.common.revocations import Bearer
+from services.market.symbols import TRADING, Listing, encode_listings
 from services.profile.live.limits import LiveLimits
 from services.profile.live.manager import ConnectionManager
 from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol
+from services.profile.live.viewers import Detail
 from services.profile.portfolio.rules import Portfolio
 from tests.processes import until
 
@@ -37,8 +39,9 @@ class Portfolios:
     def __post_init__(self) -> None:
         self.open.set()
 
-    def put(self, user_id: int, name: str = "someone", /, **quantities: str) -> None:
-        self.rows[user_id] = Portfolio(user_id, name, {symbol: Decimal(text) for symbol, text in quantities.items()})
+    def put(self, user_id: int, name: str = "someone", currency: str = "USDT", /, **quantities: str) -> None:
+        held = {symbol: Decimal(text) for symbol, text in quantities.items()}
+        self.rows[user_id] = Portfolio(user_id, name, held, currency)
 
     async def load(self, user_id: int) -> Portfolio | None:
         self.loads += 1
@@ -54,16 +57,17 @@ class Replica:
     manager: ConnectionManager
     port: int
 
-    def url(self, user_id: int = 1, session: str = "", issued_at_s: int | None = None) -> str:
-        query = {"user": user_id, "session": session, "iat": "" if issued_at_s is None else issued_at_s}
+    def url(self, user_id: int = 1, session: str = "", issued_at_s: int | None = None, detail: str = "") -> str:
+        issued_at = "" if issued_at_s is None else issued_at_s
+        query = {"user": user_id, "session": session, "iat": issued_at, "detail": detail}
         return f"ws://127.0.0.1:{self.port}/?{urlencode(query)}"
 
     @asynccontextmanager
     async def client(
-        self, user_id: int = 1, session: str = "", issued_at_s: int | None = None
+        self, user_id: int = 1, session: str = "", issued_at_s: int | None = None, detail: str = ""
     ) -> AsyncIterator["Client"]:
         """An open websocket; closed with the context."""
-        url = self.url(user_id, session, issued_at_s)
+        url = self.url(user_id, session, issued_at_s, detail)
         async with connect(url, compression=None, proxy=None, close_timeout=1) as connection:
             yield Client(connection)
 
@@ -119,7 +123,8 @@ def _serve(manager: ConnectionManager, sock: Any) -> AbstractAsyncContextManager
         await receive()
         issued_at_s = int(query["iat"]) if "iat" in query else None
         bearer = Bearer(int(query["user"]), query.get("session"), issued_at_s)
-        await manager.serve(scope, receive, send, bearer=bearer, subprotocol=None)
+        detail = Detail.FULL if query.get("detail") == "full" else Detail.PLAIN
+        await manager.serve(scope, receive, send, bearer=bearer, subprotocol=None, detail=detail)
 
     return serve_http(app, sock, limits=ConnectionLimits(5_000), ws=PushProtocol, **WEBSOCKET_OPTIONS)
 
@@ -131,6 +136,16 @@ async def tick(redis: Redis, symbol: str, price: str, event_time_ms: int, source
         pipeline.hset("market:last", symbol, payload)
         pipeline.publish(symbol, payload)
         await pipeline.execute()
+
+
+async def list_symbols(redis: Redis, *pairs: str) -> None:
+    """A listing as the aggregator writes it; a pair is "BTC/USDT", or "BTC/USDT BREAK"."""
+    listings = []
+    for pair in pairs:
+        assets, _, status = pair.partition(" ")
+        base, _, quote = assets.partition("/")
+        listings.append(Listing((base + quote).lower(), base, quote, status or TRADING))
+    await redis.set("market:symbols", encode_listings(listings))
 
 
 def metric(name: str, **labels: str) -> float:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.market.second_stat import MalformedPriceError
-from services.profile.live.document import PortfolioDocument, render_document
+from services.market.valuation import Graph
+from services.profile.live.document import document_of
 from services.profile.live.prices import Price, decode_price, price_of
 from services.profile.portfolio.rules import Portfolio
 from tests.profile.live.replica import parse
@@ -20,6 +21,17 @@ quantities = st.integers(1, 10**38 - 1).map(lambda scaled: Decimal(scaled).scale
 prices = st.tuples(st.integers(0, 10**19), st.integers(0, 8)).map(lambda pair: Decimal(pair[0]).scaleb(-pair[1], WIDE))
 symbols = st.text(min_size=1, max_size=8)
 coins = st.dictionaries(symbols, st.tuples(quantities, st.none() | prices), max_size=12)
+
+
+class AllInUsdt(Graph):
+    """A listing in which every symbol is a pair with USDT."""
+
+    def quote(self, symbol: str, currency: str) -> str:
+        return "USDT"
+
+
+def render_document(portfolio: Portfolio, known: Mapping[str, Price]) -> bytes:
+    return document_of(portfolio, known, AllInUsdt()).render(known)
 
 
 def _price(number: Decimal, event_time_ms: int = 1, source: str = "binance") -> Price:
@@ -46,9 +58,11 @@ def test_rendering_again_is_like_rendering_anew(
 ) -> None:
     """Prices become known, change and become unknown; nothing of an earlier document stays behind."""
     portfolio = Portfolio(7, "someone", {symbol: quantity for symbol, (quantity, _) in held.items()})
-    document = PortfolioDocument(portfolio)
+    known: dict[str, Price] = {}
+    document = document_of(portfolio, known, AllInUsdt())
     for round_ in (held, later, held):
-        known = {symbol: _price(price) for symbol, (_, price) in round_.items() if price is not None}
+        known.clear()
+        known |= {symbol: _price(price) for symbol, (_, price) in round_.items() if price is not None}
         assert document.render(known) == render_document(portfolio, known)
 
 
@@ -59,7 +73,7 @@ def test_tiny_and_round_numbers_are_written_out() -> None:
         b'{"ID":1,"Name":"x","Coins":{"Quantities":{"a":0.000000000000000001,"b":100,"c":2.5},'
         b'"Prices":{"a":0.00000001,"b":1000,"c":0.4},'
         b'"Totals":{"a":0.00000000000000000000000001,"b":100000,"c":1}},'
-        b'"Total":100001.00000000000000000000000001,"UpdatedAt":1,"Source":"binance"}'
+        b'"Total":100001.00000000000000000000000001,"UpdatedAt":1,"Source":"binance","Currency":"USDT","Unvalued":[]}'
     )
 
 

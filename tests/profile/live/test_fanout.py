@@ -7,6 +7,8 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from services.market.symbols import TRADING, Listing
+from services.market.valuation import Graph
 from services.profile.live.fanout import VIEWERS_PER_TURN, Fanout
 from services.profile.live.prices import Price, price_of
 from services.profile.live.stalled import Stalled
@@ -40,8 +42,11 @@ class Page:
         return parse(self.frames[-1][self.frames[-1].index(b"{") :])
 
 
-def fanout() -> Fanout:
-    return Fanout(Stalled(stuck_after_s=20), gather_s=0.01)
+def fanout(stalled: Stalled | None = None, gather_s: float = 0.01) -> Fanout:
+    """With a listing of pairs with USDT."""
+    engine = Fanout(stalled or Stalled(stuck_after_s=20), gather_s=gather_s)
+    engine.market.adopt(Graph([Listing(symbol, symbol.upper(), "USDT", TRADING) for symbol in ("a", "b", "c")]))
+    return engine
 
 
 def holding(*symbols: str, user_id: int = 1) -> Portfolio:
@@ -64,7 +69,7 @@ def test_a_second_websocket_hides_no_news_from_the_first() -> None:
 
     async def attach_in_a_burst() -> tuple[Page, Page]:
         engine, viewer, first, second = fanout(), Viewer(1), Page(), Page()
-        engine.show(viewer, holding("a"))
+        engine.show(viewer, engine.market.document(holding("a")))
         engine.attach(viewer, first)
         async with serving(engine):
             engine.apply("a", at(5))
@@ -80,9 +85,9 @@ def test_a_second_websocket_hides_no_news_from_the_first() -> None:
 def test_a_document_that_has_not_changed_is_not_sent_again() -> None:
     async def show_twice() -> Page:
         engine, viewer, page = fanout(), Viewer(1), Page()
-        engine.show(viewer, holding("a"))
+        engine.show(viewer, engine.market.document(holding("a")))
         engine.attach(viewer, page)
-        engine.show(viewer, holding("a"))
+        engine.show(viewer, engine.market.document(holding("a")))
         return page
 
     assert len(virtual_time.run(show_twice()).frames) == 1
@@ -93,15 +98,16 @@ def test_prices_are_kept_for_what_is_shown_alone() -> None:
         engine, one, other = fanout(), Viewer(1), Viewer(2)
         engine.apply("a", at(1))
         assert engine.unpriced(["a"]) == ["a"], "no viewer shows it"
-        assert engine.show(one, holding("a", "b")) == (frozenset("ab"), frozenset())
-        assert engine.show(other, holding("a", "c")) == (frozenset("c"), frozenset())
+        assert engine.show(one, engine.market.document(holding("a", "b"))) == (frozenset("ab"), frozenset())
+        assert engine.show(other, engine.market.document(holding("a", "c"))) == (frozenset("c"), frozenset())
         for symbol in ("a", "b", "c"):
             engine.apply(symbol, at(1))
-        assert engine.show(one, holding("b")) == (frozenset(), frozenset()), "the other one still shows it"
+        changed = engine.show(one, engine.market.document(holding("b")))
+        assert changed == (frozenset(), frozenset()), "the other one still shows it"
         assert engine.forget(other) == {"a", "c"}
         assert engine.symbols == {"b"}
         assert engine.unpriced(["a", "b", "c"]) == ["a", "c"]
-        engine.show(other, holding("a"))
+        engine.show(other, engine.market.document(holding("a")))
         assert engine.unpriced(["a"]) == ["a"], "what was known before may be old"
 
     virtual_time.run(come_and_go())
@@ -110,7 +116,7 @@ def test_prices_are_kept_for_what_is_shown_alone() -> None:
 def test_a_burst_is_one_document_and_one_without_end_is_served_all_the_same() -> None:
     async def burst() -> None:
         engine, viewer, page = fanout(), Viewer(1), Page()
-        engine.show(viewer, holding("a"))
+        engine.show(viewer, engine.market.document(holding("a")))
         engine.attach(viewer, page)
         async with serving(engine):
             for number in range(1, 4):
@@ -132,7 +138,7 @@ def test_many_viewers_leave_turns_to_other_tasks() -> None:
         engine, events = fanout(), list[str]()
         for user_id in range(3 * VIEWERS_PER_TURN):
             viewer = Viewer(user_id)
-            engine.show(viewer, holding("a", user_id=user_id))
+            engine.show(viewer, engine.market.document(holding("a", user_id=user_id)))
             engine.attach(viewer, Page(events))
         engine.apply("a", at(1))
         events.clear()
@@ -150,7 +156,7 @@ def test_many_viewers_leave_turns_to_other_tasks() -> None:
 def test_a_full_client_gets_the_newest_document_when_it_drains_and_none_before() -> None:
     async def fill_and_drain() -> None:
         engine, viewer, page = fanout(), Viewer(1), Page()
-        engine.show(viewer, holding("a"))
+        engine.show(viewer, engine.market.document(holding("a")))
         engine.attach(viewer, page)
         async with serving(engine):
             page.full = True
@@ -188,10 +194,10 @@ def test_a_client_that_stays_full_is_cut_however_much_it_misses() -> None:
 def test_a_client_that_leaves_while_it_is_full_is_forgotten() -> None:
     async def leave() -> None:
         stalled, viewer, page = Stalled(stuck_after_s=20), Viewer(1), Page()
-        engine = Fanout(stalled, gather_s=0)
+        engine = fanout(stalled, gather_s=0)
         cutting = asyncio.create_task(stalled.cut_stuck())
         page.full = True
-        engine.show(viewer, holding("a"))
+        engine.show(viewer, engine.market.document(holding("a")))
         engine.attach(viewer, page)
         assert metric("profile_live_stalled_clients") == 1
         engine.detach(viewer, page)

@@ -25,6 +25,8 @@ async def test_first_document_comes_at_once_with_the_last_known_price(replica: R
             "Total": Decimal("102185.175"),
             "UpdatedAt": 1767225600123,
             "Source": "binance",
+            "Currency": "USDT",
+            "Unvalued": [],
         }
 
 

@@ -111,7 +111,7 @@ def test_a_portfolio_that_was_read_for_a_user_who_left_is_shown_to_none() -> Non
         reading = asyncio.create_task(engine._read_portfolio([1]))
         await asyncio.sleep(1)
         seats.leave(client)
-        engine.close(client.audience)
+        engine.showing.close(client.audience)
         again = seats.take(cast("Any", None), Bearer(1, None, None))
         read.set()
         await reading

@@ -177,7 +177,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Add Coin
-         * @description Add a coin. Its symbol must be one that the exchange trades.
+         * @description Add a coin. Its symbol must be one that the exchange trades, or name an asset, such as usdt or btc.
          */
         readonly post: operations["add_coin_v2_coin_symbol_post"];
         /**
@@ -258,6 +258,30 @@ export interface paths {
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/user/settings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read Settings
+         * @description The caller's settings.
+         */
+        readonly get: operations["read_settings_v2_user_settings_get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        /**
+         * Change Settings
+         * @description Change the currency in which the caller's portfolio is valued: an asset that others can be converted into.
+         */
+        readonly patch: operations["change_settings_v2_user_settings_patch"];
         readonly trace?: never;
     };
     readonly "/v1/market/prices": {
@@ -631,6 +655,7 @@ export interface components {
             };
             /**
              * Prices
+             * @description In the pair's own quote; of an asset that is held by itself, in `Currency`.
              * @example {
              *       "btcusdt": 68123.45
              *     }
@@ -640,12 +665,33 @@ export interface components {
             };
             /**
              * Totals
+             * @description Quantity × price.
              * @example {
              *       "btcusdt": 102185.175
              *     }
              */
             readonly Totals: {
                 readonly [key: string]: number;
+            };
+            /**
+             * Values
+             * @description In `Currency`; `Total` is their sum. With `detail=full`.
+             * @example {
+             *       "btcusdt": 102185.175
+             *     }
+             */
+            readonly Values?: {
+                readonly [key: string]: number;
+            };
+            /**
+             * Times
+             * @description ms; the event time of each price. With `detail=full`.
+             * @example {
+             *       "btcusdt": 1767225600123
+             *     }
+             */
+            readonly Times?: {
+                readonly [key: string]: number | null;
             };
         };
         /** ListedSymbol */
@@ -874,6 +920,7 @@ export interface components {
             readonly Coins: components["schemas"]["Holdings"];
             /**
              * Total
+             * @description In `Currency`.
              * @example 102185.175
              */
             readonly Total: number;
@@ -889,6 +936,23 @@ export interface components {
              * @example binance
              */
             readonly Source: string | null;
+            /**
+             * Currency
+             * @example USDT
+             */
+            readonly Currency: string;
+            /**
+             * Unvalued
+             * @description The coins that are not in `Total`: without a price, or a rate.
+             * @example []
+             */
+            readonly Unvalued: readonly string[];
+            /**
+             * Ratesat
+             * @description ms; the event time of the oldest price that converts a coin into `Currency`. With `detail=full`.
+             * @example 1767225600123
+             */
+            readonly RatesAt?: number | null;
         };
         /** RefreshAnswer */
         readonly RefreshAnswer: {
@@ -1058,6 +1122,15 @@ export interface components {
             readonly near: readonly string[];
         } & {
             readonly [key: string]: unknown;
+        };
+        /** UserSettings */
+        readonly UserSettings: {
+            /**
+             * Currency
+             * @description The asset in which the portfolio is valued. In any case; answered in upper case.
+             * @example EUR
+             */
+            readonly currency: string;
         };
     };
     responses: never;
@@ -1882,7 +1955,10 @@ export interface operations {
     };
     readonly read_profile_v2_user_profile_get: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description With `full`, also `Coins.Values` and `Coins.Times`. */
+                readonly detail?: "full" | null;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1909,6 +1985,15 @@ export interface operations {
             };
             /** @description Conflict */
             readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -2014,7 +2099,10 @@ export interface operations {
     };
     readonly require_websocket_v2_user_profile_ws_get: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description With `full`, also `Coins.Values` and `Coins.Times`. */
+                readonly _?: "full" | null;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -2030,8 +2118,160 @@ export interface operations {
                     readonly "application/json": unknown;
                 };
             };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Upgrade Required */
             readonly 426: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly read_settings_v2_user_settings_get: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UserSettings"];
+                };
+            };
+            /** @description Unauthorized */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly change_settings_v2_user_settings_patch: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["UserSettings"];
+            };
+        };
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UserSettings"];
+                };
+            };
+            /** @description Bad Request */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Timeout */
+            readonly 408: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -2156,6 +2396,8 @@ export interface operations {
                 readonly limit?: number;
                 /** @description `next` of the page before. */
                 readonly after?: string | null;
+                /** @description With `search`: also the assets that can be held by themselves, as rows without a quote. */
+                readonly assets?: boolean;
             };
             readonly header?: never;
             readonly path?: never;
