@@ -10,21 +10,26 @@ import resource
 import select
 import socket
 import time
+from dataclasses import replace
 from decimal import Decimal
 from multiprocessing.connection import Connection
 
 import uvloop
 from starlette.types import Receive, Scope, Send
 
+from services.common.connections import ConnectionLimits, max_public_connections
 from services.common.http import listen, serve_http
 from services.common.revocations import Bearer
 from services.profile.live import metrics
 from services.profile.live.limits import LiveLimits
 from services.profile.live.manager import ConnectionManager
 from services.profile.live.push import WEBSOCKET_OPTIONS, PushProtocol, text_frame
+from services.profile.live.viewers import Detail
 from services.profile.portfolio.rules import Portfolio
 
 SYMBOLS = [f"coin{number:03d}usdt" for number in range(100)]
+LEG = "eurusdt"
+"""The pair by which a total in EUR is converted; no portfolio holds it."""
 COINS = 10
 _BATCH = 100
 _MARK = b'"UpdatedAt":'
@@ -49,26 +54,30 @@ def portfolio_of(user_id: int) -> Portfolio:
     return Portfolio(user_id, f"user{user_id}", quantities)
 
 
-def serve_engine(redis_url: str, pipe: Connection) -> None:
-    """The live engine behind uvicorn, as the profile service runs it; `/?<user id>` is a websocket of that user."""
+def serve_engine(redis_url: str, currency: str, detail: Detail, pipe: Connection) -> None:
+    """The live engine behind uvicorn, as the profile service runs it; `/?<user id>` is a websocket of that user.
+
+    All portfolios are valued in `currency`, all documents are in `detail`.
+    """
     raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_engine(redis_url, pipe))
+        runner.run(_serve_engine(redis_url, currency, detail, pipe))
 
 
-async def _serve_engine(redis_url: str, pipe: Connection) -> None:
+async def _serve_engine(redis_url: str, currency: str, detail: Detail, pipe: Connection) -> None:
     async def load(user_id: int) -> Portfolio:
-        return portfolio_of(user_id)
+        return replace(portfolio_of(user_id), currency=currency)
 
     manager = ConnectionManager(redis_url, load, LiveLimits(admission_timeout_s=60))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         bearer = Bearer(int(scope["query_string"]), None, None)
-        await manager.serve(scope, receive, send, bearer=bearer, subprotocol=None)
+        await manager.serve(scope, receive, send, bearer=bearer, subprotocol=None, detail=detail)
 
     sock = listen("127.0.0.1", 0)
-    async with manager.running(), serve_http(app, sock, ws=PushProtocol, **WEBSOCKET_OPTIONS):
+    limits = ConnectionLimits(max_public_connections())
+    async with manager.running(), serve_http(app, sock, ws=PushProtocol, limits=limits, **WEBSOCKET_OPTIONS):
         pipe.send(sock.getsockname()[1])
         await _answer(pipe)
 
