@@ -16,7 +16,7 @@ class SimulatorSettings(ServiceSettings):
     seed: int = 1
     start_ms: int | None = Field(default=None, ge=1_500_000_000_000, le=4_000_000_000_000)
     """When the live market begins: fixes start prices and ids. Unset: now, or the recording's first line."""
-    symbol_count: int = Field(default=400, ge=1, le=478)
+    symbol_count: int = Field(default=400, ge=1, le=479)
     rate: float = Field(default=1.0, ge=0, le=1000)
     """Multiplies trade rates; at 1, BTCUSDT trades 15 times a second. 0: only what is asked for by control."""
 

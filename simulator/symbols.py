@@ -18,7 +18,7 @@ TAO 560 VET 0.022 IMX 1.5 WIF 2.4 STX 1.8 GRT 0.17 AAVE 150 MKR 1250 SEI 0.42 RU
 ALGO 0.12 BONK 0.000022 TIA 5.6 JUP 0.8 LDO 1.1 ENA 0.37 PYTH 0.36 ORDI 35 QNT 66 FLOW 0.55 EGLD 26
 AXS 4.8 SAND 0.26 MANA 0.29 EOS 0.48 XTZ 0.68 THETA 1.3 GALA 0.022 CHZ 0.069 NEO 10.2 CRV 0.27
 SNX 1.5 COMP 46 ZEC 38 DASH 25 1INCH 0.27 ENJ 0.15 KSM 18 ZIL 0.014 BAT 0.17 IOTA 0.13 QTUM 2.4
-WAVES 1.1 ONT 0.19 ICX 0.13 SUSHI 0.71 YFI 5100
+WAVES 1.1 ONT 0.19 ICX 0.13 SUSHI 0.71 YFI 5100 EUR 1.08
 """
 _WORDS = _PRICE_LIST.split()
 USDT_PRICES = {base: scaled(price) for base, price in zip(_WORDS[::2], _WORDS[1::2], strict=True)}
@@ -33,6 +33,8 @@ _QUOTES = {
 }
 _PRICE_DIGITS = {"BTC": 6, "ETH": 5}
 _HALTED = "WAVES"
+_FIAT = "EUR"
+"""Traded for USDT, and else a quote itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,12 @@ class Symbol:
 
 def catalogue(count: int) -> tuple[Symbol, ...]:
     """The first `count` symbols, the busiest first. Raises ValueError when more are asked for than there are."""
-    pairs = [(base, quote) for quote in _QUOTES for base in USDT_PRICES if base != quote]
+    pairs = [
+        (base, quote)
+        for quote in _QUOTES
+        for base in USDT_PRICES
+        if base != quote and (base != _FIAT or quote == "USDT")
+    ]
     if count > len(pairs):
         raise ValueError(f"at most {len(pairs)} symbols are known")
     return tuple(_symbol(base, quote, rank) for rank, (base, quote) in enumerate(pairs[:count], start=1))

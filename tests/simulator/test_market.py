@@ -13,7 +13,7 @@ from simulator.market import Market, Trade
 from simulator.symbols import Symbol, catalogue
 from tests.simulator.running import START_MS
 
-SYMBOLS = catalogue(478)
+SYMBOLS = catalogue(479)
 BTCUSDT = SYMBOLS[0]
 MINUTE_MS = 60_000
 

@@ -105,4 +105,4 @@ def test_the_list_of_symbols_looks_like_an_exchange() -> None:
 
 def test_more_symbols_than_known_are_refused() -> None:
     with pytest.raises(ValueError, match="at most"):
-        catalogue(479)
+        catalogue(480)
