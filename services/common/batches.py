@@ -53,7 +53,8 @@ class Batches(Generic[K, V]):
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                await self._answer(self._take())
+                if batch := self._take():  # not of callers alone that have given up
+                    await self._answer(batch)
 
     def _take(self) -> list[_Waiting[K, V]]:
         batch = list(islice(self._waiting, self._size))

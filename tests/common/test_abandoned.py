@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from services.common.abandoned import CancelAbandoned, refund_if_abandoned
@@ -88,3 +89,28 @@ async def test_an_answer_that_has_begun_counts() -> None:
         await hang_up(port, app)
         await hang_up(port, app)
         assert await status(port) == 429
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"type": "http", "method": "POST", "path": "/v1/x"},
+        {"type": "http", "method": "DELETE", "path": "/v1/x"},
+        {"type": "http", "method": "GET", "path": "/v2/x"},
+        {"type": "websocket", "path": "/v1/x"},
+    ],
+    ids=lambda scope: f"{scope.get('method')} {scope['path']}",
+)
+async def test_what_may_change_something_is_never_cut_and_passes_as_it_is(scope: Scope) -> None:
+    passed: list[object] = []
+
+    async def app(*given: object) -> None:
+        passed.extend(given)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None: ...
+
+    await CancelAbandoned(app, prefix="/v1/")(scope, receive, send)
+    assert passed == [scope, receive, send]

@@ -65,6 +65,27 @@ async def test_the_deadline_is_the_reads_own() -> None:
             await batches.get(99)
 
 
+async def test_nothing_is_read_for_callers_that_have_all_given_up() -> None:
+    gate, reads = asyncio.Event(), list[list[int]]()
+
+    async def read(keys: Sequence[int]) -> Sequence[int]:
+        reads.append(list(keys))
+        await gate.wait()
+        return keys
+
+    async with running(read) as batches:
+        first = asyncio.create_task(batches.get(1))
+        while not reads:  # noqa: ASYNC110 - the first read is under way
+            await asyncio.sleep(0)
+        given_up = asyncio.create_task(batches.get(2))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        gate.set()
+        assert await first == 1
+        assert await batches.get(3) == 3
+    assert reads == [[1], [3]]
+
+
 async def test_a_cancelled_call_costs_no_other_its_answer() -> None:
     gate = asyncio.Event()
 
