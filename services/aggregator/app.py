@@ -22,6 +22,7 @@ from services.aggregator.ticker_feed import TickerFeed
 from services.aggregator.trade_feed import TradeFeed
 from services.aggregator.volumes import Volumes
 from services.aggregator.wanted import Wanted
+from services.aggregator.wanted_key import WantedKey
 from services.common.grpc import open_channel
 from services.common.http import listen, serve_http
 from services.common.internal import internal
@@ -66,6 +67,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             (tickers.run(), "tickers"),
             (trades.run(), "trades"),
             (listing.run(), "listing"),
+            (WantedKey(store, lambda: wanted.symbols).run(), "wanted_key"),
         ):
             await stack.enter_async_context(life.background(work, name))
         api = http_app(ApiContext(latest, directory, follows, tickers.state, trades.state, recorder))

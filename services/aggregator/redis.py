@@ -15,11 +15,12 @@ from redis.exceptions import RedisError, ResponseError
 from services.aggregator import metrics
 from services.aggregator.errors import StoreUnavailableError, WriteRefusedError
 from services.aggregator.followers import MAX_FOLLOWER_ID, Follow
-from services.market.names import FOLLOWS, LAST_PRICES, SOURCE, SYMBOLS
+from services.market.names import FOLLOWS, LAST_PRICES, SOURCE, SYMBOLS, WANTED
 from services.market.symbols import Listing, decode_listings, normal_symbol
 
 DEADLINE_S = 2.0
 WHOLE_CACHE_DEADLINE_S = 5.0
+WANTED_EXPIRES_S = 60
 
 # A script, for a pipeline of as many PUBLISH commands costs our side five times as much (docs/adr/0005-aggregation.md).
 # The cache first: a subscriber finds the price of each message there. A server that refuses to write (a full disk or
@@ -73,6 +74,11 @@ class MarketStore:
         """Write the list of symbols, as `GET /symbols` answers it."""
         async with _reaching("write_symbols", DEADLINE_S):
             await self._client.set(SYMBOLS, document)
+
+    async def write_wanted(self, document: bytes) -> None:
+        """Write the symbols that are wanted; without another call they are gone after `WANTED_EXPIRES_S`."""
+        async with _reaching("write_wanted", DEADLINE_S):
+            await self._client.set(WANTED, document, ex=WANTED_EXPIRES_S)
 
     async def symbols(self) -> list[Listing]:
         """The listings that were written last; none for what cannot be read as such."""
