@@ -22,7 +22,7 @@ class Bars:
     """A series that grows at its end. Minutes are counted since 1970; times may stand still but never go back."""
 
     def __init__(self, history: History, first_live_minute: int) -> None:
-        self._history = history
+        self.history = history
         self.listed_minute = first_live_minute - PAST_MINUTES
         self._base_minute = first_live_minute  # of the first packed row
         self._closed = bytearray()
@@ -62,13 +62,17 @@ class Bars:
 
     def snapshot(self) -> "Bars":
         """A copy that stands still, for reading in another thread."""
-        return deepcopy(self, {id(self._history): self._history})
+        return deepcopy(self, {id(self.history): self.history})
+
+    def is_past(self, first_minute: int, end_minute: int) -> bool:
+        """Whether [first_minute, end_minute) lies in the invented past alone."""
+        return self.listed_minute <= first_minute and end_minute <= self._base_minute
 
     def between(self, first_minute: int, end_minute: int) -> Iterator[Bar]:
         """The bars of [first_minute, end_minute), cut to what exists: from the listing to the current minute."""
         first_minute, end_minute = max(first_minute, self.listed_minute), min(end_minute, self.minute + 1)
         live_from = max(first_minute, self._base_minute)
-        yield from self._history.bars(first_minute, min(end_minute, self._base_minute))
+        yield from self.history.bars(first_minute, min(end_minute, self._base_minute))
         start = (live_from - self._base_minute) * _ROW.size
         stop = (min(end_minute, self.minute) - self._base_minute) * _ROW.size
         for offset in range(start, stop, _ROW.size):

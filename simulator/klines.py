@@ -4,10 +4,11 @@ Row shape: Binance REST, "Kline/Candlestick data".
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from simulator.bars import Bars
 from simulator.decimals import plain
-from simulator.history import Bar
+from simulator.history import Bar, History
 from simulator.seconds import SECOND_MS, TradedSeconds, second_bars
 
 MINUTES = {
@@ -24,6 +25,9 @@ MINUTES = {
     "12h": 720,
     "1d": 1440,
 }
+HOUR = 60
+HOURS_KEPT = 50_000
+"""Hours of the past that are not computed again: 90 days of 23 symbols, in 25 MB."""
 INTERVALS_MS = {"1s": SECOND_MS} | {name: minutes * 60_000 for name, minutes in MINUTES.items()}
 
 Row = list[int | str]
@@ -52,16 +56,32 @@ def _span(bars: Bars, span_ms: int, start_ms: int | None, end_ms: int, limit: in
 
 def _rows(bars: Bars, first_open_ms: int, last_open_ms: int, minutes: int) -> Iterator[Row]:
     first_minute = first_open_ms // 60_000
-    series = bars.between(first_minute, last_open_ms // 60_000 + minutes)
+    end_minute = last_open_ms // 60_000 + minutes
+    unit = HOUR if minutes % HOUR == 0 else 1
+    series = _hours(bars, first_minute, end_minute) if unit == HOUR else bars.between(first_minute, end_minute)
     group: list[Bar] = []
     minute = first_minute
     for bar in series:
         group.append(bar)
-        if len(group) == minutes:
+        if len(group) == minutes // unit:
             yield _row(minute * 60_000, minutes * 60_000, merge(group))
             minute, group = minute + minutes, []
     if group:
         yield _row(minute * 60_000, minutes * 60_000, merge(group))
+
+
+def _hours(bars: Bars, first_minute: int, end_minute: int) -> Iterator[Bar]:
+    """The bars of whole hours and of the one that still forms."""
+    for minute in range(first_minute, min(end_minute, bars.minute + 1), HOUR):
+        if bars.is_past(minute, minute + HOUR):
+            yield _past_hour(bars.history, minute)
+        else:
+            yield merge(bars.between(minute, minute + HOUR))
+
+
+@lru_cache(maxsize=HOURS_KEPT)
+def _past_hour(history: History, minute: int) -> Bar:
+    return merge(history.bars(minute, minute + HOUR))
 
 
 def merge(bars: Iterable[Bar]) -> Bar:
