@@ -148,12 +148,18 @@ def _range(request: Request) -> str:
     return _RANGE.format(interval=request.interval)
 
 
-_FIGURES = "open, high, low, close, volume, quote_volume, volume_24h, quote_volume_24h"
+_FIGURES = "open, high, low, close, volume, quote_volume, volume_24h, quote_volume_24h, trades"
+# The engine divides in rows that it will not show, too: none may divide by 0.
+_VWAP = (
+    "if(volume > 0, accurateCastOrNull(divideDecimal(quote_volume, ifNull(nullIf(volume, 0), 1), 18), "
+    "'Decimal(38, 18)'), NULL) AS vwap"
+)
 _COLUMNS: dict[HistoryFormat, str] = {
     "json": "toUnixTimestamp(time) * 1000 AS t, open AS o, high AS h, low AS l, close AS c, volume AS v, "
-    "quote_volume AS q, volume_24h AS v24, quote_volume_24h AS q24",
-    "csv": f"time, {_FIGURES}",
+    "quote_volume AS q, volume_24h AS v24, quote_volume_24h AS q24, "
+    f"trades AS n, {_VWAP}",
+    "csv": f"time, {_FIGURES}, {_VWAP}",
     # Seconds since 1970 would be bare integers there.
-    "arrow": f"toDateTime64(time, 3, 'UTC') AS time, {_FIGURES}",
-    "parquet": f"toDateTime64(time, 3, 'UTC') AS time, {_FIGURES}",
+    "arrow": f"toDateTime64(time, 3, 'UTC') AS time, {_FIGURES}, {_VWAP}",
+    "parquet": f"toDateTime64(time, 3, 'UTC') AS time, {_FIGURES}, {_VWAP}",
 }

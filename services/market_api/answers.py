@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from services.common.error_answers import ErrorAnswer
+from services.market.fill import FillState
 
 Interval = Literal["1s", "1m", "1h", "1d"]
 
@@ -81,6 +82,11 @@ class Candle(BaseModel):
     )
     v24: ExactNumber | None = Field(examples=[12345.678], description="Rolling 24 h base volume at the last event.")
     q24: ExactNumber | None = Field(examples=[834567890.12], description="Rolling 24 h quote volume at the last event.")
+    n: int | None = Field(examples=[1234], description="Trades of this interval, where back-filled.")
+    vwap: ExactNumber | None = Field(
+        examples=[68123.45],
+        description="Volume-weighted average price: `q` / `v`, cut off after 18 places; null where unknown.",
+    )
 
 
 class History(BaseModel):
@@ -141,6 +147,14 @@ class Sparklines(BaseModel):
     unknown: dict[str, list[str]] = Field(examples=[{}], description="As in prices.")
 
 
+class Fill(BaseModel):
+    state: FillState = Field(description="`waiting`: something is in the way, which `detail` names.")
+    symbols_total: int = Field(examples=[12], description="Followed symbols whose history is filled or being filled.")
+    symbols_done: int = Field(examples=[3], description="Those whose history is as far as the exchange has it.")
+    current: str | None = Field(examples=["btcusdt"], description="A symbol that is being filled now.")
+    detail: str = Field(examples=["Filling the history of 9 symbols."], description="A sentence, or empty.")
+
+
 HISTORY_FORMATS = {
     "text/csv": {"schema": {"type": "string"}},
     "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
@@ -148,7 +162,7 @@ HISTORY_FORMATS = {
 }
 HISTORY_ANSWER = {
     "description": "The candles. CSV, Arrow and Parquet have the columns time, open, high, low, close, volume, "
-    "quote_volume, volume_24h, quote_volume_24h, and are paged by the headers.",
+    "quote_volume, volume_24h, quote_volume_24h, trades, vwap, and are paged by the headers.",
     "content": HISTORY_FORMATS,
     "headers": {
         "X-Next": {"description": "`from` of the following page.", "schema": {"type": "integer"}},

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from decimal import Decimal
+from decimal import Context, Decimal
+from fractions import Fraction
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ PRICE = "98765432109876543210.123456789012345678"
 """All 38 digits that the column holds."""
 DAY_S = 1_767_225_600  # 2026-01-01
 FORMATS = {"arrow": "ArrowStream", "parquet": "Parquet"}
-COLUMNS = "time,open,high,low,close,volume,quote_volume,volume_24h,quote_volume_24h"
+COLUMNS = "time,open,high,low,close,volume,quote_volume,volume_24h,quote_volume_24h,trades,vwap"
 
 
 async def add_candles(engine: Engine) -> None:
@@ -44,7 +45,8 @@ def exact(answer: httpx.Response) -> Any:
 async def test_candles_are_exact(client: httpx.AsyncClient) -> None:
     document = exact(await client.get(f"/v1/history/BTCUSDT?from={DAY_S * 1000}&to={DAY_S * 1000 + 60_000}"))
     value = Decimal(PRICE)
-    figures = {"o": value, "h": value, "l": value, "c": value, "v": None, "q": None, "v24": value, "q24": value}
+    figures: dict[str, Decimal | None] = {"o": value, "h": value, "l": value, "c": value, "v24": value, "q24": value}
+    figures |= dict.fromkeys(("v", "q", "n", "vwap"))
     assert document == {
         "symbol": "btcusdt",
         "interval": "1m",
@@ -65,7 +67,7 @@ async def test_csv(client: httpx.AsyncClient) -> None:
     assert answer.headers["content-type"].startswith("text/csv")
     head, row = answer.text.splitlines()
     assert head.replace('"', "") == COLUMNS
-    assert row.replace('"', "") == f"2026-01-01T00:00:00Z,{','.join([PRICE] * 4)},,,{PRICE},{PRICE}"
+    assert row.replace('"', "") == f"2026-01-01T00:00:00Z,{','.join([PRICE] * 4)},,,{PRICE},{PRICE},,"
     assert answer.headers["x-next"] == str((DAY_S + 60) * 1000)
     assert "x-previous" not in answer.headers
     assert answer.headers["content-disposition"] == 'attachment; filename="btcusdt-1m.csv"'
@@ -82,13 +84,56 @@ async def test_binary_formats_hold_the_same(client: httpx.AsyncClient, engine: E
         f"CREATE OR REPLACE TABLE {table} (time DateTime64(3, 'UTC'), open Decimal(38, 18), high Decimal(38, 18), "
         "low Decimal(38, 18), close Decimal(38, 18), volume Nullable(Decimal(38, 18)), "
         "quote_volume Nullable(Decimal(38, 18)), volume_24h Nullable(Decimal(38, 18)), "
-        "quote_volume_24h Nullable(Decimal(38, 18))) ENGINE = Memory"
+        "quote_volume_24h Nullable(Decimal(38, 18)), trades Nullable(UInt64), vwap Nullable(Decimal(38, 18))) "
+        "ENGINE = Memory"
     )
     await engine.run(f"INSERT INTO {table} FORMAT {FORMATS[form]}", answer.content)
     rows = (
         await engine.run(f"SELECT time, open, close, volume, quote_volume_24h FROM {table} ORDER BY time")
     ).splitlines()
     assert rows == [f"2026-01-01 00:0{minute}:00.000\t{PRICE}\t{PRICE}\t\\N\t{PRICE}" for minute in (0, 1)]
+
+
+LARGEST = "99999999999999999999.999999999999999999"
+TRADED = [
+    ("1", "3", 7),
+    ("2", "3", 0),
+    ("1.000000000000000001", "2", 2**63 - 1),
+    (LARGEST, LARGEST, 1),
+    (LARGEST, "1", 1),
+    (LARGEST, "0.5", 1),  # an average that no price can have
+    ("0", "0", 0),
+    ("1", "0", 1),
+]
+
+
+async def test_the_average_price_is_exact_and_unknown_where_nothing_was_traded(
+    client: httpx.AsyncClient, engine: Engine
+) -> None:
+    for minute, (quote, base, trades) in enumerate(TRADED):
+        await engine.run(
+            "INSERT INTO candles_1m_states "
+            "(source, symbol, time, open, high, low, close, volume, quote_volume, trades) "
+            f"SELECT 'simulator', 'EMPTYUSDT', toDateTime({DAY_S + 60 * minute}, 'UTC'), (now64(3), 1), 1, 1, "
+            f"(now64(3), 1), toDecimal128('{base}', 18), toDecimal128('{quote}', 18), {trades}"
+        )
+    query = f"from={DAY_S * 1000}&to={(DAY_S + 3_600) * 1000}"
+    page = exact(await client.get(f"/history/emptyusdt?{query}"))
+    assert [(candle["v"], candle["q"], candle["n"]) for candle in page["candles"]] == [
+        (Decimal(base), Decimal(quote), trades) for quote, base, trades in TRADED
+    ]
+    averages = [average(Decimal(quote), Decimal(base)) for quote, base, _ in TRADED]
+    assert [candle["vwap"] for candle in page["candles"]] == averages
+    rows = (await client.get(f"/history/emptyusdt?{query}&format=csv")).text.splitlines()[1:]
+    assert [Decimal(text) if (text := row.split(",")[-1]) else None for row in rows] == averages
+
+
+def average(quote: Decimal, base: Decimal) -> Decimal | None:
+    """Cut off after 18 places; what has more than 20 before the point is no price."""
+    if not base:
+        return None
+    found = Decimal(int(Fraction(quote) / Fraction(base) * 10**18)).scaleb(-18, Context(prec=60))
+    return found if found < 10**20 else None
 
 
 async def test_pages_forward_hold_every_candle_once(client: httpx.AsyncClient) -> None:
