@@ -40,7 +40,7 @@ secret auth_database_password
 secret profile_postgres_password
 secret profile_database_password
 secret redis_password
-for service in authorization aggregator profile dashboard; do
+for service in authorization aggregator profile dashboard backfill; do
     secret "${service}_redis_password"
 done
 secret redis_commander_password
@@ -53,7 +53,7 @@ printf 'postgresql://authorization:%s@postgres-auth:5432/authorization\n' "$(cat
 printf 'postgresql://profile:%s@postgres-profile:5432/profile\n' "$(cat profile_database_password)" |
     write profile_database_url
 users=$(cat "$here/redis/users.conf")
-for service in authorization aggregator profile dashboard; do
+for service in authorization aggregator profile dashboard backfill; do
     password=$(cat "${service}_redis_password")
     printf 'redis://%s:%s@redis:6379/0\n' "$service" "$password" | write "${service}_redis_url"
     users=$(printf '%s\n' "$users" | sed "s/{$service}/$password/")

@@ -74,11 +74,28 @@ class AnalyticTable:
         )
         return [ours, migration]
 
+    def filling(self, exchange: Exchange) -> Component:
+        """What fills the history by itself. It needs no Kafka."""
+        ops_port = self.table.ports.backfill_ops
+        return Component(
+            "backfill",
+            python("services.backfill", "serve"),
+            ready=answers_ready(ops_port),
+            pulse=Pulse(ops_port),
+            env={
+                **self.table.environments.common(ops_port),
+                **self.backfill_env(exchange),
+                "REDIS_URL": self.table.environments.redis.url_of("backfill"),
+            },
+            needs=("clickhouse-db", "redis"),
+            ports=(ops_port,),
+        )
+
     def jars(self) -> Component:
         """Fetches our Kafka; tried again until it works."""
         return Component("kafka-jars", python("deploy.local.kafka_jars"), ready=None)
 
-    def recording(self, exchange: Exchange, broker: KafkaServer | None) -> list[Component]:
+    def recording(self, broker: KafkaServer | None) -> list[Component]:
         """Kafka, and what brings ticks from it to ClickHouse. `broker` is None where the person brought one."""
         ops_port = self.table.ports.kafka_clickhouse_ops
         topics = Component(
@@ -95,7 +112,8 @@ class AnalyticTable:
             pulse=Pulse(ops_port),
             env={
                 **self.table.environments.common(ops_port),
-                **self.consumer_env(exchange),
+                "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
+                "CLICKHOUSE_URL": self.plan.clickhouse_url,
                 # After a kill it has its partitions back at once. With a Kafka of the person's it may have fellows.
                 **({"KAFKA_GROUP_INSTANCE_ID": "kafka_clickhouse-local"} if broker else {}),
             },
@@ -104,10 +122,9 @@ class AnalyticTable:
         )
         return [*([_kafka(broker)] if broker else []), topics, consumer]
 
-    def consumer_env(self, exchange: Exchange) -> dict[str, str]:
-        """The environment of kafka_clickhouse, be it as a service or for a back-fill."""
+    def backfill_env(self, exchange: Exchange) -> dict[str, str]:
+        """What a back-fill needs, be it as a service or as a command."""
         return {
-            "KAFKA_BOOTSTRAP_SERVERS": self.plan.kafka_address,
             "CLICKHOUSE_URL": self.plan.clickhouse_url,
             "EXCHANGE": "binance",
             "EXCHANGE_REST_URL": exchange.rest_url,

@@ -90,6 +90,7 @@ def addresses(settings: LauncherSettings, ports: Ports, plan: Plan) -> RichTable
         "authorization": ports.authorization_ops,
         "socket": ports.socket_ops,
         "dashboard": ports.dashboard_ops,
+        **({"backfill": ports.backfill_ops} if plan.clickhouse_url else {}),
         **({"kafka_clickhouse": ports.kafka_clickhouse_ops} if plan.kafka_address else {}),
     }
     for name, port in operated.items():

@@ -29,7 +29,17 @@ FIRST_ID = 60_700
 ACCOUNTS = {
     name: Account(FIRST_ID + number, FIRST_ID + number)
     for number, name in enumerate(
-        ("authorization", "socket", "aggregator", "profile", "simulator", "kafka_clickhouse", "dashboard", "clickhouse")
+        (
+            "authorization",
+            "socket",
+            "aggregator",
+            "profile",
+            "simulator",
+            "kafka_clickhouse",
+            "dashboard",
+            "clickhouse",
+            "backfill",
+        )
     )
 }
 _OF_COMPONENTS = {

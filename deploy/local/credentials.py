@@ -13,7 +13,7 @@ from deploy.local.errors import LaunchError
 
 PASSWORDS = (
     *("postgres", "authorization", "profile"),
-    *("redis", "redis_authorization", "redis_aggregator", "redis_profile", "redis_dashboard"),
+    *("redis", "redis_authorization", "redis_aggregator", "redis_profile", "redis_dashboard", "redis_backfill"),
     *("clickhouse", "clickhouse_reader"),
 )
 

@@ -185,14 +185,15 @@ async def _bring_up_analytics(
     if not plan.clickhouse_url or not await _start_or_report(contour.confined(contour.storage()), console, supervisor):
         return
     try:
-        backfill.remember(settings.state_dir, contour.consumer_env(chosen))
+        backfill.remember(settings.state_dir, contour.backfill_env(chosen))
     except OSError as error:
         console.report(f"`make backfill` will not find this run: {error}", "yellow")
+    await _start_or_report(contour.confined([contour.filling(chosen)]), console, supervisor)
     if plan.kafka_address:
-        await _bring_up_kafka(contour, chosen, console, supervisor)
+        await _bring_up_kafka(contour, console, supervisor)
 
 
-async def _bring_up_kafka(contour: AnalyticTable, chosen: Exchange, console: Console, supervisor: Supervisor) -> None:
+async def _bring_up_kafka(contour: AnalyticTable, console: Console, supervisor: Supervisor) -> None:
     table, broker = contour.table, None
     if contour.plan.our_kafka:
         if not kafka_jars.are_here():
@@ -206,7 +207,7 @@ async def _bring_up_kafka(contour: AnalyticTable, chosen: Exchange, console: Con
         except LaunchError as error:
             console.report(str(error), "yellow")
             return
-    await _start_or_report(contour.confined(contour.recording(chosen, broker)), console, supervisor)
+    await _start_or_report(contour.confined(contour.recording(broker)), console, supervisor)
 
 
 async def _start_or_report(components: Sequence[Component], console: Console, supervisor: Supervisor) -> bool:

@@ -49,6 +49,7 @@ class Ports:
     kafka_clickhouse_ops: int = 9184
     dashboard: int = 8083
     dashboard_ops: int = 9183
+    backfill_ops: int = 9185
 
     def shifted(self, offset: int) -> "Ports":
         """All of them, `offset` higher."""

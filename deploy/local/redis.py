@@ -36,7 +36,7 @@ SNAPSHOT, SPARE_SNAPSHOT = "dump.rdb", "spare.rdb"
 CHECK_LIMIT_S = 60
 USERS = Path(__file__).parents[1] / "redis" / "users.conf"
 """What each service's user may do, here and in the containers."""
-SERVICES = ("authorization", "aggregator", "profile", "dashboard")
+SERVICES = ("authorization", "aggregator", "profile", "dashboard", "backfill")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The back-fill: missing candles in ClickHouse, filled from the exchange's klines by a command."""
+"""The back-fill: missing candles in ClickHouse, filled from the exchange's klines, by a command and by itself."""

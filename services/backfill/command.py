@@ -5,44 +5,22 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Self
-
-from pydantic import Field, model_validator
 
 from services.backfill.errors import BackfillError, UsageError
 from services.backfill.filling import Backfill
 from services.backfill.klines import KlineSource, open_http_client
+from services.backfill.limit import WeightLimit
 from services.backfill.plan import INTERVALS, closed_span, interval_of, symbol_of, time_ms, time_text
 from services.backfill.report import Progress, Task, summary
+from services.backfill.settings import BackfillSettings
 from services.backfill.store import CandleStore
-from services.common.network import proxy_for
-from services.common.settings import ClickHouseUrl, ServiceSettings, SourceName, load_settings
-from services.exchanges.registry import DEFAULT_EXCHANGE, EXCHANGES, ExchangeName
+from services.common.settings import load_settings
+from services.exchanges.registry import EXCHANGES
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 _DAY_MS = 86_400_000
 _DEFAULT_DAYS = 30
-
-
-class BackfillSettings(ServiceSettings):
-    """Environment variables are the field names in upper case."""
-
-    clickhouse_url: ClickHouseUrl = Field(repr=False)
-    exchange: ExchangeName = DEFAULT_EXCHANGE
-    exchange_rest_url: str = Field(default="https://data-api.binance.vision", pattern=r"^https?://[^/]")
-    exchange_source: SourceName = "binance"
-    """What is really behind the URL: `binance`, `simulator`. Candles of two sources never mix."""
-    backfill_patience_s: float = Field(default=60.0, ge=0)
-    """How long the exchange or ClickHouse may fail to answer before the command gives up."""
-
-    @model_validator(mode="after")
-    def _require_source(self) -> Self:
-        configured = self.model_fields_set
-        if "exchange_rest_url" in configured and "exchange_source" not in configured:
-            raise ValueError("EXCHANGE_SOURCE must name what EXCHANGE_REST_URL leads to")
-        proxy_for(self.exchange_rest_url)
-        return self
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,7 +75,8 @@ async def _backfill(options: argparse.Namespace, settings: BackfillSettings, pro
     patience_s = settings.backfill_patience_s
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_http_client(settings.exchange_rest_url))
-        klines = KlineSource(EXCHANGES[settings.exchange], client, patience_s, progress.report)
+        limit = WeightLimit(progress.report)
+        klines = KlineSource(EXCHANGES[settings.exchange], client, limit, patience_s, progress.report)
         now_ms = await klines.now_ms()
         from_ms, to_ms = _limits_ms(options, now_ms)
         for symbol in symbols:  # Hear of a mistyped one before the others take their time.
@@ -107,7 +86,9 @@ async def _backfill(options: argparse.Namespace, settings: BackfillSettings, pro
         progress.tasks.extend(
             Task(symbol, closed_span(interval, from_ms, to_ms, now_ms)) for symbol in symbols for interval in intervals
         )
-        await Backfill(klines, store, progress).run()
+        work = Backfill(klines, store, progress)
+        for task in progress.tasks:
+            await work.fill(task)
 
 
 def _limits_ms(options: argparse.Namespace, now_ms: int) -> tuple[int, int]:

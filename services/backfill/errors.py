@@ -13,6 +13,10 @@ class ExchangeError(BackfillError):
     """The exchange refused, or its answer cannot be used."""
 
 
+class AccessDeniedError(ExchangeError):
+    """The exchange serves nothing to this address: by law (451), or by its firewall (403)."""
+
+
 class StorageError(BackfillError):
     """ClickHouse refused."""
 

@@ -3,20 +3,22 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 import httpx
 
 from services.backfill.errors import (
+    AccessDeniedError,
     BackfillError,
     ExchangeError,
     RateLimitedError,
     TemporarilyUnavailableError,
     UsageError,
 )
+from services.backfill.limit import WeightLimit
 from services.backfill.plan import Interval, time_text
-from services.backfill.retries import retry_until
+from services.backfill.retries import MAX_RETRY_AFTER_S, retry_until
 from services.common.network import proxy_for, through
 from services.exchanges import rest_client
 from services.exchanges.clock import LATEST_MS, is_time
@@ -24,16 +26,13 @@ from services.exchanges.errors import RestError
 from services.exchanges.exchange import Exchange, RestRequest
 from services.market.events import Kline
 
-MAX_WEIGHT = 3_000
-"""Of the 6,000 a minute that an address may use. Above it we wait for the next minute: others share the address."""
-
-_sleep = asyncio.sleep
 _clock_s = time.time
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 20.0
 _DEADLINE_S = 30.0
 _MAX_BODY_BYTES = 4 * 1024 * 1024
 _DEFAULT_RETRY_AFTER_S = 60.0
 _TOO_MANY_REQUESTS, _BANNED = 429, 418
+_FORBIDDEN, _UNLAWFUL = 403, 451
 _SERVER_ERRORS = 500
 _CLOCK_LEEWAY_MS = 60_000
 
@@ -52,17 +51,20 @@ class Page:
 
 @dataclass(slots=True)
 class KlineSource:
-    """Klines through `client` (with the REST base URL). One caller at a time. `report` gets the reason of each wait."""
+    """Klines through `client` (with the REST base URL), within `limit`. `report` gets the reason of each wait.
+
+    Several tasks may call at once.
+    """
 
     exchange: Exchange
     client: httpx.AsyncClient
+    limit: WeightLimit
     patience_s: float
     report: Callable[[str], None]
-    max_weight: int = MAX_WEIGHT
+    max_retry_after_s: float = MAX_RETRY_AFTER_S
+    """A longer request to stay away is raised instead of waited for."""
     latest_ms: int = LATEST_MS
-    """No kline is later; `now_ms` sets it by the exchange's clock."""
-    _used_weight: int = field(default=0)
-    _used_in_minute: int = field(default=0)
+    """No kline is later; `note_time` sets it by the exchange's clock."""
 
     async def now_ms(self) -> int:
         """The exchange's clock. Raises `ExchangeError` or `TemporarilyUnavailableError`."""
@@ -73,8 +75,13 @@ class KlineSource:
             raise ExchangeError(str(error)) from error
         if not is_time(now_ms):
             raise ExchangeError(f"the exchange's time cannot be {now_ms} ms")
-        self.latest_ms = now_ms + _CLOCK_LEEWAY_MS
+        self.note_time(now_ms)
         return now_ms
+
+    def note_time(self, now_ms: int) -> None:
+        """It is `now_ms` by the exchange's clock."""
+        self.latest_ms = now_ms + _CLOCK_LEEWAY_MS
+        self.limit.ahead_s = now_ms / 1_000 - _clock_s()
 
     async def page(self, symbol: str, interval: Interval, first: int, count: int) -> Page:
         """The first klines, at most `count`, that the exchange has from candle `first` on; none at the end.
@@ -104,22 +111,14 @@ class KlineSource:
         return Page(klines, covered, unreadable + untrue)
 
     async def _get(self, request: RestRequest) -> bytes:
-        await self._stay_within_limit()
-        return await retry_until(lambda: self._fetch(request), self.patience_s, self.report)
-
-    async def _stay_within_limit(self) -> None:
-        """Wait for the next minute once this one's weight is used up."""
-        now_s = _clock_s()
-        if self._used_weight >= self.max_weight and int(now_s // 60) == self._used_in_minute:
-            wait_s = 60 - now_s % 60
-            self.report(f"within the exchange's limit: going on in {wait_s:.0f} s")
-            await _sleep(wait_s)
+        return await retry_until(lambda: self._fetch(request), self.patience_s, self.report, self.max_retry_after_s)
 
     async def _fetch(self, request: RestRequest) -> bytes:
         path, params = request.path, request.params
+        await self.limit.spend(request.weight)
         try:
             async with asyncio.timeout(_DEADLINE_S), self.client.stream("GET", path, params=params) as response:
-                self._note_weight(response)
+                self.limit.note(self.exchange.used_weight(response.headers))
                 body = await _bounded_body(response)
         except (httpx.HTTPError, TimeoutError) as error:
             raise TemporarilyUnavailableError(
@@ -130,10 +129,6 @@ class KlineSource:
             raise self._refused(response, body, params.get("symbol", ""))
         return body
 
-    def _note_weight(self, response: httpx.Response) -> None:
-        self._used_weight = self.exchange.used_weight(response.headers)
-        self._used_in_minute = int(_clock_s() // 60)
-
     def _refused(self, response: httpx.Response, body: bytes, symbol: str) -> BackfillError:
         status = response.status_code
         if status in (_TOO_MANY_REQUESTS, _BANNED):
@@ -143,6 +138,8 @@ class KlineSource:
         if self.exchange.is_unknown_symbol(body):
             return UsageError(f"the exchange does not know the symbol {symbol}")
         reason = self.exchange.refusal(body)[:200] or "no reason given"
+        if status in (_FORBIDDEN, _UNLAWFUL):
+            return AccessDeniedError(f"the exchange serves nothing to this address: {reason} ({status})")
         return ExchangeError(f"the exchange refuses: {reason} ({status})")
 
 

@@ -16,7 +16,12 @@ _sleep = asyncio.sleep
 T = TypeVar("T")
 
 
-async def retry_until(attempt: Callable[[], Awaitable[T]], patience_s: float, report: Callable[[str], None]) -> T:
+async def retry_until(
+    attempt: Callable[[], Awaitable[T]],
+    patience_s: float,
+    report: Callable[[str], None],
+    max_retry_after_s: float = MAX_RETRY_AFTER_S,
+) -> T:
     """The first answer that `attempt`, which must be idempotent, gets. `report` gets the reason of each wait.
 
     Raises the last `TemporarilyUnavailableError` once failures have gone on for `patience_s`, or the exchange has asked
@@ -30,7 +35,7 @@ async def retry_until(attempt: Callable[[], Awaitable[T]], patience_s: float, re
             return await attempt()
         except RateLimitedError as error:
             rate_limits += 1
-            if error.retry_after_s > MAX_RETRY_AFTER_S or rate_limits > _MAX_RATE_LIMITS:
+            if error.retry_after_s > max_retry_after_s or rate_limits > _MAX_RATE_LIMITS:
                 raise
             wait_s = error.retry_after_s
             deadline_s += wait_s

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from services.dashboard.market import Quote, Snapshot
+from services.market.fill import FillProgress
 from services.market.symbols import Listing
 
 
@@ -24,6 +25,10 @@ def movers_document(snapshot: Snapshot, quotes: Iterable[Quote]) -> bytes:
 
 def symbols_document(listings: Iterable[Listing], following: str | None) -> bytes:
     return msgspec.json.encode({"symbols": list(listings), "next": following})
+
+
+def fill_document(progress: FillProgress) -> bytes:
+    return msgspec.json.encode(progress)
 
 
 def _quotes_document(snapshot: Snapshot, name: str, quotes: Iterable[Quote]) -> bytes:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.common.error_answers import documented
 from services.dashboard.answers import Document, answer
-from services.dashboard.documents import movers_document, prices_document, symbols_document
+from services.dashboard.documents import fill_document, movers_document, prices_document, symbols_document
 from services.dashboard.errors import InvalidRequestError
 from services.dashboard.limits import Limited
 from services.dashboard.market import Quote, Snapshot
@@ -76,6 +76,11 @@ def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
         page, following = page_of(directory.listings, after, limit)
         listings = [directory.listings[symbol] for symbol in page]
         return await answer(request, Document(symbols_document(listings, following), MAX_AGE_S))
+
+    @router.get("/fill", response_model=a.Fill, responses=documented(422, 429, 503))
+    async def fill(request: Request) -> Response:
+        """How far the history of the followed symbols is, which fills itself from the exchange's candles."""
+        return await answer(request, Document(fill_document(await market.fill()), MAX_AGE_S))
 
     return router
 

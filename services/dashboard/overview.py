@@ -18,6 +18,7 @@ from services.dashboard.kafka import LagReader, PartitionLag
 from services.dashboard.redis import MarketReader
 from services.dashboard.storage import BUCKET_S, CHART_S, COLUMNS, Age, Ingest, Storage, Table
 from services.dashboard.ttl_value import TtlValue
+from services.market.fill import FillProgress
 
 LIVE_S = 1.0
 SLOW_S = 5.0
@@ -45,6 +46,7 @@ class Overview(msgspec.Struct, frozen=True):
     time: int
     problems: list[str]
     prices: Prices | None
+    fill: FillProgress | None
     age: Age | None
     ingest: list[Ingest]
     lag: list[PartitionLag]
@@ -61,6 +63,7 @@ class Overviews:
     def __init__(self, market: MarketReader, storage: Storage | None, lag: LagReader | None) -> None:
         self._market = market
         self._prices = TtlValue(LIVE_S, self._read_prices)
+        self._keeps_history = storage is not None
         no_clickhouse = "No ClickHouse is configured (CLICKHOUSE_URL), so nothing is kept."
         no_answer = "ClickHouse does not answer: no history, and nothing new is kept. What Kafka holds is not lost."
         no_kafka = "No Kafka is configured (KAFKA_BOOTSTRAP_SERVERS), so the consumer's lag is not known."
@@ -77,6 +80,7 @@ class Overviews:
 
     async def _read(self) -> Document:
         metrics.OVERVIEWS.inc()
+        fill = await self._read_fill()
         prices, age, ingest, lag, tables, rows = readings = await asyncio.gather(
             self._prices.get(),
             self._age.get(),
@@ -88,8 +92,9 @@ class Overviews:
         problems = [part.problem for part in readings if part.problem]
         overview = Overview(
             time=time.time_ns() // 1_000_000,
-            problems=[*dict.fromkeys(problems), *_delays(prices.value, age.value, lag.value)],
+            problems=[*dict.fromkeys(problems), *_delays(prices.value, age.value, lag.value), *_obstacle(fill)],
             prices=prices.value,
+            fill=fill,
             age=age.value,
             ingest=ingest.value or [],
             lag=lag.value or [],
@@ -97,6 +102,13 @@ class Overviews:
             rows=rows.value or [],
         )
         return Document(msgspec.json.encode(overview), 0)
+
+    async def _read_fill(self) -> FillProgress | None:
+        """None where there is no history to fill, and while Redis does not answer."""
+        try:
+            return await self._market.fill() if self._keeps_history else None
+        except ApiError:
+            return None
 
     async def _read_prices(self) -> Reading[Prices]:
         try:
@@ -137,3 +149,8 @@ def _delays(prices: Prices | None, age: Age | None, lag: list[PartitionLag] | No
     if lag and all(partition.committed is None for partition in lag):
         late.append("The consumer group has committed nothing yet: is kafka_clickhouse running?")
     return late
+
+
+def _obstacle(fill: FillProgress | None) -> list[str]:
+    """What keeps the history from being filled."""
+    return [f"History is not being filled. {fill.detail}"] if fill and fill.state == "waiting" else []

@@ -12,7 +12,8 @@ from services.dashboard import metrics
 from services.dashboard.errors import PricesUnavailableError
 from services.dashboard.market import Snapshot, SnapshotReader
 from services.dashboard.ttl_value import TtlValue
-from services.market.names import LAST_PRICES, SOURCE, SYMBOLS
+from services.market.fill import ABSENT, FillProgress, decode_fill
+from services.market.names import FILL, LAST_PRICES, SOURCE, SYMBOLS
 
 log = structlog.get_logger()
 
@@ -27,6 +28,7 @@ class MarketReader:
         self._client = client
         self._reader = SnapshotReader()
         self._recent = TtlValue(FRESH_S, self._read)
+        self._recent_fill = TtlValue(FRESH_S, self._read_fill)
 
     async def snapshot(self) -> Snapshot:
         """Raises PricesUnavailableError, within a second of the deadline. Safe to cancel."""
@@ -34,6 +36,24 @@ class MarketReader:
         if snapshot is None:
             raise PricesUnavailableError
         return snapshot
+
+    async def fill(self) -> FillProgress:
+        """How far the history that fills itself is. Raises PricesUnavailableError, as `snapshot` does."""
+        progress = await self._recent_fill.get()
+        if progress is None:
+            raise PricesUnavailableError
+        return progress
+
+    async def _read_fill(self) -> FillProgress | None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                document = cast("bytes | None", await self._client.get(FILL))
+        except (RedisError, OSError, TimeoutError):
+            return None
+        try:
+            return decode_fill(document) if document else ABSENT
+        except (ValueError, RecursionError):
+            return ABSENT
 
     async def _read(self) -> Snapshot | None:
         try:

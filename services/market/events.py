@@ -50,3 +50,4 @@ class Kline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     volume: Amount
     close_ms: int
     quote_volume: Amount
+    trades: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None

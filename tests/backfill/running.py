@@ -32,8 +32,8 @@ async def own_database(server: RunningClickHouse) -> AsyncIterator[str]:
         await client.command(f"DROP DATABASE {client.database}", use_database=False)
 
 
-Candle = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal | None, Decimal | None]
-"""Start in ms, open, high, low, close, volume, quote volume."""
+Candle = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal | None, Decimal | None, int | None]
+"""Start in ms, open, high, low, close, volume, quote volume, trades."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ async def connected(url: str) -> AsyncIterator[AsyncClient]:
 async def candles(client: AsyncClient, interval: str, symbol: str = "BTCUSDT", where: str = "1") -> list[Candle]:
     """What readers see, ascending."""
     sql = (
-        "SELECT toUnixTimestamp(time) * 1000 AS start_ms, open, high, low, close, volume, quote_volume "
+        "SELECT toUnixTimestamp(time) * 1000 AS start_ms, open, high, low, close, volume, quote_volume, trades "
         f"FROM candles_{interval} WHERE source = 'simulator' AND symbol = {{symbol:String}} AND {where} ORDER BY time"
     )
     return [tuple(row) for row in (await client.query(sql, {"symbol": symbol})).result_rows]
@@ -129,13 +129,15 @@ async def insert_ticks(client: AsyncClient, symbol: str, ticks: Sequence[tuple[i
     )
 
 
-async def exchange_candles(http: httpx.AsyncClient, interval: str, first_ms: int, end_ms: int) -> list[Candle]:
-    """The exchange's klines of BTCUSDT that lie within [first_ms, end_ms), ascending."""
+async def exchange_candles(
+    http: httpx.AsyncClient, interval: str, first_ms: int, end_ms: int, symbol: str = "BTCUSDT"
+) -> list[Candle]:
+    """The exchange's klines of a symbol that lie within [first_ms, end_ms), ascending."""
     length_ms = INTERVALS[interval].length_ms
     found: list[Candle] = []
     start_ms = first_ms
     while start_ms + length_ms <= end_ms:
-        query = f"symbol=BTCUSDT&interval={interval}&startTime={start_ms}&endTime={end_ms - 1}&limit=1000"
+        query = f"symbol={symbol}&interval={interval}&startTime={start_ms}&endTime={end_ms - 1}&limit=1000"
         rows: list[list[Any]] = (await http.get(f"/api/v3/klines?{query}")).json()
         if not rows:
             break
@@ -146,4 +148,4 @@ async def exchange_candles(http: httpx.AsyncClient, interval: str, first_ms: int
 
 def _candle(row: list[Any]) -> Candle:
     opened, high, low, close, volume, quote_volume = (Decimal(row[at]) for at in (1, 2, 3, 4, 5, 7))
-    return row[0], opened, high, low, close, volume, quote_volume
+    return row[0], opened, high, low, close, volume, quote_volume, row[8]

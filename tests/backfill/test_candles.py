@@ -24,6 +24,7 @@ symbols = (f"T{number}USDT" for number in count())
 
 prices = st.decimals("0.00000001", "99999999999.99999999", places=8)
 volumes = st.decimals(0, "99999999999999999999.999999999999999999", places=18)
+counts = st.one_of(st.integers(0, 2**63 - 1), st.none())
 minutes = st.one_of(st.integers(0, 3), st.integers(57, 62), st.integers(1_437, 1_442))
 """Around the bounds of hours and days."""
 instants_ms = st.tuples(minutes, st.one_of(st.integers(0, 59_999), st.sampled_from([0, 59_999]))).map(
@@ -43,14 +44,17 @@ def minute_klines(draw: st.DrawFn) -> list[Kline]:
     for minute in sorted(draw(st.sets(minutes, min_size=1))):
         low, middle, other, high = sorted(draw(st.tuples(prices, prices, prices, prices)))
         opened, close = draw(st.permutations([middle, other]))
-        found.append(kline("1m", START_MS + minute * 60_000, (opened, high, low, close), draw(volumes), draw(volumes)))
+        prices_of = (opened, high, low, close)
+        found.append(kline("1m", START_MS + minute * 60_000, prices_of, draw(volumes), draw(volumes), draw(counts)))
     return found
 
 
-def kline(interval: str, start_ms: int, ohlc: tuple[Decimal, ...], volume: Decimal, quote: Decimal) -> Kline:
+def kline(
+    interval: str, start_ms: int, ohlc: tuple[Decimal, ...], volume: Decimal, quote: Decimal, trades: int | None = 7
+) -> Kline:
     end_ms = start_ms + INTERVALS[interval].length_ms - 1
     opened, high, low, close = (f"{price:f}" for price in ohlc)
-    return Kline(start_ms, opened, high, low, close, f"{volume:f}", end_ms, f"{quote:f}")
+    return Kline(start_ms, opened, high, low, close, f"{volume:f}", end_ms, f"{quote:f}", trades)
 
 
 def merged(interval: str, parts: Iterable[Kline]) -> list[Kline]:
@@ -69,6 +73,7 @@ def merged(interval: str, parts: Iterable[Kline]) -> list[Kline]:
             group[0].volume,
             start_ms + length_ms - 1,
             group[-1].quote_volume,
+            group[-1].trades,
         )
         for start_ms, group in groups.items()
     ]
@@ -76,7 +81,7 @@ def merged(interval: str, parts: Iterable[Kline]) -> list[Kline]:
 
 def candle(of: Kline) -> Candle:
     opened, high, low, close = (Decimal(price) for price in (of.open, of.high, of.low, of.close))
-    return of.open_ms, opened, high, low, close, Decimal(of.volume), Decimal(of.quote_volume)
+    return of.open_ms, opened, high, low, close, Decimal(of.volume), Decimal(of.quote_volume), of.trades
 
 
 @given(minute_klines(), st.lists(st.tuples(instants_ms, prices), max_size=20), st.randoms(use_true_random=False))
@@ -118,7 +123,7 @@ async def test_longer_candles_of_minutes_alone_are_theirs_in_any_order(
             await store.write(symbol, INTERVALS["1m"], [each])
         await store.close()
         for interval in ("1h", "1d"):
-            whole = [(*candle(each)[:5], None, None) for each in merged(interval, made)]
+            whole = [(*candle(each)[:5], None, None, None) for each in merged(interval, made)]
             assert await candles(client, interval, symbol) == whole
 
 
@@ -131,7 +136,7 @@ async def test_without_the_klines_a_stale_tick_would_widen_a_candle(database: st
         await insert_ticks(client, symbol, [(START_MS + 200, three), (START_MS + 900, five)])
         await store.write(symbol, INTERVALS["1m"], [kline("1m", START_MS, (five,) * 4, five, five)])
         await store.close()
-        assert await candles(client, "1m", symbol) == [(START_MS, *(five,) * 6)]
+        assert await candles(client, "1m", symbol) == [(START_MS, *(five,) * 6, 7)]
         seen = "SELECT min(low), max(high) FROM candles_1m_states WHERE symbol = {symbol:String}"
         assert await rows(client, seen, symbol) == [(three, five)]
 

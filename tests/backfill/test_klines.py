@@ -9,9 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.backfill import klines as klines_module
+from services.backfill import limit as limit_module
 from services.backfill import retries as backfill_patience
-from services.backfill.errors import ExchangeError, RateLimitedError, TemporarilyUnavailableError, UsageError
+from services.backfill.errors import (
+    AccessDeniedError,
+    ExchangeError,
+    RateLimitedError,
+    TemporarilyUnavailableError,
+    UsageError,
+)
 from services.backfill.klines import KlineSource, Page, _judge, open_http_client
+from services.backfill.limit import WeightLimit
 from services.backfill.plan import INTERVALS
 from services.exchanges.binance.exchange import Binance
 from services.exchanges.clock import LATEST_MS
@@ -30,7 +38,8 @@ async def source(url: str, patience_s: float = 30.0, **options: Any) -> AsyncIte
     """Klines from `url`, and what was reported meanwhile."""
     reported: list[str] = []
     async with open_http_client(url) as client:
-        yield KlineSource(Binance(), client, patience_s, reported.append, **options), reported
+        limit = WeightLimit(reported.append)
+        yield KlineSource(Binance(), client, limit, patience_s, reported.append, **options), reported
 
 
 def url_of(simulator: Running) -> str:
@@ -49,7 +58,7 @@ async def test_a_page_is_what_the_exchange_has() -> None:
         }
         rows = (await simulator.http.get("/api/v3/klines", params=query)).json()
         assert [kline.open_ms for kline in page.klines] == [(now - 100 + at) * 60_000 for at in range(10)]
-        assert page == Page([Kline(*row[:8]) for row in rows], now - 90, [])
+        assert page == Page([Kline(*row[:9]) for row in rows], now - 90, [])
 
 
 async def test_nothing_before_the_listing_is_skipped_over_in_one_request() -> None:
@@ -237,24 +246,82 @@ async def test_a_clock_of_the_exchange_that_is_none_is_refused(server_time: int)
                 await klines.now_ms()
 
 
-@pytest.mark.parametrize(("used", "waits"), [("2999", False), ("3000", True), ("many", False)])
+class Clock:
+    """A wall clock that sleeping sets forward."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
+        self.now_s = now_s
+        self.slept: list[float] = []
+        monkeypatch.setattr(limit_module, "_clock_s", lambda: self.now_s)
+        monkeypatch.setattr(limit_module, "_sleep", self.sleep)
+
+    async def sleep(self, delay_s: float) -> None:
+        self.slept.append(delay_s)
+        self.now_s += delay_s
+
+
+@pytest.mark.parametrize(("used", "waits"), [("2998", False), ("2999", True), ("3000", True), ("many", False)])
 async def test_half_of_the_allowed_weight_is_left_to_others(
     used: str, waits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slept: list[float] = []
-
-    async def sleep(delay_s: float) -> None:
-        slept.append(delay_s)
-
     with scripted_exchange(lambda path, query: Answer([], headers={"X-MBX-USED-WEIGHT-1M": used})) as exchange:
         async with source(exchange.url) as (klines, reported):
-            # Both requests in one minute, at any time of day.
-            monkeypatch.setattr(klines_module, "_clock_s", lambda: FIRST * 60.0 + 18.0)
-            monkeypatch.setattr(klines_module, "_sleep", sleep)
+            clock = Clock(monkeypatch, FIRST * 60.0 + 18.0)
             await klines.page("BTCUSDT", MINUTE, FIRST, 1)
             await klines.page("BTCUSDT", MINUTE, FIRST, 1)
-    assert slept == ([42.0] if waits else [])
-    assert reported == (["within the exchange's limit: going on in 42 s"] if waits else [])
+    # A second into the next minute, so that the count of this one is over.
+    assert clock.slept == ([43.0] if waits else [])
+    assert reported == (["within the exchange's limit: going on in 43 s"] if waits else [])
+
+
+async def test_an_exchange_that_counts_nothing_is_counted_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[str] = []
+    clock, limit = Clock(monkeypatch, FIRST * 60.0 + 31.0), WeightLimit(reported.append, max_weight=5)
+    for _ in range(3):
+        await limit.spend(2)
+    assert clock.slept == [30.0]
+
+
+async def test_requests_under_way_count_before_the_exchange_has_counted_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, limit = Clock(monkeypatch, FIRST * 60.0 + 31.0), WeightLimit(print, max_weight=100)
+    await limit.spend(2)
+    limit.note(96)  # of others, and of ours
+    await asyncio.gather(*(limit.spend(2) for _ in range(3)))
+    assert clock.slept == [30.0]
+
+
+async def test_a_count_that_is_older_than_ours_takes_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, limit = Clock(monkeypatch, FIRST * 60.0 + 31.0), WeightLimit(print, max_weight=10)
+    for _ in range(5):
+        await limit.spend(2)
+    limit.note(2)  # the answer to the first of five
+    await limit.spend(2)
+    assert clock.slept == [30.0]
+
+
+async def test_the_minutes_are_those_of_the_exchanges_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of ours that runs ahead, the count of the minute before would pass for one of this."""
+    clock, limit = Clock(monkeypatch, FIRST * 60.0 + 3.0), WeightLimit(print, max_weight=10, ahead_s=-20.0)
+    limit.note(10)
+    await limit.spend(2)
+    assert clock.slept == [18.0]
+
+
+async def test_while_the_exchange_asks_to_stay_away_nothing_is_sent() -> None:
+    limit = WeightLimit(print)
+    limit.block(600)
+    limit.block(1)
+    with pytest.raises(RateLimitedError, match="stay away for 600 s"):
+        await limit.spend(2)
+
+
+@pytest.mark.parametrize("status", [403, 451])
+async def test_a_refusal_of_this_address_is_distinct_from_one_of_a_request(status: int) -> None:
+    refused = Answer({"code": 0, "msg": "Service unavailable from a restricted location"}, status)
+    with scripted_exchange(lambda path, query: refused) as exchange:
+        async with source(exchange.url) as (klines, _):
+            with pytest.raises(AccessDeniedError, match=f"restricted location \\({status}\\)"):
+                await klines.page("BTCUSDT", MINUTE, FIRST, 1)
 
 
 async def test_cancelling_a_wait_ends_it() -> None:

@@ -11,7 +11,7 @@ from tests.processes import REPOSITORY
 
 COMPOSE = REPOSITORY / "deploy" / "compose.yaml"
 ROOT_COMPOSE = REPOSITORY / "compose.yaml"
-OURS = ("authorization", "socket", "aggregator", "profile", "kafka_clickhouse", "dashboard", "simulator")
+OURS = ("authorization", "socket", "aggregator", "profile", "kafka_clickhouse", "dashboard", "backfill", "simulator")
 MIGRATIONS = ("authorization-migrate", "profile-migrate", "kafka_clickhouse-migrate")
 ONE_SHOT = (*MIGRATIONS, "kafka-topics")
 

@@ -28,7 +28,15 @@ OTHER_PORTS = {
     "kafka-ui": [8084],
     "tabix": [8082],
 }
-ANALYTICS = {"kafka", "kafka-topics", "clickhouse", "kafka_clickhouse", "kafka_clickhouse-migrate", "dashboard"}
+ANALYTICS = {
+    "kafka",
+    "kafka-topics",
+    "clickhouse",
+    "kafka_clickhouse",
+    "kafka_clickhouse-migrate",
+    "dashboard",
+    "backfill",
+}
 OPS = {"redis-commander", "kafka-ui", "tabix"}
 
 

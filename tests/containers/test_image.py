@@ -49,7 +49,9 @@ def test_it_holds_one_service_and_no_tools(image: NativeImage, service: str) -> 
     app = image.root / "app"
     rooms = {path.name for path in (app / "services").iterdir() if path.is_dir()}
     others = rooms - {"common", "market", "market_api", "exchanges", "backfill", "__pycache__"}
-    assert others == set() if service == "simulator" else others == {service}
+    assert others == ({service} - {"simulator", "backfill"})
+    assert "backfill" in rooms
+    assert not (app / "services" / "backfill" / "backfill").exists()
     assert (app / "simulator").exists() == (service == "simulator")
     assert not [path.name for path in (image.root / "venv" / "bin").iterdir() if re.match(r"pip|uvx?$", path.name)]
     assert {path.name for path in image.root.iterdir()} == {"app", "venv"}

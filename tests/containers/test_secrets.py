@@ -84,7 +84,7 @@ def test_a_missing_secret_is_made_anew_and_its_urls_follow(deploy: Path) -> None
 def test_passwords_are_long_and_need_no_escaping_in_a_url(deploy: Path) -> None:
     run(deploy)
     passwords = [value for name, value in contents(deploy).items() if name.endswith("_password")]
-    assert len(passwords) == 12
+    assert len(passwords) == 13
     assert all(re.fullmatch("[0-9a-f]{64}", password) for password in passwords)
 
 

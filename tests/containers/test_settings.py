@@ -39,7 +39,7 @@ def known_variables(service: str) -> set[str]:
     """Variables that the commands of the service's image read."""
     classes = settings_classes(service)
     if service == "kafka_clickhouse":
-        classes += settings_classes_in("services.backfill.command")
+        classes += settings_classes_in("services.backfill.settings")
     return {name.upper() for each in classes for name in each.model_fields} | {"SECRETS_DIR"}
 
 

@@ -47,7 +47,12 @@ def components(
     cache = RedisServer(Path(), Path(), 2, "password")
     table = Table(Environments(settings, ports, Credentials({}, {}, ""), server, cache), 3)
     contour = AnalyticTable(table, plan)
-    made = [contour.dashboard(), *contour.storage(), *contour.recording(simulator(4, 5), broker)]
+    made = [
+        contour.dashboard(),
+        *contour.storage(),
+        contour.filling(simulator(4, 5)),
+        *contour.recording(broker),
+    ]
     return {one.name: one for one in made}
 
 
@@ -117,13 +122,13 @@ async def test_the_persons_own_servers_are_used_and_none_of_ours(settings: Launc
     plan = await analytics.plan(own, ports, PASSWORDS)
     made = components(own, ports, plan)
 
-    assert set(made) == {"dashboard", "clickhouse-db", "kafka-topics", "kafka_clickhouse"}
+    assert set(made) == {"dashboard", "clickhouse-db", "backfill", "kafka-topics", "kafka_clickhouse"}
     assert made["clickhouse-db"].needs == made["kafka-topics"].needs == ()
-    for name in ("clickhouse-db", "dashboard", "kafka_clickhouse"):
+    for name in ("clickhouse-db", "dashboard", "backfill", "kafka_clickhouse"):
         assert made[name].env["CLICKHOUSE_URL"] == ELSEWHERE
     for name in ("kafka-topics", "dashboard", "kafka_clickhouse"):
         assert made[name].env["KAFKA_BOOTSTRAP_SERVERS"] == "broker.example:9092"
-    assert made["kafka_clickhouse"].env["EXCHANGE_SOURCE"] == "simulator"
+    assert made["backfill"].env["EXCHANGE_SOURCE"] == "simulator"
 
 
 def test_what_is_left_out_is_not_taken_from_the_environment_either(settings: LauncherSettings, ports: Ports) -> None:
@@ -135,7 +140,7 @@ def test_what_is_left_out_is_not_taken_from_the_environment_either(settings: Lau
 
 def test_the_launchers_choice_of_an_exchange_is_no_protocol(settings: LauncherSettings, ports: Ports) -> None:
     """`EXCHANGE=simulator make run` is inherited by the services, and the simulator speaks Binance's protocol."""
-    assert components(settings, ports, Plan())["kafka_clickhouse"].env["EXCHANGE"] == "binance"
+    assert components(settings, ports, Plan())["backfill"].env["EXCHANGE"] == "binance"
 
 
 def test_profile_is_believed_behind_any_proxies(settings: LauncherSettings, ports: Ports) -> None:

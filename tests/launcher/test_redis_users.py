@@ -45,14 +45,17 @@ ALLOWED = {
     "|INFO server",
     "profile": "HMGET market:last btcusdt|HKEYS market:last|GET market:symbols|MGET auth:revoked:user:1|PING"
     "|PUBLISH profile:changes 1|PUBLISH probe:x 1|SET profile:ticket:x 1 EX 30|GETDEL profile:ticket:x",
-    "dashboard": "GET market:source|HGETALL market:last|GET market:symbols|PING",
+    "dashboard": "GET market:source|HGETALL market:last|GET market:symbols|GET market:fill|PING",
+    "backfill": "GET market:wanted|GET market:symbols|HGETALL market:last|SET market:fill {} EX 60|PING",
 }
 REFUSED = {
     "authorization": "GET market:last|SET profile:ticket:x 1|PUBLISH profile:changes 1|PUBLISH btcusdt 1|SET other 1",
     "aggregator": "GET auth:revoked:user:1|DEL auth:limit:x|SET profile:ticket:x 1|GET profile:ticket:x",
     "profile": "SET auth:limit:x 1|DEL auth:revoked:user:1|DEL market:last|HSET market:last a b|GET market:follows",
     "dashboard": "SET market:source x|HSET market:last a b|DEL market:last|GET auth:revoked:user:1|PUBLISH btcusdt 1"
-    "|SUBSCRIBE btcusdt|GET market:follows",
+    "|SUBSCRIBE btcusdt|GET market:follows|SET market:fill x",
+    "backfill": "HSET market:last a b|DEL market:last|GET market:follows|GET auth:revoked:user:1|PUBLISH btcusdt 1"
+    "|SUBSCRIBE btcusdt|SET market:source x",
 }
 NO_SERVICES = "FLUSHALL|FLUSHDB|CONFIG GET requirepass|ACL LIST|KEYS *|SHUTDOWN NOSAVE|MONITOR|CLIENT LIST|SAVE"
 

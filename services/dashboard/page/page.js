@@ -78,6 +78,9 @@ function figures(overview, rate) {
   figure("stored", raw ? short.format(raw.rows) : "–", raw ? `${size(bytes)} in all` : "");
   figure("prices", overview.prices ? whole.format(overview.prices.symbols) : "–",
     overview.prices ? `${overview.prices.source}, ${duration(overview.prices.age_ms)} old` : "");
+  const filling = overview.fill;
+  figure("fill", filling ? `${whole.format(filling.symbols_done)} of ${whole.format(filling.symbols_total)}` : "–",
+    filling ? filling.current ?? filling.state : "");
 }
 
 function show(overview) {

@@ -99,3 +99,9 @@ async def closes(
 async def sparklines(request: Request, symbols: p.SparklineSymbols, market: Market = AllowedMarket) -> Response:
     """The last 24 h of some symbols, hour by hour: from the price 24 h ago to the price now."""
     return market.relay(request, "sparklines")
+
+
+@router.get("/fill", response_model=a.Fill, responses=documented(422, 429, 503))
+async def fill(request: Request, market: Market = AllowedMarket) -> Response:
+    """How far the history of the followed symbols is, which fills itself from the exchange's candles."""
+    return market.relay(request, "fill")

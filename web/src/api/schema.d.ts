@@ -404,6 +404,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/market/fill": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Fill
+         * @description How far the history of the followed symbols is, which fills itself from the exchange's candles.
+         */
+        readonly get: operations["fill_v1_market_fill_get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -473,6 +493,18 @@ export interface components {
              * @example 834567890.12
              */
             readonly q24: number | null;
+            /**
+             * N
+             * @description Trades of this interval, where back-filled.
+             * @example 1234
+             */
+            readonly n: number | null;
+            /**
+             * Vwap
+             * @description Volume-weighted average price: `q` / `v`, cut off after 18 places; null where unknown.
+             * @example 68123.45
+             */
+            readonly vwap: number | null;
         };
         /** Closes */
         readonly Closes: {
@@ -606,6 +638,39 @@ export interface components {
             readonly code: string;
         } & {
             readonly [key: string]: unknown;
+        };
+        /** Fill */
+        readonly Fill: {
+            /**
+             * State
+             * @description `waiting`: something is in the way, which `detail` names.
+             * @enum {string}
+             */
+            readonly state: "filling" | "idle" | "waiting";
+            /**
+             * Symbols Total
+             * @description Followed symbols whose history is filled or being filled.
+             * @example 12
+             */
+            readonly symbols_total: number;
+            /**
+             * Symbols Done
+             * @description Those whose history is as far as the exchange has it.
+             * @example 3
+             */
+            readonly symbols_done: number;
+            /**
+             * Current
+             * @description A symbol that is being filled now.
+             * @example btcusdt
+             */
+            readonly current: string | null;
+            /**
+             * Detail
+             * @description A sentence, or empty.
+             * @example Filling the history of 9 symbols.
+             */
+            readonly detail: string;
         };
         /** History */
         readonly History: {
@@ -2464,7 +2529,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description The candles. CSV, Arrow and Parquet have the columns time, open, high, low, close, volume, quote_volume, volume_24h, quote_volume_24h, and are paged by the headers. */
+            /** @description The candles. CSV, Arrow and Parquet have the columns time, open, high, low, close, volume, quote_volume, volume_24h, quote_volume_24h, trades, vwap, and are paged by the headers. */
             readonly 200: {
                 headers: {
                     /** @description `from` of the following page. */
@@ -2594,6 +2659,53 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Sparklines"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly fill_v1_market_fill_get: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Fill"];
                 };
             };
             /** @description Unprocessable Entity */

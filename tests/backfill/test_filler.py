@@ -1,0 +1,156 @@
+"""The workers, and what they do when something is in the way; against an exchange with scripted answers."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from services.backfill.errors import AccessDeniedError, RateLimitedError, StorageError, TemporarilyUnavailableError
+from services.backfill.filler import DENIED_S, LEAST_S, WORKERS, Filler
+from services.backfill.klines import KlineSource, open_http_client
+from services.backfill.limit import WeightLimit
+from services.backfill.plan import Span
+from services.backfill.schedule import Schedule
+from services.exchanges.binance.exchange import Binance
+from services.market.events import Kline
+from tests.backfill.exchange import MINUTE_MS, Answer, row, scripted_exchange
+from tests.processes import until
+
+LENGTHS_MS = {"1m": MINUTE_MS, "1h": 60 * MINUTE_MS, "1d": 1_440 * MINUTE_MS}
+
+
+@dataclass
+class MemoryStore:
+    """Nothing is exact until it was written; `error` is raised instead of an answer."""
+
+    written: dict[str, int] = field(default_factory=dict)
+    error: Exception | None = None
+
+    async def missing(self, symbol: str, span: Span) -> list[int]:
+        if self.error:
+            raise self.error
+        return list(range(span.first, span.end))
+
+    async def inexact(self, symbol: str, span: Span) -> list[int]:
+        return []
+
+    def encode(self, symbol: str, interval: object, klines: list[Kline]) -> bytes:
+        self.written[symbol] = self.written.get(symbol, 0) + len(klines)
+        return b"rows"
+
+    async def insert(self, interval: object, rows: list[bytes]) -> None:
+        return
+
+
+def clock(path: str) -> Answer | None:
+    return Answer({"serverTime": time.time_ns() // 1_000_000}) if path == "/api/v3/time" else None
+
+
+def klines(query: dict[str, str]) -> Answer:
+    """As many as are asked for, up to now."""
+    length_ms, first_ms = LENGTHS_MS[query["interval"]], max(int(query["startTime"]), 1_735_689_600_000)
+    first = -(-first_ms // length_ms)
+    last = min(first + int(query["limit"]), time.time_ns() // 1_000_000 // length_ms + 1)
+    return Answer([row(0, open_ms=number * length_ms) for number in range(first, last)])
+
+
+@asynccontextmanager
+async def filling(url: str, store: MemoryStore, *wanted: str) -> AsyncIterator[Filler]:
+    """A filler that works for symbols that are wanted."""
+    async with open_http_client(url) as client:
+        limit, schedule = WeightLimit(print), Schedule()
+        source = KlineSource(Binance(), client, limit, 0.0, print, max_retry_after_s=-1.0)
+        filler = Filler(source, store, schedule, limit)  # type: ignore[arg-type]
+        schedule.update(wanted, wanted)
+        working = asyncio.create_task(filler.run())
+        try:
+            yield filler
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+
+
+def rests(filler: Filler) -> Callable[[], bool]:
+    """Whether no job is under way, and something is in the way."""
+    entries = filler.schedule._entries.values()
+    return lambda: filler.progress().state == "waiting" and not any(entry.doing for entry in entries)
+
+
+async def test_after_a_request_to_stay_away_no_worker_sends_its_next_page() -> None:
+    asked: list[str] = []
+    refused_at: list[int] = []
+
+    def script(path: str, query: dict[str, str]) -> Answer:
+        if (now := clock(path)) is not None:
+            return now
+        asked.append(query["interval"])
+        if len(asked) == 60:
+            refused_at.append(len(asked))
+            return Answer({"code": -1003, "msg": "Too much"}, 429, {"Retry-After": "600"})
+        return klines(query)
+
+    with scripted_exchange(script) as exchange:
+        async with filling(exchange.url, MemoryStore(), *(f"s{number}usdt" for number in range(8))) as filler:
+            await until(rests(filler), what="a filler that rests")
+            assert filler.progress().detail == "The exchange asks us to stay away for 600 s."
+    # What was under way, of each of the other workers, and no page more.
+    assert len(asked) - refused_at[0] < WORKERS
+
+
+async def test_an_exchange_that_asks_to_stay_away_for_no_time_is_not_asked_again_at_once() -> None:
+    async with filling("http://127.0.0.1:9", MemoryStore()) as filler:
+        filler.schedule.update(["btcusdt"], [])
+        job = filler.schedule.next(0)
+        assert job is not None
+        filler._set_back(job, RateLimitedError(0.0))
+        assert filler._paused_until_s >= time.monotonic() + LEAST_S - 0.5
+
+
+async def test_a_refusal_of_the_address_is_not_taken_for_the_wait_that_it_causes() -> None:
+    """Jobs that meet the block report it as a request to stay away: the reason must stay the first one's."""
+    async with filling("http://127.0.0.1:9", MemoryStore()) as filler:
+        filler.schedule.update(["btcusdt", "ethusdt"], [])
+        first, second = filler.schedule.next(0), filler.schedule.next(0)
+        assert first is not None
+        assert second is not None
+        filler._set_back(first, AccessDeniedError("the exchange serves nothing to this address: by law (451)"))
+        filler._set_back(second, RateLimitedError(DENIED_S))
+        assert filler.progress().detail == "The exchange serves nothing to this address: by law (451)."
+
+
+async def test_answers_that_cannot_be_used_are_named_and_asked_for_again_later() -> None:
+    """A portal answers every request with a page of its own."""
+    with scripted_exchange(lambda path, query: Answer(b"<html>Log in</html>")) as exchange:
+        async with filling(exchange.url, MemoryStore(), "btcusdt", "ethusdt") as filler:
+            await until(rests(filler), what="a filler that rests")
+            assert filler.progress().detail.startswith("The exchange's time is malformed")
+            assert filler.schedule.next(time.monotonic()) is None
+            assert filler.schedule.next(time.monotonic() + 61) is not None
+
+
+async def test_one_symbol_that_is_answered_nonsense_keeps_no_other_waiting() -> None:
+    def script(path: str, query: dict[str, str]) -> Answer:
+        return clock(path) or (Answer(b"{}") if query["symbol"] == "BADUSDT" else klines(query))
+
+    with scripted_exchange(script) as exchange:
+        store = MemoryStore()
+        async with filling(exchange.url, store, "badusdt", "btcusdt") as filler:
+            await until(lambda: filler.progress().state == "idle", what="a filler with nothing to do")
+            assert filler.progress().symbols_done == filler.progress().symbols_total == 1
+    assert set(store.written) == {"BTCUSDT"}
+
+
+async def test_a_database_that_is_away_is_waited_for_and_named() -> None:
+    with scripted_exchange(lambda path, query: clock(path) or klines(query)) as exchange:
+        store = MemoryStore(error=TemporarilyUnavailableError("no answer from ClickHouse at 127.0.0.1:1"))
+        async with filling(exchange.url, store, "btcusdt") as filler:
+            await until(lambda: filler.progress().state == "waiting", what="a filler that waits")
+            assert filler.progress().detail == "No answer from ClickHouse at 127.0.0.1:1."
+            assert exchange.requests == []  # nothing is asked for that could not be kept
+            store.error = StorageError("ClickHouse lacks our tables")
+            await until(lambda: "lacks" in filler.progress().detail, what="the other reason")
+            store.error = None
+            await until(lambda: filler.progress().state == "idle", what="a filler with nothing to do")
+    assert store.written["BTCUSDT"] > 50_000
