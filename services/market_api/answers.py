@@ -135,7 +135,7 @@ class Closes(BaseModel):
     to: TimeMs = Field(description="Its end, exclusive, ms.")
     closes: dict[str, list[CandleClose]] = Field(
         examples=[{"btcusdt": [[1767225600000, 68123.45]]}],
-        description="Ascending, and before the range the last close that there is: it may be of a daily candle.",
+        description="Ascending, and before the range the last close that there is: it may be of a longer candle.",
     )
     unknown: dict[str, list[str]] = Field(examples=[{}], description="As in prices.")
 

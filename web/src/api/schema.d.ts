@@ -532,7 +532,7 @@ export interface components {
             readonly to: number;
             /**
              * Closes
-             * @description Ascending, and before the range the last close that there is: it may be of a daily candle.
+             * @description Ascending, and before the range the last close that there is: it may be of a longer candle.
              * @example {
              *       "btcusdt": [
              *         [
