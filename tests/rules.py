@@ -19,6 +19,7 @@ A_DECIMAL, NO_DECIMALS = "12.5", ("", "x", "btcusdt")
 SYMBOLS, NO_SYMBOLS = ("btcusdt", "BTCUSDT"), ("", "btc usdt", "BTC:USDT")
 
 A_NUMBER = "20"
+OF_RE = {"compile", "match", "fullmatch", "search", "findall", "finditer"}
 
 Found = tuple[str, str]
 """A rule, and the text that follows it."""
@@ -67,8 +68,11 @@ def _patterns(call: ast.Call, values: Mapping[str, ast.expr]) -> Iterator[Found]
     """Regular expressions, and questions of strings, that are meant for decimals or symbols."""
     if isinstance(call.func, ast.Attribute) and call.func.attr == "isalnum":
         yield "symbol pattern", ast.unparse(call)
-    of_re = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "re"
-    candidates = [*(call.args[:1] if of_re else []), *(word.value for word in call.keywords if word.arg == "pattern")]
+    called = ast.unparse(call.func).rpartition(".")[2]
+    candidates = [
+        *(call.args[:1] if called in OF_RE else []),
+        *(word.value for word in call.keywords if word.arg == "pattern"),
+    ]
     for text in (_text(candidate, values) for candidate in candidates):
         try:
             accepts = re.compile(text or "").fullmatch

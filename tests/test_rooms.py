@@ -47,6 +47,7 @@ COPIES = {
         r'price: Annotated[str, Meta(pattern=r"^[0-9]{1,20}(?:\.[0-9]{1,18})?$")]',
         r're.fullmatch(rf"-?[0-9]+(?:\.[0-9]{{1,{PLACES}}})?", text)',
         r're.match(r"[0-9.]+$", text)',
+        r'from re import fullmatch; fullmatch(r"[0-9]+\.?[0-9]*", text)',
         r'DIGITS = 18; FORM = rf"[0-9]+\.[0-9]{{1,{DIGITS}}}"; parse = re.compile(FORM).fullmatch',
     ],
     "symbol pattern": [
