@@ -156,6 +156,10 @@ async def test_only_the_symbols_of_open_websockets_are_subscribed(
     async with replica.client(1), replica.client(2):
         assert replica.manager.symbols() == {"btcusdt", "ethusdt"}
         await until(lambda: subscribers(redis, 1, "btcusdt", "ethusdt"))
+        portfolios.put(2, btcusdt="1")
+        await replica.manager.portfolio_changed(2)
+        await until(lambda: subscribers(redis, 0, "ethusdt"))
+        await until(lambda: subscribers(redis, 1, "btcusdt"))
     await until(lambda: subscribers(redis, 0, "btcusdt", "ethusdt"))
     assert replica.manager.symbols() == frozenset()
 

@@ -12,12 +12,15 @@ from tests.profile.live.conftest import QUICK
 from tests.profile.live.replica import Portfolios, Replica, metric, running_replica
 
 
-async def test_a_revoked_session_is_closed_and_no_other(replica: Replica, redis: Redis) -> None:
+async def test_a_revoked_session_is_closed_and_no_other(replica: Replica, redis: Redis, portfolios: Portfolios) -> None:
     async with replica.client(1, "ended") as ended, replica.client(1, "other") as other:
         for client in (ended, other):
             await client.document()
         await redis.publish("auth:revocations", '{"user_id":1,"session_id":"ended"}')
         assert await ended.close_code() == 4401
+        portfolios.put(1, "renamed", btcusdt="1.5")
+        await replica.manager.portfolio_changed(1)
+        assert (await other.document())["Name"] == "renamed"
         await redis.publish("auth:revocations", '{"user_id":1,"session_id":"other"}')
         assert await other.close_code() == 4401
 
