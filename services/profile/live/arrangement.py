@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import repeat
 from operator import mul
+from typing import Any
 
 from services.market.decimals import plain, shortest
 from services.market.valuation import ROUNDING, UNIT, is_exact
@@ -23,8 +24,8 @@ _UNPRICED_FULL = [*_UNPRICED, "null"]
 class Arrangement:
     """A document laid out for exactly those coins whose price, and those whose rate, is known.
 
-    `plain` and `full` must run where EXACT is the decimal context. Both raise KeyError when a rate is not known any
-    more, and `quotes` when a price is not.
+    `plain` and `full` must run where EXACT is the decimal context. Both raise KeyError when a price or a rate is not
+    known any more.
     """
 
     __slots__ = (
@@ -45,15 +46,18 @@ class Arrangement:
         "_unpriced",
         "_unrated",
         "_valued",
-        "_version",
+        "lacks",
+        "version",
     )
 
     def __init__(self, head: str, held: Sequence[Holding], rates: Rates) -> None:
         """`head` is the text up to the first price."""
         priced = [holding for holding in held if holding.priced]
-        self._rates, self._version = rates, rates.version
+        self._rates, self.version = rates, rates.version
         self._unpriced = frozenset(holding.symbol for holding in held if not (holding.priced or holding.bare))
         self._unrated = frozenset(holding.asset for holding in held if holding.asset and not rates.knows(holding.asset))
+        self.lacks = bool(self._unpriced or self._unrated)
+        """Whether anything is not shown, or not valued, for want of a price."""
         self._priced = tuple(holding.symbol for holding in priced)
         self._amounts = tuple(holding.quantity for holding in priced)
         self._bare = tuple(holding.bare for holding in priced) if any(holding.bare for holding in priced) else ()
@@ -70,38 +74,31 @@ class Arrangement:
         self._plain_parts = _parts(f'{head}{members}}},"Totals":{{{members}}}}},{self._tail}')
         self._full_parts: list[str] | None = None
 
-    def shows_too_little(self, prices: Mapping[str, Price]) -> bool:
-        """Whether more can be shown than this is laid out for, or is converted along other paths."""
-        return (
-            self._version != self._rates.version
-            or (bool(self._unpriced) and not prices.keys().isdisjoint(self._unpriced))
-            or (bool(self._unrated) and any(map(self._rates.knows, self._unrated)))
-        )
+    def can_show_more(self, prices: Mapping[str, Price]) -> bool:
+        """Whether a price has come that this lacks."""
+        return not prices.keys().isdisjoint(self._unpriced) or any(map(self._rates.knows, self._unrated))
 
-    def quotes(self, prices: Mapping[str, Price]) -> list[Price]:
-        """The prices of the coins that are shown."""
-        if not self._bare:
-            return list(map(prices.__getitem__, self._priced))
-        shown = zip(self._priced, self._bare, strict=True)
-        return [self._rates.holding(asset) if asset else prices[symbol] for symbol, asset in shown]
-
-    def plain(self, quotes: list[Price]) -> str:
-        """The document at these prices."""
+    def plain(self, prices: Mapping[str, Price]) -> str:
+        """The document at `prices`."""
+        quotes = self._quotes(prices) if self._bare else list(map(prices.__getitem__, self._priced))
         if not quotes:
             return _filled(self._plain_parts, _UNPRICED)
         numbers, times_ms, sources, texts = zip(*quotes, strict=True)
-        totals = list(map(mul, self._amounts, numbers))
-        values = totals if self._is_own else self._values(totals)
-        total = Decimal(sum(values))
-        if self._bare:
-            self._show_bare(totals, values)
-        totals.append(total)
+        totals: list[Any] = list(map(mul, self._amounts, numbers))
+        if self._is_own:
+            totals.append(sum(totals))
+        else:
+            values = self._values(totals)
+            if self._bare:
+                self._show_bare(totals, values)
+            totals.append(sum(values))
         return _filled(self._plain_parts, [*texts, *_texts(totals), *_newest(times_ms, sources)])
 
-    def full(self, quotes: list[Price]) -> str:
-        """The document at these prices, with the values of its coins and the times of its prices."""
+    def full(self, prices: Mapping[str, Price]) -> str:
+        """The document at `prices`, with the values of its coins and the times of its prices."""
         if self._full_parts is None:
             self._full_parts = self._lay_out_full()
+        quotes = self._quotes(prices) if self._bare else list(map(prices.__getitem__, self._priced))
         if not quotes:
             return _filled(self._full_parts, _UNPRICED_FULL)
         numbers, times_ms, sources, texts = zip(*quotes, strict=True)
@@ -115,6 +112,11 @@ class Arrangement:
         newest = _newest(times_ms, sources)
         times = [str(time_ms) if time_ms else newest[0] for time_ms in times_ms]
         return _filled(self._full_parts, [*texts, *shown, *worth, *times, *_texts([total]), *newest, self._rates_at()])
+
+    def _quotes(self, prices: Mapping[str, Price]) -> list[Price]:
+        """The prices of the coins that are shown, of which some are assets held by themselves."""
+        shown = zip(self._priced, self._bare, strict=True)
+        return [self._rates.holding(asset) if asset else prices[symbol] for symbol, asset in shown]
 
     def _prepare_conversion(self, assets: Sequence[str]) -> None:
         """For the assets of the coins that are valued."""

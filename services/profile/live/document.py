@@ -58,15 +58,17 @@ class PortfolioDocument:
         """As `render`, with each coin's value in the currency and the time of its price."""
         return self._rendered(prices, Arrangement.full)
 
-    def _rendered(self, prices: Mapping[str, Price], render: Callable[[Arrangement, list[Price]], str]) -> bytes:
-        if self._arrangement.shows_too_little(prices):
-            self._arrangement = self._arranged(prices)
+    def _rendered(
+        self, prices: Mapping[str, Price], render: Callable[[Arrangement, Mapping[str, Price]], str]
+    ) -> bytes:
+        arrangement = self._arrangement
+        if arrangement.version != self._rates.version or (arrangement.lacks and arrangement.can_show_more(prices)):
+            arrangement = self._arrangement = self._arranged(prices)
         try:
-            text = _exactly.run(render, self._arrangement, self._arrangement.quotes(prices))
+            return _exactly.run(render, arrangement, prices).encode()
         except KeyError:  # a price or a rate is not known any more
             self._arrangement = self._arranged(prices)
-            text = _exactly.run(render, self._arrangement, self._arrangement.quotes(prices))
-        return text.encode()
+            return _exactly.run(render, self._arrangement, prices).encode()
 
     def _arranged(self, prices: Mapping[str, Price]) -> Arrangement:
         return Arrangement(self._head, list(holdings(self._quantities, self._rates, prices)), self._rates)
