@@ -62,3 +62,13 @@ def test_the_cache_decides_on_the_source_where_no_channel_has_spoken_for_long() 
     prices.apply("b", at(6, source="simulator"), heard_s=time.monotonic() - HELD_S - 1)
     assert prices.apply("a", at(5))
     assert prices.latest.keys() == {"a"}
+
+
+def test_the_same_price_again_is_no_change_nor_is_one_without_viewers() -> None:
+    prices = LatestPrices()
+    prices.apply("a", at(5), heard_s=100.0)
+    prices.take_changes()
+    assert not prices.apply("a", at(5), heard_s=101.0)
+    prices.apply("a", at(6), heard_s=102.0)
+    prices.forget("a")
+    assert prices.take_changes() == set()
