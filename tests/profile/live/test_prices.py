@@ -37,15 +37,15 @@ def test_what_is_read_from_the_cache_never_takes_a_price_back() -> None:
 
 
 def test_prices_of_another_source_begin_anew() -> None:
-    prices = LatestPrices()
-    prices.apply("a", at(5), heard_s=100.0)
+    prices, now_s = LatestPrices(), time.monotonic()
+    prices.apply("a", at(5), heard_s=now_s)
     prices.take_changes()
-    prices.apply("b", at(1, source="simulator"), heard_s=100.0)
+    prices.apply("b", at(1, source="simulator"), heard_s=now_s)
     assert prices.latest.keys() == {"b"}
     assert prices.take_changes() == {"a", "b"}, "the price of `a` is unknown now, and its viewers are to see that"
-    assert prices.apply("a", at(1, source="simulator"), heard_s=100.0)
+    assert prices.apply("a", at(1, source="simulator"), heard_s=now_s)
     prices.forget("a")
-    assert prices.apply("a", at(0, source="simulator"), heard_s=100.0)
+    assert prices.apply("a", at(0, source="simulator"), heard_s=now_s)
 
 
 def test_the_cache_of_another_source_takes_no_price_that_a_channel_brings() -> None:
