@@ -8,10 +8,11 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -20,8 +21,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from services.kafka_clickhouse.clickhouse import connect
 from services.kafka_clickhouse.migrate import upgrade
-from services.kafka_clickhouse.native import COLUMNS
-from services.kafka_clickhouse.storage import TABLE
+from services.kafka_clickhouse.native import MARKET_TICKERS, TRADES, Table
 from tests.clickhouse_server import RunningClickHouse, start_clickhouse, stop_clickhouse
 from tests.kafka_broker import RunningKafka, new_topic, start_kafka, stop_kafka
 from tests.processes import Process, free_port, service, until_ready
@@ -48,6 +48,16 @@ SAME = {
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What is stored: its table, the column of its order in time, and a partition's share of a round's messages."""
+
+    name: str
+    table: Table[Any]
+    time: str
+    messages: Callable[[int, int], Iterator[tuple[bytes, bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """`ROWS` rows through Kafka, and as many from ready blocks. Seconds; the consumer's peak memory so far in MiB."""
 
@@ -66,6 +76,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
+    load: Load
     kafka: RunningKafka
     clickhouse: RunningClickHouse
     topic: str
@@ -78,19 +89,22 @@ def main() -> None:
     kafka = start_kafka()
     clickhouse = start_clickhouse()
     try:
-        _report(asyncio.run(_measure(kafka, clickhouse)))
+        for load in LOADS:
+            print(load.name)
+            _report(asyncio.run(_measure(load, kafka, clickhouse)))
     finally:
         stop_clickhouse(clickhouse)
         stop_kafka(kafka)
 
 
-async def _measure(kafka: RunningKafka, clickhouse: RunningClickHouse) -> list[Round]:
-    async with _running(kafka, clickhouse) as bench:
+async def _measure(load: Load, kafka: RunningKafka, clickhouse: RunningClickHouse) -> list[Round]:
+    async with _running(load, kafka, clickhouse) as bench:
         await _through_kafka(bench, 0)  # everything warm, and rows to make the blocks of
-        source = await connect(clickhouse.url)
+        source = await connect(_database(clickhouse, load))
         blocks = [
             await source.raw_query(
-                f"SELECT {', '.join(COLUMNS)} FROM {TABLE} ORDER BY event_time LIMIT {BLOCK_ROWS} OFFSET {offset}",
+                f"SELECT {', '.join(load.table.columns)} FROM {load.table.name} ORDER BY {load.time} "
+                f"LIMIT {BLOCK_ROWS} OFFSET {offset}",
                 fmt="Native",
             )
             for offset in range(0, ROWS, BLOCK_ROWS)
@@ -104,26 +118,34 @@ async def _measure(kafka: RunningKafka, clickhouse: RunningClickHouse) -> list[R
 
 
 @asynccontextmanager
-async def _running(kafka: RunningKafka, clickhouse: RunningClickHouse) -> AsyncIterator[Bench]:
-    floor_url = f"{clickhouse.url}_floor"
-    for url in (clickhouse.url, floor_url):
-        await upgrade(url, {})
-    topic, ops_port = await new_topic(kafka.bootstrap, PARTITIONS), free_port()
+async def _running(load: Load, kafka: RunningKafka, clickhouse: RunningClickHouse) -> AsyncIterator[Bench]:
+    url = _database(clickhouse, load)
+    floor_url = f"{url}_floor"
+    for database in (url, floor_url):
+        await upgrade(database, {})
+    topic, other, ops_port = await new_topic(kafka.bootstrap, PARTITIONS), await new_topic(kafka.bootstrap), free_port()
     env = {
         "OPS_PORT": str(ops_port),
-        "CLICKHOUSE_URL": clickhouse.url,
+        "CLICKHOUSE_URL": url,
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
-        "KAFKA_TOPIC": topic,
+        "KAFKA_TOPIC": topic if load.table is MARKET_TICKERS else other,
+        "KAFKA_TRADE_TOPIC": topic if load.table is TRADES else other,
+        "KAFKA_GROUP": topic,
         "KAFKA_SESSION_TIMEOUT_S": "120",
     }
     consumer = service("kafka_clickhouse", env).start()
     floor = await connect(floor_url)
     try:
         await until_ready(consumer, ops_port)
-        yield Bench(kafka, clickhouse, topic, consumer, ops_port, floor)
+        yield Bench(load, kafka, clickhouse, topic, consumer, ops_port, floor)
     finally:
         await floor.close()
         consumer.stop()
+
+
+def _database(clickhouse: RunningClickHouse, load: Load) -> str:
+    """The URL of one that the user may make."""
+    return f"{clickhouse.url.rpartition('/')[0]}/test_bench_{load.table.name}"
 
 
 async def _through_kafka(bench: Bench, number: int) -> tuple[float, float, float, float]:
@@ -151,10 +173,11 @@ async def _from_blocks(bench: Bench, blocks: list[bytes]) -> tuple[float, float]
     """Wall time and CPU of engine and sender, three inserts at once, as there are partitions."""
     mine, waiting = psutil.Process().pid, iter(blocks)
     before_s, began_s = _cpu_s(bench.clickhouse.process.pid) + _cpu_s(mine), time.perf_counter()
+    table, once = bench.load.table, {"insert_deduplicate": 0}
 
     async def insert() -> None:
         for block in waiting:
-            await bench.floor.raw_insert(TABLE, COLUMNS, block, settings={"insert_deduplicate": 0}, fmt="Native")
+            await bench.floor.raw_insert(table.name, table.columns, block, settings=once, fmt="Native")
 
     await asyncio.gather(*(insert() for _ in range(PARTITIONS)))
     wall_s = time.perf_counter() - began_s
@@ -168,7 +191,7 @@ async def _fill(bench: Bench, number: int) -> None:
     await producer.start()
     try:
         for partition in range(PARTITIONS):
-            messages = _messages(number, partition)
+            messages = bench.load.messages(number, partition)
             left = next(messages, None)
             while left is not None:
                 batch = producer.create_batch()
@@ -179,7 +202,7 @@ async def _fill(bench: Bench, number: int) -> None:
         await producer.stop()
 
 
-def _messages(number: int, partition: int) -> Iterator[tuple[bytes, bytes]]:
+def _ticks(number: int, partition: int) -> Iterator[tuple[bytes, bytes]]:
     """A partition's share of a round: different events, as the market brings them one after the other."""
     for n in range(ROWS // PARTITIONS):
         symbol = f"S{partition}{n % SYMBOLS}USDT"
@@ -194,6 +217,33 @@ def _messages(number: int, partition: int) -> Iterator[tuple[bytes, bytes]]:
             **SAME,
         }
         yield symbol.encode(), json.dumps(message, separators=(",", ":")).encode()
+
+
+def _trades(number: int, partition: int) -> Iterator[tuple[bytes, bytes]]:
+    """The same of trades, in the order of their ids."""
+    for n in range(ROWS // PARTITIONS):
+        symbol = f"S{partition}{n % SYMBOLS}USDT"
+        trade_id = 1_000_000 + number * ROWS + n // SYMBOLS
+        made_ms = START_MS + (number * ROWS + n // SYMBOLS) * 1_000 + n % SYMBOLS
+        message = {
+            "e": "aggTrade",
+            "E": made_ms + 2,
+            "s": symbol,
+            "a": trade_id,
+            "p": f"{n * 7_919 % 9_999_991 / 100:.8f}",
+            "q": f"{n * 104_729 % 9_999_991 / 1_000_000:.8f}",
+            "f": 2 * trade_id,
+            "l": 2 * trade_id + 1,
+            "T": made_ms,
+            "m": n % 2 == 0,
+            "M": True,
+            "receive_time": made_ms + 87,
+            "src": "binance",
+        }
+        yield symbol.encode(), json.dumps(message, separators=(",", ":")).encode()
+
+
+LOADS = [Load("mini-tickers", MARKET_TICKERS, "event_time", _ticks), Load("trades", TRADES, "trade_time", _trades)]
 
 
 def _cpu_s(pid: int) -> float:

@@ -16,12 +16,14 @@ from functools import partial
 import msgspec
 import uvloop
 
-from services.aggregator.backlog import TICKER_BYTES, UNPACKED_TICKERS, Backlog
+from services.aggregator.backlog import UNPACKED_EVENTS, Backlog
+from services.aggregator.events import TICKER_BYTES, TICKER_EVENTS
 from services.aggregator.intake import Intake, wall_clock_ms
 from services.aggregator.kafka import open_producer
 from services.aggregator.prices import LatestPrices
 from services.aggregator.recorder import Recorder
 from services.exchanges.registry import EXCHANGES
+from services.market.events import MiniTicker
 from services.market.names import MINI_TICKERS
 from tests.kafka_broker import start_kafka, stop_kafka
 from tests.processes import until
@@ -56,7 +58,7 @@ def main() -> None:
 
 async def _measure(bootstrap: str) -> Figures:
     figures, frames = Figures(), _frames()
-    recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
+    recorder = Recorder(Backlog(TICKER_EVENTS, BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
     plain, kept = (
         Intake(EXCHANGES["binance"], LatestPrices()),
         Intake(EXCHANGES["binance"], LatestPrices(), [recorder.take]),
@@ -73,7 +75,7 @@ async def _measure(bootstrap: str) -> Figures:
     return figures
 
 
-async def _round(intake: Intake, recorder: Recorder | None, frames: Iterator[bytes]) -> float:
+async def _round(intake: Intake, recorder: Recorder[MiniTicker] | None, frames: Iterator[bytes]) -> float:
     source = intake.open_source("bench")
     batch = [next(frames) for _ in range(FRAMES)]
     began_s = time.process_time()
@@ -85,13 +87,13 @@ async def _round(intake: Intake, recorder: Recorder | None, frames: Iterator[byt
 
 
 async def _outage(figures: Figures, bootstrap: str, frames: Iterator[bytes]) -> None:
-    recorder = Recorder(Backlog(BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
+    recorder = Recorder(Backlog(TICKER_EVENTS, BOUND_BYTES), partial(open_producer, bootstrap, MINI_TICKERS))
     plain, kept = (
         Intake(EXCHANGES["binance"], LatestPrices()),
         Intake(EXCHANGES["binance"], LatestPrices(), [recorder.take]),
     )
     source = kept.open_source(plain.open_source("bench"))
-    while recorder.waiting < UNPACKED_TICKERS:
+    while recorder.waiting < UNPACKED_EVENTS:
         kept.mini_tickers(source, [next(frames)])
     before, taken_s = recorder.state(), 0.0
     for frame in (next(frames) for _ in range(OUTAGE_FRAMES)):
@@ -152,7 +154,7 @@ def _frames() -> Iterator[bytes]:
 
 def _report(figures: Figures) -> None:
     without_us, with_us = statistics.median(figures.without_us), statistics.median(figures.with_us)
-    ten_minutes_bytes = UNPACKED_TICKERS * TICKER_BYTES + (600 * SYMBOLS - UNPACKED_TICKERS) * figures.waiting_bytes
+    ten_minutes_bytes = UNPACKED_EVENTS * TICKER_BYTES + (600 * SYMBOLS - UNPACKED_EVENTS) * figures.waiting_bytes
     pairs = list(zip(figures.without_us, figures.with_us, strict=True))
     rows = {
         "without Kafka, CPU per ticker": f"{without_us:.1f} us",

@@ -11,11 +11,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from services.market.names import DEAD_LETTERS, MINI_TICKERS
+from services.market.names import AGG_TRADES, DEAD_LETTERS, MINI_TICKERS, TRADE_DEAD_LETTERS
 
-TOPICS = {MINI_TICKERS: 3, DEAD_LETTERS: 1}
+TOPICS = {MINI_TICKERS: 3, DEAD_LETTERS: 1, AGG_TRADES: 3, TRADE_DEAD_LETTERS: 1}
 """Name → number of partitions; one copy of each."""
-CONFIGS = {DEAD_LETTERS: {"retention.ms": "-1", "retention.bytes": str(1024**3)}}
+CONFIGS = {
+    topic: {"retention.ms": "-1", "retention.bytes": str(1024**3)} for topic in (DEAD_LETTERS, TRADE_DEAD_LETTERS)
+}
 """Where the broker's own are not meant. Dead letters are kept until they have been looked at."""
 REQUEST_LIMIT_MS = 10_000
 _SET_FOR_THE_TOPIC = 1

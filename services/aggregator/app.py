@@ -1,12 +1,13 @@
 """The composition root: what is opened, in what order, and what runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from proto.socket_pb2_grpc import SocketServiceStub
 from services.aggregator.backlog import Backlog
+from services.aggregator.events import TICKER_EVENTS, TRADE_EVENTS, E, EventKind
 from services.aggregator.follows import Follows
 from services.aggregator.http import ApiContext, http_app
 from services.aggregator.intake import Intake
@@ -16,7 +17,7 @@ from services.aggregator.prices import LatestPrices
 from services.aggregator.publisher import Publisher
 from services.aggregator.recorder import Recorder
 from services.aggregator.redis import MarketStore
-from services.aggregator.settings import AggregatorSettings
+from services.aggregator.settings import ALL, AggregatorSettings
 from services.aggregator.symbols import Directory
 from services.aggregator.ticker_feed import TickerFeed
 from services.aggregator.trade_feed import TradeFeed
@@ -30,7 +31,7 @@ from services.common.kafka import silence_client_log
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.exchanges.registry import EXCHANGES
-from services.market.names import MINI_TICKERS
+from services.market.symbols import Listing
 
 LAST_TICK_TIMEOUT_S = 8.0
 
@@ -51,12 +52,25 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
         store, wanted, latest = MarketStore(redis), Wanted(), LatestPrices()
         directory = Directory(latest.symbols, Volumes(latest))
         follows = Follows(store, wanted)
-        recorder = await stack.enter_async_context(_recording(settings, life))
+        recorder = await stack.enter_async_context(
+            _recording(TICKER_EVENTS, settings.kafka_buffer_bytes, settings, life)
+        )
+        tape = await stack.enter_async_context(
+            _recording(TRADE_EVENTS, settings.kafka_trade_buffer_bytes, settings, life)
+        )
         sinks = [recorder.take] if recorder else []
         exchange, source = EXCHANGES[settings.exchange], settings.exchange_source
-        intake = Intake(exchange, latest, sinks, on_other_source=directory.forget, default_source=source)
+        intake = Intake(
+            exchange,
+            latest,
+            sinks,
+            tape.take if tape else None,
+            on_other_source=directory.forget,
+            default_source=source,
+        )
         tickers, trades = TickerFeed(stub, intake), TradeFeed(stub, intake, wanted)
-        listing = SymbolListing(stub, directory, tickers.reopened)
+        wanted.record(settings.listed_to_record)
+        listing = SymbolListing(stub, directory, tickers.reopened, _on_listed(settings, wanted))
         publisher = Publisher(latest, directory, store, follows.store_again)
 
         life.health.add_check("redis", partial(check_redis, redis))
@@ -70,27 +84,38 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             (WantedKey(store, lambda: wanted.symbols).run(), "wanted_key"),
         ):
             await stack.enter_async_context(life.background(work, name))
-        api = http_app(ApiContext(latest, directory, follows, tickers.state, trades.state, recorder))
+        api = http_app(ApiContext(latest, directory, follows, tickers.state, trades.state, recorder, tape))
         await stack.enter_async_context(serve_http(internal(api, settings.allowed_hosts), sock))
         yield
 
 
 @asynccontextmanager
-async def _recording(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[Recorder | None]:
+async def _recording(
+    kind: EventKind[E], max_bytes: int, settings: AggregatorSettings, life: Lifecycle
+) -> AsyncIterator[Recorder[E] | None]:
     """The sink that feeds Kafka, if Kafka is configured. Leaving it delivers what waits, or counts it as lost."""
     if settings.kafka_bootstrap_servers is None:
         yield None
         return
     silence_client_log()
-    opener = partial(open_producer, settings.kafka_bootstrap_servers, MINI_TICKERS)
-    recorder = Recorder(Backlog(settings.kafka_buffer_bytes), opener)
-    async with life.background(recorder.run(), "recorder") as running:
+    opener = partial(open_producer, settings.kafka_bootstrap_servers, kind.topic)
+    recorder = Recorder(Backlog(kind, max_bytes), opener)
+    async with life.background(recorder.run(), f"recorder of {kind.name}") as running:
         try:
             yield recorder
         finally:
             recorder.stop()
             await asyncio.wait([running], timeout=settings.kafka_drain_timeout_s if recorder.waiting else 0)
     recorder.give_up()
+
+
+def _on_listed(settings: AggregatorSettings, wanted: Wanted) -> Callable[[list[Listing]], None]:
+    """What a new listing changes of what is recorded."""
+
+    def record_all(listings: list[Listing]) -> None:
+        wanted.record(frozenset(listing.symbol for listing in listings if listing.tradable))
+
+    return record_all if settings.record_symbols == ALL else lambda _: None
 
 
 @asynccontextmanager

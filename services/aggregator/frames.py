@@ -5,7 +5,7 @@ Prices stay the decimal text that the exchange wrote: exact, cheap, and converte
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from services.exchanges.clock import EARLIEST_MS, MAX_OFFSET_MS, is_time
@@ -37,19 +37,22 @@ class Decoded(NamedTuple, Generic[Entry]):
     """By reason, the first entry that was refused for it: its symbol, or the beginning of what cannot be read."""
     typical_ms: int | None
     """The median event time of all that have one, accepted or in the future."""
+    payloads: Sequence[bytes] = ()
+    """Of the accepted trades, each as it came."""
 
 
 def decode_trades(exchange: Exchange, frames: Iterable[bytes], latest_ms: int) -> Decoded[AggTrade]:
     """aggTrade frames of `exchange`, one object each, none later than `latest_ms`. A bad frame costs only itself."""
-    judge = _Judge[AggTrade](latest_ms)
+    judge, payloads = _Judge[AggTrade](latest_ms), list[bytes]()
     for frame in frames:
         try:
             trade = exchange.decode_trade(frame)
         except (ValueError, RecursionError):
             judge.refuse("malformed", _excerpt(frame))
             continue
-        judge.take(trade, trade.price)
-    return judge.decoded()
+        if judge.take(trade, trade.price):
+            payloads.append(frame)
+    return judge.decoded()._replace(payloads=payloads)
 
 
 def decode_mini_tickers(exchange: Exchange, frames: Iterable[bytes], latest_ms: int) -> Decoded[MiniTicker]:
@@ -73,16 +76,18 @@ class _Judge(Generic[Entry]):
         self._refused: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
 
-    def take(self, entry: Entry, price: str, other_problem: str | None = None) -> None:
+    def take(self, entry: Entry, price: str, other_problem: str | None = None) -> bool:
+        """Whether `entry` can be true."""
         event_ms = entry.event_ms
         reason = _problem(entry.symbol, price, event_ms, self._latest_ms) or other_problem
         if reason is None:
             self._accepted.append(entry)
             self._times_ms.append(event_ms)
-            return
+            return True
         self.refuse(reason, _excerpt(entry.symbol.encode(errors="replace")))
         if reason == "future":
             self._times_ms.append(event_ms)
+        return False
 
     def refuse_past(self) -> None:
         """Refuse what is days behind most others: it would be kept as history, of a time that it is not of."""

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from services.aggregator.answers import ANSWERS, BodyLimit
 from services.aggregator.errors import UnknownSymbolError
+from services.aggregator.events import Message
 from services.aggregator.followers import LEASE_S, Follow
 from services.aggregator.follows import Follows
 from services.aggregator.intake import wall_clock_ms
@@ -30,6 +31,7 @@ from services.common.conventions import HttpConventions, is_head
 from services.common.docs_page import add_docs_page
 from services.common.error_answers import documented
 from services.common.json_route import Utf8JsonRoute
+from services.market.events import MiniTicker
 from services.market.symbols import DELISTED, normal_symbol
 from services.market_api.answers import UnknownSymbolAnswer
 from services.market_api.parameters import SymbolText
@@ -47,7 +49,8 @@ class ApiContext:
     follows: Follows
     tickers: StreamState
     trades: StreamState
-    recorder: Recorder | None
+    recorder: Recorder[MiniTicker] | None
+    tape: Recorder[Message] | None = None
 
 
 def http_app(context: ApiContext) -> FastAPI:
@@ -120,8 +123,9 @@ def _add_overview_routes(app: FastAPI, context: ApiContext) -> None:
         """Where prices come from, who follows what, and every last price with its age."""
         followers = context.follows.followers
         events = context.recorder.state() if context.recorder else None
+        tape = context.tape.state() if context.tape else None
         latest, now_ms, now_s = context.latest, wall_clock_ms(), context.follows.clock_s()
-        document = coins_document(latest, followers, context.tickers, context.trades, now_ms, now_s, events)
+        document = coins_document(latest, followers, context.tickers, context.trades, now_ms, now_s, events, tape)
         return Response(document, media_type="application/json")
 
     @app.get("/symbols", response_model=SymbolsAnswer, responses=documented(503))

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from services.aggregator import metrics
+from services.aggregator.events import Message, tape_messages
 from services.aggregator.frames import Decoded, decode_mini_tickers, decode_trades
 from services.aggregator.prices import LatestPrices
 from services.common.throttle import Throttle
@@ -34,6 +35,8 @@ TickerSink = Callable[[Sequence[MiniTicker], str, int], None]
 
 Never blocks, never raises. What it is given is never changed afterwards.
 """
+TradeSink = Callable[[Sequence[Message], str, int], None]
+"""The same for the accepted trades, as the messages that they become."""
 
 
 def wall_clock_ms() -> int:
@@ -48,6 +51,7 @@ class Intake:
         exchange: Exchange,
         latest: LatestPrices,
         sinks: Sequence[TickerSink] = (),
+        tape: TradeSink | None = None,
         on_other_source: Callable[[], None] = lambda: None,
         clock_ms: Callable[[], int] = wall_clock_ms,
         clock_s: Callable[[], float] = time.monotonic,
@@ -57,6 +61,7 @@ class Intake:
         self._latest = latest
         self._on_other_source = on_other_source
         self._sinks = tuple(sinks)
+        self._tape = tape
         self._clock_ms = clock_ms
         self._clock_s = clock_s
         self._default_source = default_source
@@ -88,6 +93,9 @@ class Intake:
         latest_ms = self._exchange_clock.latest_ms(self._clock_s())
         decoded = decode_trades(self._exchange, frames, latest_ms)
         decoded.refused["capacity"] += self._latest.apply_trades(decoded.accepted, latest_ms)
+        if self._tape is not None and decoded.accepted:
+            receive_ms = self._clock_ms()
+            self._tape(tape_messages(decoded.accepted, decoded.payloads, source, receive_ms), source, receive_ms)
         metrics.TRADES.inc(len(decoded.accepted))
         self._report("agg_trades", decoded)
 

@@ -1,6 +1,7 @@
 """The exchange's list of symbols, asked of socket: at once, at each reconnection, and every few minutes."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,10 +27,17 @@ REFRESH_S = 300.0
 class SymbolListing:
     """`run` keeps the directory's listing fresh; a peer that lacks the RPC leaves it to learn from prices."""
 
-    def __init__(self, stub: "SocketServiceAsyncStub", directory: Directory, reopened: asyncio.Event) -> None:
+    def __init__(
+        self,
+        stub: "SocketServiceAsyncStub",
+        directory: Directory,
+        reopened: asyncio.Event,
+        on_listed: Callable[[list[Listing]], None] = lambda _: None,
+    ) -> None:
         self._stub = stub
         self._directory = directory
         self._reopened = reopened
+        self._on_listed = on_listed
         self._guard = ListingGuard()
 
     async def run(self) -> None:
@@ -57,6 +65,7 @@ class SymbolListing:
 
     def _take(self, listings: list[Listing]) -> None:
         self._directory.replace(listings)
+        self._on_listed(listings)
         metrics.LISTED_SYMBOLS.set(len(listings))
         log.info("symbols.listed", symbols=len(listings))
 

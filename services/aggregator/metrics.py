@@ -51,23 +51,27 @@ FOLLOWED_SYMBOLS = Gauge("aggregator_followed_symbols", "Symbols whose trades ar
 LEASES_EXPIRED = Counter("aggregator_leases_expired", "Leases that ended without renewal.")
 LISTED_SYMBOLS = Gauge("aggregator_listed_symbols", "Symbols that the exchange lists; 0 if it publishes no list.")
 
-EVENTS_WAITING = Gauge("aggregator_events_waiting", "Mini-tickers that Kafka has not confirmed yet.")
-EVENTS_WAITING_BYTES = Gauge("aggregator_events_waiting_bytes", "Memory of those that are not being sent.")
-EVENTS_OLDEST_AGE = Gauge(
-    "aggregator_events_oldest_age_seconds", "Since the oldest of them arrived; 0 when none waits."
+_KIND = ("kind",)
+EVENTS_WAITING = Gauge(
+    "aggregator_events_waiting", "Events (kind: mini_tickers, agg_trades) that Kafka has not confirmed yet.", _KIND
 )
-EVENTS_PRODUCED = Counter("aggregator_events_produced", "Mini-tickers that Kafka has confirmed.")
+EVENTS_WAITING_BYTES = Gauge("aggregator_events_waiting_bytes", "Memory of those that are not being sent.", _KIND)
+EVENTS_OLDEST_AGE = Gauge(
+    "aggregator_events_oldest_age_seconds", "Since the oldest of them arrived; 0 when none waits.", _KIND
+)
+EVENTS_PRODUCED = Counter("aggregator_events_produced", "Events that Kafka has confirmed.", _KIND)
 EVENTS_LOST = Counter(
     "aggregator_events_lost",
-    "Mini-tickers that Kafka never got: overflow (the oldest, at the bound), shutdown (not delivered in time).",
-    ["reason"],
+    "Events that Kafka never got: overflow (the oldest, at the bound), shutdown (not delivered in time).",
+    ["kind", "reason"],
 )
 EVENTS_SEND_SECONDS = Histogram(
     "aggregator_events_send_seconds",
     "From handing a round of batches to the producer to the last confirmation.",
+    _KIND,
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
 )
-KAFKA_UP = Gauge("aggregator_kafka_up", "1 while a producer is open. Readiness does not depend on it.")
+KAFKA_UP = Gauge("aggregator_kafka_up", "1 while a producer is open. Readiness does not depend on it.", _KIND)
 KAFKA_PRODUCER_ENDS = Counter(
-    "aggregator_kafka_producer_ends", "Producers that were given up or never opened, by the error.", ["reason"]
+    "aggregator_kafka_producer_ends", "Producers that were given up or never opened, by the error.", ["kind", "reason"]
 )

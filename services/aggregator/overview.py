@@ -24,8 +24,10 @@ def coins_document(
     now_ms: int,
     now_s: float,
     events: RecorderState | None,
+    tape: RecorderState | None = None,
 ) -> bytes:
-    """The document as JSON. `now_ms` is the wall clock's, `now_s` that of the leases; `events` may be absent."""
+    """The document as JSON. `now_ms` is the wall clock's, `now_s` that of the leases; `events` and `tape` may be
+    absent."""
     shown = sorted(followers.holdings)[:MAX_FOLLOWERS_SHOWN]
     document: dict[str, Any] = {
         "source": latest.source,
@@ -39,6 +41,8 @@ def coins_document(
     }
     if events is not None:
         document["events"] = events._asdict()
+    if tape is not None:
+        document["tape"] = tape._asdict()
     return msgspec.json.encode(document)
 
 

@@ -1,4 +1,4 @@
-"""From intake to Kafka: every accepted mini-ticker is kept until Kafka has confirmed it, within the backlog's bound.
+"""From intake to Kafka: each accepted event of a kind is kept until Kafka has confirmed it, within the backlog's bound.
 
 The live path only ever calls `take`, which neither waits nor fails. Everything else happens in `run`, in steps of a
 millisecond or so, between which the loop is left to others for as long as each step took.
@@ -8,24 +8,23 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from time import perf_counter
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 import structlog
 
 from services.aggregator import metrics
 from services.aggregator.backlog import Backlog, Chunk
-from services.aggregator.events import Message, encode
+from services.aggregator.events import E, Message
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.kafka import Producer, ProducerLostError
 from services.common.backoff import Backoff
-from services.market.events import MiniTicker
 
 log = structlog.get_logger()
 
 RECONNECT_CAP_S = 5.0
-ROUND_TICKERS = 2_000
+ROUND_EVENTS = 2_000
 """How many are encoded and sent at once."""
-STEP_TICKERS = 500
+STEP_EVENTS = 500
 """How many are encoded in one step."""
 
 
@@ -40,11 +39,12 @@ class RecorderState(NamedTuple):
     lost: int
 
 
-class Recorder:
+class Recorder(Generic[E]):
     """`take` is the intake's sink; `run` delivers. `open_producer` opens a producer and raises ProducerLostError."""
 
-    def __init__(self, backlog: Backlog, open_producer: Callable[[], AbstractAsyncContextManager[Producer]]) -> None:
+    def __init__(self, backlog: Backlog[E], open_producer: Callable[[], AbstractAsyncContextManager[Producer]]) -> None:
         self._backlog = backlog
+        self._kind = backlog.kind
         self._open_producer = open_producer
         self._in_flight: list[Message] = []
         self._in_flight_count = 0
@@ -56,10 +56,14 @@ class Recorder:
         self._overflowed = 0
         self._produced = 0
         self._lost = 0
+        name = self._kind.name
+        metrics.EVENTS_WAITING.labels(name).set_function(lambda: self.waiting)
+        metrics.EVENTS_WAITING_BYTES.labels(name).set_function(lambda: backlog.size_bytes)
+        metrics.EVENTS_OLDEST_AGE.labels(name).set_function(lambda: self.state().oldest_age_s or 0)
 
     @property
     def waiting(self) -> int:
-        """Accepted mini-tickers that Kafka has not confirmed."""
+        """Accepted events that Kafka has not confirmed."""
         return self._backlog.count + self._in_flight_count
 
     def state(self) -> RecorderState:
@@ -67,13 +71,12 @@ class Recorder:
         age_s = None if oldest_ms is None else (wall_clock_ms() - oldest_ms) / 1000
         return RecorderState(self._connected, self.waiting, self._backlog.size_bytes, age_s, self._produced, self._lost)
 
-    def take(self, tickers: Sequence[MiniTicker], source: str, receive_ms: int) -> None:
-        """Keep what has been accepted. Costs a tenth of a microsecond a ticker, half of one during an outage."""
-        shed = self._backlog.add(tickers, source, receive_ms)
+    def take(self, events: Sequence[E], source: str, receive_ms: int) -> None:
+        """Keep what has been accepted. Costs a tenth of a microsecond an event, half of one during an outage."""
+        shed = self._backlog.add(events, source, receive_ms)
         if shed:
             self._count_overflow(shed)
         self._wake.set()
-        self._observe()
 
     async def run(self) -> None:
         """Deliver until `stop`, and then until nothing waits."""
@@ -97,25 +100,31 @@ class Recorder:
     def give_up(self) -> None:
         """What waits now is lost: count it."""
         if self.waiting:
-            log.warning("events.lost", reason="shutdown", events=self.waiting)
+            log.warning("events.lost", kind=self._kind.name, reason="shutdown", events=self.waiting)
             self._count_lost(self.waiting, "shutdown")
 
     async def _deliver(self, producer: Producer, backoff: Backoff) -> None:
         while await self._has_work():
             if not self._in_flight:
-                await self._encode(self._backlog.take(ROUND_TICKERS))
+                await self._gather()
+                await self._encode(self._backlog.take(ROUND_EVENTS))
             began_s = perf_counter()
             try:
                 unsent = await producer.send(self._in_flight)
             except ProducerLostError as error:
                 self._acknowledge(error.unsent)
                 raise
-            metrics.EVENTS_SEND_SECONDS.observe(perf_counter() - began_s)
+            metrics.EVENTS_SEND_SECONDS.labels(self._kind.name).observe(perf_counter() - began_s)
             self._acknowledge(unsent)
             backoff.reset()
             if not self._delivering:
                 self._delivering = True
-                log.info("kafka.delivering", waiting=self.waiting)
+                log.info("kafka.delivering", kind=self._kind.name, waiting=self.waiting)
+
+    async def _gather(self) -> None:
+        """Let few events wait for more, unless they go for a stop: a round costs as much for ten as for a hundred."""
+        if self._kind.linger_s and self.waiting < ROUND_EVENTS and not self._stopping.is_set():
+            await self._stopped_within(self._kind.linger_s)
 
     async def _has_work(self) -> bool:
         """Wait for something to deliver; False when there is nothing and will be nothing."""
@@ -126,14 +135,15 @@ class Recorder:
             await self._wake.wait()
         return True
 
-    async def _encode(self, chunks: list[Chunk]) -> None:
+    async def _encode(self, chunks: list[Chunk[E]]) -> None:
         self._in_flight_count = sum(chunk.count for chunk in chunks)
         self._in_flight_since_ms = chunks[0].receive_ms
         for chunk in chunks:
-            tickers = chunk.tickers
-            for first in range(0, len(tickers), STEP_TICKERS):
+            events = chunk.events
+            for first in range(0, len(events), STEP_EVENTS):
                 began_s = perf_counter()
-                self._in_flight += encode(tickers[first : first + STEP_TICKERS], chunk.source, chunk.receive_ms)
+                part = events[first : first + STEP_EVENTS]
+                self._in_flight += self._kind.encode(part, chunk.source, chunk.receive_ms)
                 await asyncio.sleep(0 if self._stopping.is_set() else perf_counter() - began_s)
 
     def _acknowledge(self, unsent: list[Message]) -> None:
@@ -141,47 +151,44 @@ class Recorder:
         confirmed = len(self._in_flight) - len(unsent)
         self._in_flight, self._in_flight_count = unsent, len(unsent)
         self._produced += confirmed
-        metrics.EVENTS_PRODUCED.inc(confirmed)
-        self._observe()
+        metrics.EVENTS_PRODUCED.labels(self._kind.name).inc(confirmed)
         if self._overflowed and not self.waiting:
-            log.info("events.caught_up", lost=self._overflowed)
+            log.info("events.caught_up", kind=self._kind.name, lost=self._overflowed)
             self._overflowed = 0
 
     def _reach(self) -> None:
         self._connected = True
-        metrics.KAFKA_UP.set(1)
+        metrics.KAFKA_UP.labels(self._kind.name).set(1)
 
     def _lose_producer(self, reason: str) -> None:
         self._connected = False
-        metrics.KAFKA_UP.set(0)
-        metrics.KAFKA_PRODUCER_ENDS.labels(reason).inc()
+        metrics.KAFKA_UP.labels(self._kind.name).set(0)
+        metrics.KAFKA_PRODUCER_ENDS.labels(self._kind.name, reason).inc()
         if self._delivering is None:  # at a start of everything Kafka comes last: nothing a person would act on
-            log.info("kafka.awaited", reason=reason, waiting=self.waiting)
+            log.info("kafka.awaited", kind=self._kind.name, reason=reason, waiting=self.waiting)
         elif self._delivering:
-            log.warning("kafka.lost", reason=reason, waiting=self.waiting)
+            log.warning("kafka.lost", kind=self._kind.name, reason=reason, waiting=self.waiting)
         self._delivering = False
 
     def _count_overflow(self, shed: int) -> None:
         if not self._overflowed:
-            log.warning("events.overflowing", max_bytes=self._backlog.max_bytes, waiting=self.waiting)
+            bound, name = self._backlog.max_bytes, self._kind.name
+            log.warning("events.overflowing", kind=name, max_bytes=bound, waiting=self.waiting)
         self._overflowed += shed
         self._count_lost(shed, "overflow")
 
     def _count_lost(self, number: int, reason: str) -> None:
         self._lost += number
-        metrics.EVENTS_LOST.labels(reason).inc(number)
-
-    def _observe(self) -> None:
-        state = self.state()
-        metrics.EVENTS_WAITING.set(state.waiting)
-        metrics.EVENTS_WAITING_BYTES.set(state.waiting_bytes)
-        metrics.EVENTS_OLDEST_AGE.set(state.oldest_age_s or 0)
+        metrics.EVENTS_LOST.labels(self._kind.name, reason).inc(number)
 
     async def _pause(self, delay_s: float) -> None:
         """Between two producers; a stop shortens it once, for a last attempt that is worth making at once."""
         if self._stopping.is_set():
             await asyncio.sleep(min(delay_s, 0.5))
             return
+        await self._stopped_within(delay_s)
+
+    async def _stopped_within(self, delay_s: float) -> None:
         try:
             async with asyncio.timeout(delay_s):
                 await self._stopping.wait()

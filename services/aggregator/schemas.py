@@ -55,7 +55,7 @@ class PriceAnswer(BaseModel):
 
 
 class EventsAnswer(BaseModel):
-    """Mini-tickers on their way to Kafka."""
+    """Mini-tickers, or trades, on their way to Kafka."""
 
     connected: bool
     waiting: int = Field(description="Not yet confirmed by Kafka")
@@ -71,4 +71,5 @@ class CoinsAnswer(BaseModel):
     followers: list[FollowerAnswer] = Field(description="The first 1,000, by id")
     followers_total: int
     prices: dict[str, PriceAnswer]
-    events: EventsAnswer | None = Field(default=None, description="Absent where nothing goes to Kafka")
+    events: EventsAnswer | None = Field(default=None, description="Mini-tickers; absent where nothing goes to Kafka")
+    tape: EventsAnswer | None = Field(default=None, description="The same for trades")

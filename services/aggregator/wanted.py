@@ -1,4 +1,4 @@
-"""The symbols whose trades are wanted now, shared between the followers and the trade feed."""
+"""The symbols whose trades are wanted now, shared between the followers, the tape and the trade feed."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,16 +9,29 @@ class Wanted:
     """Only the newest set counts: a reader that was busy sees the last of several changes."""
 
     symbols: frozenset[str] = frozenset()
+    _followed: frozenset[str] = frozenset()
+    _recorded: frozenset[str] = frozenset()
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
-    def replace(self, symbols: frozenset[str]) -> None:
-        if symbols != self.symbols:
-            self.symbols = symbols
-            self._changed.set()
-            self._changed = asyncio.Event()
+    def replace(self, followed: frozenset[str]) -> None:
+        """What followers want now."""
+        self._followed = followed
+        self._update()
+
+    def record(self, symbols: frozenset[str]) -> None:
+        """What is wanted for the tape besides, by itself."""
+        self._recorded = symbols
+        self._update()
 
     async def other_than(self, seen: frozenset[str] | None) -> frozenset[str]:
         """The set, as soon as it differs from `seen`. Safe to cancel. Waits without limit: it may never."""
         while self.symbols == seen:
             await self._changed.wait()
         return self.symbols
+
+    def _update(self) -> None:
+        symbols = self._followed | self._recorded
+        if symbols != self.symbols:
+            self.symbols = symbols
+            self._changed.set()
+            self._changed = asyncio.Event()

@@ -23,6 +23,9 @@ from services.dashboard.redis import MarketReader
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.single_flight import SingleFlightCache
 from services.dashboard.storage import Storage
+from services.dashboard.trade_pages import TradePages
+from services.dashboard.trade_routes import trade_routes
+from services.dashboard.turns import ClientTurns
 
 log = structlog.get_logger()
 
@@ -44,8 +47,12 @@ async def app(settings: DashboardSettings, life: Lifecycle) -> AsyncIterator[Non
 
         market = MarketReader(redis)
         limited = Limited(settings.limit_client, settings.limit_history)
-        pages = HistoryPages(_history_source(settings, stack), SingleFlightCache(settings.history_cache_bytes))
-        api = build_api(market_routes(market, limited), history_routes(market, pages, limited))
+        history = _history_source(settings, stack), SingleFlightCache(settings.history_cache_bytes), ClientTurns()
+        api = build_api(
+            market_routes(market, limited),
+            history_routes(market, HistoryPages(*history), limited),
+            trade_routes(market, TradePages(*history), limited),
+        )
         api.include_router(page_routes(Overviews(market, _storage(settings, stack), _lag(settings, stack)), limited))
         served = internal(api, settings.allowed_hosts, pages=True)
         await stack.enter_async_context(serve_http(served, sock, trusted_proxies=settings.trusted_proxies))
@@ -79,6 +86,7 @@ def _storage(settings: DashboardSettings, stack: AsyncExitStack) -> Storage | No
 def _lag(settings: DashboardSettings, stack: AsyncExitStack) -> LagReader | None:
     if settings.kafka_bootstrap_servers is None:
         return None
-    lag = LagReader(settings.kafka_bootstrap_servers, settings.kafka_topic, settings.kafka_group)
+    topics = settings.kafka_topic, settings.kafka_trade_topic
+    lag = LagReader(settings.kafka_bootstrap_servers, topics, settings.kafka_group)
     stack.push_async_callback(lag.close)
     return lag

@@ -8,7 +8,7 @@ its candles are read by them, in the format of the request.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.dashboard.errors import InvalidRequestError
 from services.market_api.answers import Interval
@@ -114,16 +114,21 @@ def page_in(request: Request, window: Window, found: int, first_s: int, last_s: 
 
 def parse_time_s(name: str, text: str) -> int:
     """Milliseconds or ISO 8601 (UTC if it has no offset), as the first whole second not before it."""
+    return min(-(-parse_time_ms(name, text) // 1000), MAX_TIME_S)
+
+
+def parse_time_ms(name: str, text: str) -> int:
+    """Milliseconds or ISO 8601 (UTC if it has no offset), as the first whole millisecond not before it."""
     if _MS.fullmatch(text):
-        return min(-(-int(text) // 1000), MAX_TIME_S)
+        return min(int(text), MAX_TIME_S * 1000)
     try:
         # A plus that was not escaped in the query arrives as a space.
         moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        ms = (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000
+        us = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     except (ValueError, OverflowError) as error:
         raise InvalidRequestError(f"{name}: a time in milliseconds or ISO 8601, like 2026-01-31T12:00:00Z.") from error
-    return min(max(0, -int(-ms // 1000)), MAX_TIME_S)
+    return min(max(0, -(-us // 1000)), MAX_TIME_S * 1000)
 
 
 _RANGE = (

@@ -25,7 +25,7 @@ HOUR_MS = HOUR_S * 1000
 ROWS_BEYOND = 1_000
 """Room for candles that are back-filled between finding a page's ends and reading it."""
 
-_FORMS: dict[HistoryFormat, tuple[str, str]] = {
+FORMS: dict[HistoryFormat, tuple[str, str]] = {
     "json": ("JSONEachRow", JSON),
     "csv": ("CSVWithNames", CSV),
     "arrow": ("ArrowStream", "application/vnd.apache.arrow.stream"),
@@ -57,9 +57,9 @@ class HistoryPages:
     What is computed takes a turn of the client at the address `client` that asked first; to join it takes none.
     """
 
-    def __init__(self, clickhouse: ClickHouse | None, shared: SingleFlightCache) -> None:
+    def __init__(self, clickhouse: ClickHouse | None, shared: SingleFlightCache, turns: ClientTurns) -> None:
         self._clickhouse = clickhouse
-        self._turns = ClientTurns()
+        self._turns = turns
         self._shared = shared
 
     async def page(self, request: Request, client: str | None) -> Document:
@@ -80,7 +80,7 @@ class HistoryPages:
 
     async def _page(self, request: Request, client: str | None) -> tuple[Document, float]:
         clickhouse = self._require_clickhouse()
-        form, media_type = _FORMS[request.form]
+        form, media_type = FORMS[request.form]
         async with self._turns.turn(client), clickhouse.slot():
             page = page_without_lookup(request) or await _find_page(clickhouse, request)
             parameters = request.parameters(page.start_s, page.end_s)

@@ -1,7 +1,7 @@
 """The lag of the consumer group, from the offsets it commits to Kafka, so that any consumer is measured alike."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,7 @@ _OPTIONS = {"request_timeout_ms": int(DEADLINE_S * 1000), "retry_backoff_ms": 20
 class PartitionLag(msgspec.Struct, frozen=True):
     """`committed` and `lag` are None where the group has committed nothing yet."""
 
+    topic: str
     partition: int
     end: int
     committed: int | None
@@ -30,14 +31,14 @@ class PartitionLag(msgspec.Struct, frozen=True):
 class LagReader:
     """Connections are opened when first asked for, and anew after a failure. One question at a time."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, group: str) -> None:
+    def __init__(self, bootstrap_servers: str, topics: Sequence[str], group: str) -> None:
         self._bootstrap_servers = bootstrap_servers
-        self._topic = topic
+        self._topics = topics
         self._group = group
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
 
     async def read(self) -> list[PartitionLag]:
-        """By partition. Raises OSError when Kafka does not answer in time, or has no such topic."""
+        """By topic and partition. Raises OSError when Kafka does not answer in time, or has none of the topics."""
         try:
             async with asyncio.timeout(DEADLINE_S):
                 admin, consumer = await self._opened()
@@ -65,14 +66,17 @@ class LagReader:
         return self._clients
 
     async def _ask(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> list[PartitionLag]:
-        (topic,) = await admin.describe_topics([self._topic])
-        partitions = sorted(entry["partition"] for entry in topic["partitions"])
-        if not partitions:
+        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(list(self._topics))}
+        keys = [
+            TopicPartition(topic, number)
+            for topic in self._topics
+            for number in sorted(entry["partition"] for entry in described.get(topic, ()))
+        ]
+        if not keys:
             raise OSError("no such topic")
         offsets = await admin.list_consumer_group_offsets(self._group)
-        keys = [TopicPartition(self._topic, number) for number in partitions]
         ends = await consumer.end_offsets(keys)
-        return [_lag(key.partition, ends[key], offsets[key].offset if key in offsets else -1) for key in keys]
+        return [_lag(key, ends[key], offsets[key].offset if key in offsets else -1) for key in keys]
 
 
 async def _closed(closing: Coroutine[Any, Any, None]) -> None:
@@ -81,7 +85,7 @@ async def _closed(closing: Coroutine[Any, Any, None]) -> None:
             await closing
 
 
-def _lag(partition: int, end: int, committed: int) -> PartitionLag:
+def _lag(key: TopicPartition, end: int, committed: int) -> PartitionLag:
     if committed < 0:
-        return PartitionLag(partition, end, None, None)
-    return PartitionLag(partition, end, committed, max(0, end - committed))
+        return PartitionLag(key.topic, key.partition, end, None, None)
+    return PartitionLag(key.topic, key.partition, end, committed, max(0, end - committed))

@@ -12,7 +12,7 @@ from services.common.settings import (
     ServiceSettings,
     TrustedProxies,
 )
-from services.market.names import CONSUMER_GROUP, MINI_TICKERS
+from services.market.names import AGG_TRADES, CONSUMER_GROUP, MINI_TICKERS
 
 
 class DashboardSettings(ServiceSettings):
@@ -26,6 +26,7 @@ class DashboardSettings(ServiceSettings):
     kafka_bootstrap_servers: Annotated[BootstrapServers | None, EmptyIsNone] = None
     """Without: no lag."""
     kafka_topic: str = MINI_TICKERS
+    kafka_trade_topic: str = AGG_TRADES
     kafka_group: str = CONSUMER_GROUP
     """Whose lag the operator's page shows."""
     trusted_proxies: TrustedProxies = ("127.0.0.1", "::1")

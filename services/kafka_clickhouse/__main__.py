@@ -33,7 +33,11 @@ def main() -> None:
 def migrate(settings: MigrationSettings) -> None:
     """Bring the database up to date, or end the process with a sentence (exit code 1)."""
     configure_logging("kafka_clickhouse", settings.log_level, settings.log_format)
-    ttl_days = {"market_tickers": settings.tickers_ttl_days, "candles_1s_states": settings.candles_1s_ttl_days}
+    ttl_days = {
+        "market_tickers": settings.tickers_ttl_days,
+        "candles_1s_states": settings.candles_1s_ttl_days,
+        "trades": settings.trades_ttl_days,
+    }
     try:
         asyncio.run(upgrade(settings.clickhouse_url, ttl_days))
     except KafkaClickHouseError as error:

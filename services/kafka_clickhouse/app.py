@@ -11,7 +11,8 @@ from services.kafka_clickhouse.dead_letters import DeadLetters
 from services.kafka_clickhouse.intake import Intake
 from services.kafka_clickhouse.poison import PoisonWatch
 from services.kafka_clickhouse.settings import KafkaClickHouseSettings
-from services.kafka_clickhouse.storage import TickerStore
+from services.kafka_clickhouse.storage import Store
+from services.kafka_clickhouse.streams import streams
 
 DRAIN_SHARE = 0.5
 """Of the time from SIGTERM to the hard end: to store what has been read. The rest is for leaving the group."""
@@ -23,19 +24,28 @@ async def app(settings: KafkaClickHouseSettings, life: Lifecycle) -> AsyncIterat
     silence_client_log()
     _look_for_garbage_rarely()
     async with AsyncExitStack() as stack:
-        store = TickerStore(settings.clickhouse_url, settings.insert_timeout_s)
+        store = Store(settings.clickhouse_url, settings.insert_timeout_s)
         stack.push_async_callback(store.close)
-        dead_letters = DeadLetters(settings.kafka_bootstrap_servers, settings.kafka_dead_letter_topic)
-        stack.push_async_callback(dead_letters.close)
+        by_topic = {stream.topic: stream for stream in streams(settings)}
+        dead_letters = {
+            topic: DeadLetters(settings.kafka_bootstrap_servers, stream.dead_letter_topic)
+            for topic, stream in by_topic.items()
+        }
+        for letters in dead_letters.values():
+            stack.push_async_callback(letters.close)
 
-        def new_intake() -> Intake:
+        def new_intake(topic: str) -> Intake:
             limit = settings.poison_limit_percent / 100
-            return Intake(store, dead_letters, watch=PoisonWatch(limit), refusals=PoisonWatch(limit))
+            return Intake(by_topic[topic], store, dead_letters[topic], PoisonWatch(limit), PoisonWatch(limit))
 
-        consumption = Consumption(settings, new_intake)
+        async def check_dead_letters() -> None:
+            for letters in dead_letters.values():
+                await letters.check()
+
+        consumption = Consumption(settings, list(by_topic), new_intake)
         life.health.add_check("kafka", consumption.check_kafka)
         life.health.add_check("clickhouse", store.check)
-        life.health.add_check("dead_letters", dead_letters.check)
+        life.health.add_check("dead_letters", check_dead_letters)
         life.health.add_check("messages", consumption.check_messages)
         await stack.enter_async_context(life.background(consumption.run(), "consumption"))
         stack.push_async_callback(consumption.drain, DRAIN_SHARE * settings.shutdown_timeout_s)

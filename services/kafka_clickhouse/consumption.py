@@ -1,8 +1,8 @@
-"""Reads the topic for ever: a consumer of the group, replaced when it fails, and what is known about the lag."""
+"""Reads the topics for ever: a consumer of the group, replaced when it fails, and what is known about the lag."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -37,7 +37,9 @@ class Consumption:
     """`run` reads until it is cancelled; `drain` must have been called before if nothing is to be read twice."""
 
     settings: KafkaClickHouseSettings
-    new_intake: Callable[[], Intake]
+    topics: Sequence[str]
+    new_intake: Callable[[str], Intake]
+    """Makes what the messages of a topic go through; of one partition each."""
     _lanes: Lanes | None = None
     _answered_s: float = field(default=float("-inf"))
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,7 +98,7 @@ class Consumption:
     async def _read(self, consumer: AIOKafkaConsumer, tasks: asyncio.TaskGroup) -> None:
         limits = BatchLimits(self.settings.batch_rows, self.settings.batch_age_s)
         lanes = self._lanes = Lanes(consumer, tasks, self.new_intake, limits)
-        consumer.subscribe([self.settings.kafka_topic], listener=lanes)
+        consumer.subscribe(self.topics, listener=lanes)
         measuring = tasks.create_task(self._measure_lag(consumer, lanes), name="lag")
         try:
             while not self._draining.is_set():
@@ -132,7 +134,7 @@ class Consumption:
         for partition, end in ends.items():
             lane = lanes.by_partition.get(partition)
             if lane is not None and lane.stored_until is not None:
-                metrics.LAG.labels(str(lane.partition)).set(end - lane.stored_until)
+                metrics.LAG.labels(*lane.labels).set(end - lane.stored_until)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         session_ms = int(self.settings.kafka_session_timeout_s * 1000)

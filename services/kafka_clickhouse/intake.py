@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.dead_letters import DeadLetter, DeadLetters
 from services.kafka_clickhouse.errors import MostRefusedError, RefusedError
-from services.kafka_clickhouse.messages import Record, Undecodable, decode
-from services.kafka_clickhouse.native import encode
+from services.kafka_clickhouse.messages import Record, Undecodable
 from services.kafka_clickhouse.poison import PoisonWatch
-from services.kafka_clickhouse.storage import TickerStore
-from services.market.kafka_msg import KafkaMsg
+from services.kafka_clickhouse.storage import Store
+from services.kafka_clickhouse.streams import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Outcome:
 class Intake:
     """What a partition's messages go through. One batch at a time."""
 
-    store: TickerStore
+    stream: Stream[Any]
+    store: Store
     dead_letters: DeadLetters
     watch: PoisonWatch
     """Of what cannot be decoded."""
@@ -39,7 +40,7 @@ class Intake:
 
     async def take(self, records: Sequence[Record]) -> Outcome:
         """Handle a batch, however long ClickHouse and Kafka need. Cancelling it leaves open what is done."""
-        messages, bad = decode([record.value for record in records])
+        messages, bad = self.stream.codec.decode([record.value for record in records])
         allowed = self.watch.check(len(records), [undecodable.index for undecodable in bad])
         failure = None
         if allowed is not None:
@@ -66,15 +67,16 @@ class Intake:
         if letters:
             await self.dead_letters.put(letters)
 
-    async def _store(self, records: Sequence[Record], messages: Sequence[KafkaMsg], refused: list[DeadLetter]) -> None:
+    async def _store(self, records: Sequence[Record], messages: Sequence[Any], refused: list[DeadLetter]) -> None:
         """Insert the messages; those that ClickHouse refuses, found by halving, join `refused`.
 
         Raises MostRefusedError as soon as these are most of what it was given lately.
         """
         if not records:
             return
+        table = self.stream.table
         try:
-            await self.store.insert(encode(messages), _token(records))
+            await self.store.insert(table, table.encode(messages), _token(records))
         except RefusedError as error:
             if len(records) == 1:
                 refused.append(DeadLetter(records[0], "refused", str(error)))

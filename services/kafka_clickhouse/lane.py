@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
+from aiokafka import TopicPartition
 
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.intake import Intake
@@ -36,7 +37,7 @@ class BatchLimits:
 class Lane:
     """`run` is its task. `on_room` is called when a full buffer has room again."""
 
-    partition: int
+    partition: TopicPartition
     intake: Intake
     limits: BatchLimits
     begin: Begin
@@ -53,6 +54,11 @@ class Lane:
     _oldest_s: float = 0.0
     _closing: bool = False
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Of the metrics: topic and partition."""
+        return self.partition.topic, str(self.partition.partition)
 
     @property
     def full(self) -> bool:
@@ -122,7 +128,7 @@ class Lane:
             await self.commit(self.stored_until)
         if outcome.first_receive_time:
             metrics.AGE_SECONDS.observe(_age_s(outcome.first_receive_time))
-            age = metrics.NEWEST_AGE.labels(str(self.partition))
+            age = metrics.NEWEST_AGE.labels(*self.labels)
             age.set_function(partial(_age_s, outcome.last_receive_time))  # it grows when nothing is stored any more
         if outcome.failure is not None:
             self._stop(batch[outcome.handled], outcome.failure)
@@ -141,10 +147,11 @@ class Lane:
             return
         for record in handled:
             if record.offset > expected:
-                metrics.LOST.labels(str(self.partition)).inc(record.offset - expected)
+                metrics.LOST.labels(*self.labels).inc(record.offset - expected)
                 log.error(
                     "messages.lost",
-                    partition=self.partition,
+                    topic=self.partition.topic,
+                    partition=self.partition.partition,
                     first=expected,
                     last=record.offset - 1,
                     reason="Kafka's retention deleted them before they were stored",
@@ -153,17 +160,18 @@ class Lane:
 
     def _stop(self, record: Record, reason: str) -> None:
         self.failure = reason
-        metrics.STOPPED.labels(str(self.partition)).set(1)
+        metrics.STOPPED.labels(*self.labels).set(1)
         log.error(
             "partition.stopped",
-            partition=self.partition,
+            topic=self.partition.topic,
+            partition=self.partition.partition,
             offset=record.offset,
             reason=reason,
             help="most cannot be decoded or are refused: put that right and restart, or set POISON_LIMIT_PERCENT=100",
         )
 
     def _gauge(self) -> None:
-        metrics.BUFFERED.labels(str(self.partition)).set(len(self._buffer) + self._in_work)
+        metrics.BUFFERED.labels(*self.labels).set(len(self._buffer) + self._in_work)
 
 
 def _size_bytes(records: Sequence[Record]) -> int:

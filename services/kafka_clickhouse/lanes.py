@@ -34,7 +34,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
 
     consumer: AIOKafkaConsumer
     tasks: asyncio.TaskGroup
-    new_intake: Callable[[], Intake]
+    new_intake: Callable[[str], Intake]
     limits: BatchLimits
     assigned: bool = False
     """Whether the group has given us our share at least once. It may be none."""
@@ -45,19 +45,19 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         """Called by the consumer before it reads from them."""
         metrics.REBALANCES.inc()
         self.assigned = True
-        partitions = sorted(assigned)
-        log.info("partitions.assigned", partitions=[partition.partition for partition in partitions])
-        for partition in partitions:
+        names = {partition: f"{partition.topic}:{partition.partition}" for partition in sorted(assigned)}
+        log.info("partitions.assigned", partitions=list(names.values()))
+        for partition, name in names.items():
             lane = Lane(
-                partition.partition,
-                self.new_intake(),
+                partition,
+                self.new_intake(partition.topic),
                 self.limits,
                 begin=partial(self._begin, partition),
                 commit=partial(self._commit, partition),
                 on_room=partial(self._resume, partition),
             )
             self.by_partition[partition] = lane
-            self._running[partition] = self.tasks.create_task(lane.run(), name=f"lane-{partition.partition}")
+            self._running[partition] = self.tasks.create_task(lane.run(), name=f"lane-{name}")
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002 - all go
         """Called by the consumer, which may still commit, before others get them."""
@@ -105,7 +105,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
                     committed = (await self.consumer.beginning_offsets([partition]))[partition]
                 return committed
         except (KafkaError, TimeoutError) as error:
-            log.warning("commit.unknown", partition=partition.partition, error=repr(error))
+            log.warning("commit.unknown", topic=partition.topic, partition=partition.partition, error=repr(error))
             return None
 
     async def _commit(self, partition: TopicPartition, offset: int) -> None:
@@ -115,10 +115,16 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
                 await self.consumer.commit({partition: offset})
         except (KafkaError, TimeoutError) as error:
             metrics.COMMIT_FAILURES.inc()
-            log.warning("commit.failed", partition=partition.partition, offset=offset, error=repr(error))
+            log.warning(
+                "commit.failed",
+                topic=partition.topic,
+                partition=partition.partition,
+                offset=offset,
+                error=repr(error),
+            )
 
 
 def _forget_metrics(partition: TopicPartition) -> None:
     for gauge in (metrics.LAG, metrics.BUFFERED, metrics.NEWEST_AGE, metrics.STOPPED):
         with suppress(KeyError):
-            gauge.remove(str(partition.partition))
+            gauge.remove(partition.topic, str(partition.partition))

@@ -1,16 +1,17 @@
-"""What of the topic's messages can be stored. Ours are decoded at once; a batch that holds others, one by one."""
+"""What of a topic's messages can be stored. Ours are decoded at once; a batch that holds others, one by one."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from services.kafka_clickhouse.errors import UndecodableError
-from services.market import kafka_msg
-from services.market.kafka_msg import DECIMALS, MALFORMED, KafkaMsg, MalformedMessageError, decode_own
+from services.market import kafka_msg, trade_msg
+from services.market.kafka_msg import MALFORMED, KafkaMsg, MalformedMessageError
+from services.market.trade_msg import TradeMsg
 
-_columns = tuple(attrgetter(name) for name in DECIMALS)
+M = TypeVar("M")
 
 
 class Record(Protocol):
@@ -31,46 +32,57 @@ class Undecodable:
     reason: str
 
 
-def decode(values: Sequence[bytes | None]) -> tuple[list[KafkaMsg], list[Undecodable]]:
-    """The messages that can be stored, in order, and those that cannot."""
-    try:
-        messages = list(map(decode_own, values))  # type: ignore[arg-type] # None is refused like anything else
-        if _are_numbers(messages):
-            return messages, []
-    except (*MALFORMED, TypeError):
-        pass
-    return _decode_singly(values)
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[M]):
+    """The messages of one topic."""
 
+    own: Callable[[bytes], M]
+    """Reads a message as our producer writes it, without a look at its decimals. Raises one of `MALFORMED`."""
+    any: Callable[[bytes], M]
+    """Reads a message of any producer. Raises MalformedMessageError."""
+    decimals: Sequence[str]
 
-def decode_one(value: bytes | None) -> KafkaMsg:
-    """One message, by the slow and tolerant way. Raises `UndecodableError`."""
-    if value is None:
-        raise UndecodableError("the message has no value")
-    try:
-        return kafka_msg.decode(value)
-    except MalformedMessageError as error:
-        raise UndecodableError(str(error)) from error
-
-
-def _decode_singly(values: Sequence[bytes | None]) -> tuple[list[KafkaMsg], list[Undecodable]]:
-    messages, bad = [], []
-    for index, value in enumerate(values):
+    def decode(self, values: Sequence[bytes | None]) -> tuple[list[M], list[Undecodable]]:
+        """The messages that can be stored, in order, and those that cannot."""
         try:
-            messages.append(decode_one(value))
-        except UndecodableError as error:
-            bad.append(Undecodable(index, str(error)))
-    return messages, bad
+            messages = list(map(self.own, values))  # type: ignore[arg-type] # None is refused like anything else
+            if self._are_numbers(messages):
+                return messages, []
+        except (*MALFORMED, TypeError):
+            pass
+        return self._decode_singly(values)
+
+    def decode_one(self, value: bytes | None) -> M:
+        """One message, by the slow and tolerant way. Raises `UndecodableError`."""
+        if value is None:
+            raise UndecodableError("the message has no value")
+        try:
+            return self.any(value)
+        except MalformedMessageError as error:
+            raise UndecodableError(str(error)) from error
+
+    def _decode_singly(self, values: Sequence[bytes | None]) -> tuple[list[M], list[Undecodable]]:
+        messages, bad = [], []
+        for index, value in enumerate(values):
+            try:
+                messages.append(self.decode_one(value))
+            except UndecodableError as error:
+                bad.append(Undecodable(index, str(error)))
+        return messages, bad
+
+    def _are_numbers(self, messages: list[M]) -> bool:
+        """Whether every decimal reads as a number.
+
+        ClickHouse takes "1.2.3" for 1.23 and "-" for 0; float does not, and what only float takes ("nan", "1_0")
+        ClickHouse refuses. What both take is a number.
+        """
+        try:
+            for name in self.decimals:
+                deque(map(float, map(attrgetter(name), messages)), maxlen=0)
+        except ValueError:
+            return False
+        return True
 
 
-def _are_numbers(messages: list[KafkaMsg]) -> bool:
-    """Whether every decimal reads as a number.
-
-    ClickHouse takes "1.2.3" for 1.23 and "-" for 0; float does not, and what only float takes ("nan", "1_0") ClickHouse
-    refuses. What both take is a number.
-    """
-    try:
-        for column in _columns:
-            deque(map(float, map(column, messages)), maxlen=0)
-    except ValueError:
-        return False
-    return True
+TICKER_MESSAGES: Codec[KafkaMsg] = Codec(kafka_msg.decode_own, kafka_msg.decode, kafka_msg.DECIMALS)
+TRADE_MESSAGES: Codec[TradeMsg] = Codec(trade_msg.decode_own, trade_msg.decode, trade_msg.DECIMALS)

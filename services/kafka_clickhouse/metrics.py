@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+_PARTITION = ("topic", "partition")
+
 ROWS = Counter("kafka_clickhouse_rows", "Messages stored in ClickHouse.")
 BATCHES = Counter("kafka_clickhouse_batches", "Inserts that were confirmed.")
 BATCH_ROWS = Histogram(
@@ -22,19 +24,21 @@ AGE_SECONDS = Histogram(
 NEWEST_AGE = Gauge(
     "kafka_clickhouse_newest_age_seconds",
     "Our clock minus the last receive_time of a partition's last stored batch: it grows while nothing is stored.",
-    ["partition"],
+    _PARTITION,
 )
 
-LAG = Gauge("kafka_clickhouse_lag_messages", "Messages of a partition that are not stored yet.", ["partition"])
-BUFFERED = Gauge("kafka_clickhouse_buffered_messages", "Messages read and not stored yet.", ["partition"])
+LAG = Gauge("kafka_clickhouse_lag_messages", "Messages of a partition that are not stored yet.", _PARTITION)
+BUFFERED = Gauge("kafka_clickhouse_buffered_messages", "Messages read and not stored yet.", _PARTITION)
 LOST = Counter(
     "kafka_clickhouse_messages_lost",
     "Messages of a partition that Kafka's retention deleted before they were stored.",
-    ["partition"],
+    _PARTITION,
 )
 PAUSES = Counter("kafka_clickhouse_pauses", "Times a partition was paused because its buffer was full.")
 STOPPED = Gauge(
-    "kafka_clickhouse_stopped", "1 while a partition is stopped because most of its messages fail.", ["partition"]
+    "kafka_clickhouse_stopped",
+    "1 while a partition is stopped because most of its messages fail.",
+    _PARTITION,
 )
 
 INSERT_FAILURES = Counter(

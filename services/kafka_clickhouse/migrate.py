@@ -27,6 +27,9 @@ ORDER BY version
 
 TICKER_COLUMNS = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'market_tickers'"
 
+_TIMES = {"market_tickers": "event_time", "trades": "trade_time"}
+"""By what the rows of a table age, where it is not `time`."""
+
 _MADE_BY = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
 
 
@@ -77,7 +80,7 @@ async def _apply(client: AsyncClient, migration: Migration) -> None:
 
 async def _keep(client: AsyncClient, table: str, days: int) -> None:
     """Set the table's TTL, unless it is that already: to set one anew makes ClickHouse look through all rows."""
-    time = "event_time" if table == "market_tickers" else "time"
+    time = _TIMES.get(table, "time")
     async with answered():
         ((made_by,),) = (await client.query(_MADE_BY, {"name": table})).result_rows
     found = re.search(r" TTL .*?toIntervalDay\((\d+)\)", made_by)

@@ -1,6 +1,6 @@
-"""ClickHouse's market_tickers: inserts that are repeated until ClickHouse has confirmed them, or refuses them.
+"""ClickHouse's tables: inserts that are repeated until ClickHouse has confirmed them, or refuses them.
 
-An insert whose answer is lost is sent again with the same token, and the table takes no second one of a token. Candles
+An insert whose answer is lost is sent again with the same token, and a table takes no second one of a token. Candles
 are fed again (they cannot be changed by that), because the first attempt may have ended between the table and them.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import time
 import zlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from clickhouse_connect.driver.asyncclient import AsyncClient
@@ -16,11 +17,10 @@ from services.common.backoff import Backoff
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.clickhouse import answered, connect
 from services.kafka_clickhouse.errors import RefusedError, StorageUnavailableError
-from services.kafka_clickhouse.native import COLUMNS
+from services.kafka_clickhouse.native import Table
 
 log = structlog.get_logger()
 
-TABLE = "market_tickers"
 RETRY_CAP_S = 15.0
 PING_TIMEOUT_S = 1.5
 
@@ -35,7 +35,7 @@ _SETTINGS = {
 
 
 @dataclass(slots=True)
-class TickerStore:
+class Store:
     """Inserts into the database at `url`. May be used by several tasks at once. Close it with `close()`."""
 
     url: str
@@ -44,36 +44,36 @@ class TickerStore:
     _connecting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _trouble: str | None = None
 
-    async def insert(self, block: bytes, token: str) -> None:
-        """Insert a block of `COLUMNS`, however long it takes. Raises `RefusedError` for a block that cannot be stored.
+    async def insert(self, table: Table[Any], block: bytes, token: str) -> None:
+        """Insert a block of `table`, however long it takes. Raises `RefusedError` for a block that cannot be stored.
 
         `token` names the messages in it. Cancelling it leaves open whether the block is stored.
         """
         token = f"{token}:{zlib.crc32(block):08x}"  # offsets may begin anew, with other messages
         try:
-            await self._insert_until_stored(block, token)
+            await self._insert_until_stored(table, block, token)
         except RefusedError:
             metrics.INSERT_FAILURES.labels("refused").inc()
             raise
         finally:
             self._note(None)  # it answers; or this was cancelled, and no later call will see it answer
 
-    async def _insert_until_stored(self, block: bytes, token: str) -> None:
+    async def _insert_until_stored(self, table: Table[Any], block: bytes, token: str) -> None:
         backoff = Backoff(cap_s=RETRY_CAP_S)
         while True:
             try:
-                return await self._try_insert(block, token)
+                return await self._try_insert(table, block, token)
             except StorageUnavailableError as error:
                 metrics.INSERT_FAILURES.labels("down").inc()
                 self._note(str(error))
             await asyncio.sleep(backoff.next_delay_s())
 
-    async def _try_insert(self, block: bytes, token: str) -> None:
+    async def _try_insert(self, table: Table[Any], block: bytes, token: str) -> None:
         client = await self._connected()
         began = time.monotonic()
         settings = _SETTINGS | {"insert_deduplication_token": token}
         async with answered(self.insert_timeout_s):
-            await client.raw_insert(TABLE, COLUMNS, block, settings=settings, fmt="Native")
+            await client.raw_insert(table.name, table.columns, block, settings=settings, fmt="Native")
         metrics.INSERT_SECONDS.observe(time.monotonic() - began)
 
     async def check(self) -> None:

@@ -14,4 +14,6 @@ TICKETS = "profile:ticket:"
 
 MINI_TICKERS = "binance.miniticker"
 DEAD_LETTERS = f"{MINI_TICKERS}.dlq"
+AGG_TRADES = "binance.aggtrade"
+TRADE_DEAD_LETTERS = f"{AGG_TRADES}.dlq"
 CONSUMER_GROUP = "clickhouse-consumer-group"

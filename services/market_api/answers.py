@@ -98,6 +98,24 @@ class History(BaseModel):
     previous: int | None = Field(examples=[None], description="`to` of the page before.")
 
 
+class Trade(BaseModel):
+    id: int = Field(examples=[26129], description="Contiguous for each symbol.")
+    t: TimeMs = Field(description="When it was made, ms.")
+    p: ExactNumber = Field(examples=[68123.45])
+    q: ExactNumber = Field(examples=[0.0125])
+    m: bool = Field(description="Whether the buyer was the maker.")
+    f: int = Field(examples=[27781], description="The first single trade in it.")
+    l: int = Field(examples=[27783], description="The last one.")  # noqa: E741 - the contract's key
+
+
+class Trades(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    source: str = Field(examples=["binance"])
+    trades: list[Trade] = Field(description="Aggregate trades that were recorded, ascending in `id`.")
+    next: int | None = Field(examples=[26629], description="`from_id` of the following page.")
+    previous: int | None = Field(examples=[None], description="`to_id` of the page before.")
+
+
 Close = Annotated[
     list[ExactNumber],
     WithJsonSchema(
@@ -167,5 +185,14 @@ HISTORY_ANSWER = {
     "headers": {
         "X-Next": {"description": "`from` of the following page.", "schema": {"type": "integer"}},
         "X-Previous": {"description": "`to` of the page before.", "schema": {"type": "integer"}},
+    },
+}
+TRADES_ANSWER = {
+    "description": "The trades. CSV, Arrow and Parquet have the columns time, trade_id, price, quantity, "
+    "buyer_is_maker, first_id, last_id, event_time, receive_time, and are paged by the headers.",
+    "content": HISTORY_FORMATS,
+    "headers": {
+        "X-Next": {"description": "`from_id` of the following page.", "schema": {"type": "integer"}},
+        "X-Previous": {"description": "`to_id` of the page before.", "schema": {"type": "integer"}},
     },
 }

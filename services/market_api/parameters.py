@@ -14,6 +14,8 @@ MAX_NAMED = 500
 """Symbols in one request for prices."""
 MAX_SPARKLINES = 200
 MAX_CANDLES = 50_000
+MAX_TRADES = 100_000
+"""An hour of the liveliest symbol, and more."""
 DEFAULT_MIN_VOLUME = Decimal(100_000)
 """Below, in USDT a day, a pair is thin: one trade moves its price by percents."""
 
@@ -66,6 +68,13 @@ To = Annotated[TimeText | None, Query(description="ms or ISO 8601; exclusive. De
 ClosesSymbols = SparklineSymbols
 ClosesFrom = Annotated[TimeText, Query(alias="from", description="ms or ISO 8601: start of the range.")]
 CandleLimit = Annotated[int, Query(ge=1, le=MAX_CANDLES)]
+TradeId = Annotated[int, Query(ge=0, le=2**63 - 1)]
+FromId = Annotated[TradeId | None, Query(description="The first trades from this id on are given.", examples=[26129])]
+ToId = Annotated[TradeId | None, Query(description="Exclusive.", examples=[26629])]
+TradesFrom = Annotated[
+    TimeText | None, Query(alias="from", description="ms or ISO 8601; the first trades from there on are given.")
+]
+TradesLimit = Annotated[int, Query(ge=1, le=MAX_TRADES)]
 PinnedSource = Annotated[
     SourceName | None, Query(description="Default: the one that prices come from now.", examples=["binance"])
 ]

@@ -29,6 +29,7 @@ from services.profile.settings import ProfileSettings
 from services.profile.upstream.aggregator_client import Aggregator, open_client
 from services.profile.upstream.authorization_client import Authorization
 from services.profile.upstream.dashboard_client import open_market
+from services.profile.upstream.holdings import Holdings
 from services.profile.upstream.leases import Leases, draw_follower_id
 
 log = structlog.get_logger()
@@ -93,6 +94,9 @@ async def _open_services(settings: ProfileSettings, life: Lifecycle, stack: Asyn
     aggregator = Aggregator(http, draw_follower_id(), settings.aggregator_timeout_s)
     leases = Leases(aggregator, manager.symbols, settings.lease_interval_s)
     await stack.enter_async_context(leases.running(life))
+    holder = Aggregator(http, draw_follower_id(), settings.aggregator_timeout_s)
+    holdings = Holdings(holder, store.held_symbols, settings.lease_interval_s)
+    await stack.enter_async_context(life.background(holdings.run(), "holdings"))
 
     # Authorization and the aggregator are missing on purpose: without them, users who are logged in are still served.
     life.health.add_check("database", partial(check_engine, engine))
@@ -109,6 +113,7 @@ async def _open_services(settings: ProfileSettings, life: Lifecycle, stack: Asyn
         access=access,
         tickets=tickets,
         leases=leases,
+        holdings=holdings,
         market=market,
         manager=manager,
         redis=redis,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import httpx
@@ -54,6 +55,11 @@ class Chain:
             answer = await self.client.get(f"{self.http_url}/coin", params={"symbol": symbol, "id": "1"})
             assert answer.status_code == 200, answer.text
 
+        await self.until_streamed(*symbols)
+
+    async def until_streamed(self, *symbols: str) -> None:
+        """Wait until the exchange streams the trades of `symbols`."""
+
         async def streamed() -> bool:
             streams = {name for c in (await self.state())["connections"] for name in c["streams"]}
             return streams >= {f"{symbol}@aggTrade" for symbol in symbols}
@@ -88,7 +94,12 @@ def last_of(journal: list[Any]) -> dict[str, Last]:
 
 
 @asynccontextmanager
-async def running_chain(redis_url: str, kafka: str = "", **simulator_env: object) -> AsyncIterator[Chain]:
+async def running_chain(
+    redis_url: str,
+    kafka: str = "",
+    aggregator_env: Mapping[str, object] = MappingProxyType({}),
+    **simulator_env: object,
+) -> AsyncIterator[Chain]:
     """All three ready. The market's pace and length are the simulator's settings."""
     stream_port, rest_port, grpc_port, http_port = (free_port() for _ in range(4))
     ops = {name: free_port() for name in ("simulator", "socket", "aggregator")}
@@ -107,6 +118,7 @@ async def running_chain(redis_url: str, kafka: str = "", **simulator_env: object
             "SOCKET_TARGET": target,
             "REDIS_URL": redis_url,
             "KAFKA_BOOTSTRAP_SERVERS": kafka,
+            **aggregator_env,
         },
     }
     started: dict[str, Process] = {}

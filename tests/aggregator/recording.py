@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from services.aggregator.backlog import Backlog
+from services.aggregator.events import TICKER_EVENTS
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.kafka import Producer, open_producer
 from services.aggregator.recorder import Recorder
@@ -30,7 +31,7 @@ def ids(fed: Iterable[MiniTicker]) -> list[str]:
 class Feeder:
     """Feeds a recorder the row of `tickers`, and knows what it has fed."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder[MiniTicker]) -> None:
         self._recorder = recorder
         self.fed: list[MiniTicker] = []
 
@@ -59,9 +60,9 @@ class Openings:
 
 
 @asynccontextmanager
-async def recording(opener: Openings, max_bytes: int = 10**9) -> AsyncIterator[tuple[Recorder, Feeder]]:
+async def recording(opener: Openings, max_bytes: int = 10**9) -> AsyncIterator[tuple[Recorder[MiniTicker], Feeder]]:
     """A running recorder; leaving it ends it undrained unless the test has drained it."""
-    recorder = Recorder(Backlog(max_bytes), opener)
+    recorder = Recorder(Backlog(TICKER_EVENTS, max_bytes), opener)
     running = asyncio.create_task(recorder.run())
     try:
         yield recorder, Feeder(recorder)

@@ -81,7 +81,7 @@ async def test_the_topic_holds_what_the_exchange_has_sent(redis_url: str, kafka_
     ):
 
         async def has_kept(number: int) -> bool:
-            return await chain.metric("aggregator_events_produced_total") >= number
+            return await chain.metric("aggregator_events_produced_total", kind="mini_tickers") >= number
 
         await until(lambda: has_kept(1))
         since_ms = wall_clock_ms()

@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.aggregator import prices
+from services.aggregator.events import Message
 from services.aggregator.intake import Intake
 from services.aggregator.prices import LatestPrices, Quote, Tick
 from services.exchanges.clock import CONFIRM_S, MAX_OFFSET_MS, TOLERANCE_MS
@@ -28,6 +29,24 @@ def test_every_accepted_mini_ticker_reaches_the_sinks_with_its_texts_and_the_tim
     ((tickers, passed_source, receive_ms),) = taken
     assert [(t.symbol, t.close) for t in tickers] == [("BTCUSDT", "1.50000000"), ("ETHUSDT", "2")] * 2
     assert (passed_source, receive_ms) == ("binance", START_MS + 7)
+
+
+def test_every_accepted_trade_reaches_the_tape_byte_for_byte() -> None:
+    taken: list[tuple[Sequence[Message], str, int]] = []
+    intake = Intake(BINANCE, LatestPrices(), tape=lambda *given: taken.append(given), clock_ms=lambda: START_MS + 7)
+    source = intake.open_source("simulator")
+    frames = [trade("btcusdt", 7, "1.50000000"), b'{"s":1}', trade("ethusdt", 8, "-1"), trade("ethusdt", 9, "2") + b" "]
+    intake.trades(source, frames)
+    ending = b',"receive_time":%d,"src":"simulator"}' % (START_MS + 7)
+    (given,) = taken
+    assert given == (
+        [
+            Message(b"BTCUSDT", frames[0][:-1] + ending, START_MS + 7),
+            Message(b"ETHUSDT", frames[3][:-2] + ending, START_MS + 7),
+        ],
+        "simulator",
+        START_MS + 7,
+    )
 
 
 def test_frames_of_a_replaced_source_are_refused() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,9 +17,10 @@ from prometheus_client import REGISTRY
 from services.aggregator import kafka
 from services.aggregator import recorder as recorder_module
 from services.aggregator.backlog import Backlog
-from services.aggregator.events import encode, partition_of
+from services.aggregator.events import TICKER_EVENTS, encode, partition_of
 from services.aggregator.kafka import Producer, ProducerLostError
 from services.aggregator.recorder import Recorder
+from tests.aggregator import recording as recording_module
 from tests.aggregator.recording import Openings, ids, recording, tickers
 from tests.aggregator.socket_peer import START_MS
 from tests.aggregator.topic_reader import TopicReader, events_by_symbol
@@ -39,7 +41,7 @@ def metric(name: str, **labels: str) -> float:
 
 async def test_every_ticker_arrives_once_in_order_where_its_key_belongs(kafka_broker: RunningKafka, topic: str) -> None:
     opener = Openings(kafka_broker.bootstrap, topic)
-    produced = metric("aggregator_events_produced_total")
+    produced = metric("aggregator_events_produced_total", kind="mini_tickers")
     async with TopicReader(kafka_broker.bootstrap, topic) as reader, recording(opener) as (recorder, feeder):
         for number in (1, 3_000, 0, 5_000, 12_000):
             feeder.feed(number)
@@ -53,7 +55,7 @@ async def test_every_ticker_arrives_once_in_order_where_its_key_belongs(kafka_br
         assert record.timestamp == message["receive_time"] > START_MS
         assert not record.headers
     assert {record.partition for record in reader.records} == {0, 1, 2}
-    assert metric("aggregator_events_produced_total") == produced + len(feeder.fed)
+    assert metric("aggregator_events_produced_total", kind="mini_tickers") == produced + len(feeder.fed)
     state = recorder.state()
     assert (state.produced, state.lost, state.waiting, state.waiting_bytes) == (len(feeder.fed), 0, 0, 0)
     assert state.oldest_age_s is None
@@ -114,7 +116,7 @@ async def test_a_lost_producer_is_replaced_and_nothing_with_it(
 ) -> None:
     monkeypatch.setattr(kafka, "SEND_TIMEOUT_S", 2.0)
     opener = Openings(kafka_broker.bootstrap, topic)
-    ends = metric("aggregator_kafka_producer_ends_total", reason=reason)
+    ends = metric("aggregator_kafka_producer_ends_total", kind="mini_tickers", reason=reason)
     async with TopicReader(kafka_broker.bootstrap, topic) as reader, recording(opener) as (recorder, feeder):
         if sabotage is fence:
             await until(lambda: opener.producers)
@@ -131,7 +133,7 @@ async def test_a_lost_producer_is_replaced_and_nothing_with_it(
         assert len(opener.producers) == 2
     assert sorted(reader.ids) == sorted(ids(feeder.fed))
     assert events_by_symbol(reader.messages) == events_by_symbol({"s": t.symbol, "E": t.event_ms} for t in feeder.fed)
-    assert metric("aggregator_kafka_producer_ends_total", reason=reason) == ends + 1
+    assert metric("aggregator_kafka_producer_ends_total", kind="mini_tickers", reason=reason) == ends + 1
 
 
 async def test_confirmed_partitions_are_not_sent_again_with_a_failed_one(
@@ -151,12 +153,11 @@ async def test_a_topic_that_is_not_there_is_waited_for(
     kafka_broker: RunningKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka, "REQUEST_TIMEOUT_S", 0.2)
-    before = metric("aggregator_kafka_producer_ends_total", reason="UnknownTopicOrPartitionError")
+    missing = {"kind": "mini_tickers", "reason": "UnknownTopicOrPartitionError"}
+    before = metric("aggregator_kafka_producer_ends_total", **missing)
     async with recording(Openings(kafka_broker.bootstrap, "test.never.created")) as (recorder, feeder):
         feeder.feed(1)
-        await until(
-            lambda: metric("aggregator_kafka_producer_ends_total", reason="UnknownTopicOrPartitionError") > before + 1
-        )
+        await until(lambda: metric("aggregator_kafka_producer_ends_total", **missing) > before + 1)
         assert (recorder.waiting, recorder.state().connected) == (1, False)
 
 
@@ -168,19 +169,19 @@ async def test_a_stop_delivers_what_waits(kafka_broker: RunningKafka, topic: str
             recorder.stop()
             await until(lambda: not recorder.waiting)
         await reader.until_ids(ids(feeder.fed))
-    lost = metric("aggregator_events_lost_total", reason="shutdown")
+    lost = metric("aggregator_events_lost_total", kind="mini_tickers", reason="shutdown")
     recorder.give_up()
-    assert metric("aggregator_events_lost_total", reason="shutdown") == lost, "nothing waited"
+    assert metric("aggregator_events_lost_total", kind="mini_tickers", reason="shutdown") == lost, "nothing waited"
 
 
 async def test_a_stop_without_kafka_counts_what_is_lost() -> None:
-    lost = metric("aggregator_events_lost_total", reason="shutdown")
+    lost = metric("aggregator_events_lost_total", kind="mini_tickers", reason="shutdown")
     async with recording(Openings(f"127.0.0.1:{free_port()}", "any")) as (recorder, feeder):
         feeder.feed(3_000)
         recorder.stop()
     recorder.give_up()
     assert recorder.state().lost == 3_000
-    assert metric("aggregator_events_lost_total", reason="shutdown") == lost + 3_000
+    assert metric("aggregator_events_lost_total", kind="mini_tickers", reason="shutdown") == lost + 3_000
 
 
 async def test_others_get_their_turn_between_two_steps(
@@ -198,13 +199,13 @@ async def test_others_get_their_turn_between_two_steps(
             happened.append("others")
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(recorder_module, "encode", noted)
+    monkeypatch.setattr(recording_module, "TICKER_EVENTS", replace(TICKER_EVENTS, encode=noted))
     other = asyncio.create_task(others())
     async with recording(Openings(kafka_broker.bootstrap, topic)) as (recorder, feeder):
         feeder.feed(20_000)
         await until(lambda: not recorder.waiting)
     other.cancel()
-    assert happened.count("step") == 20_000 / recorder_module.STEP_TICKERS
+    assert happened.count("step") == 20_000 / recorder_module.STEP_EVENTS
     assert all(pair != ("step", "step") for pair in pairwise(happened))
 
 
@@ -213,9 +214,9 @@ async def test_others_get_as_much_time_as_each_step_took(monkeypatch: pytest.Mon
     step_s, steps = 0.03, 4
     readings = itertools.count(0.0, step_s)
     monkeypatch.setattr(recorder_module, "perf_counter", lambda: next(readings))
-    backlog = Backlog(10**9)
+    backlog = Backlog(TICKER_EVENTS, 10**9)
     recorder = Recorder(backlog, Openings("127.0.0.1:9", "any"))
-    backlog.add(tickers(0, steps * recorder_module.STEP_TICKERS), "binance", START_MS)
+    backlog.add(tickers(0, steps * recorder_module.STEP_EVENTS), "binance", START_MS)
     began_s = time.monotonic()
-    await recorder._encode(backlog.take(recorder_module.ROUND_TICKERS))
+    await recorder._encode(backlog.take(recorder_module.ROUND_EVENTS))
     assert time.monotonic() - began_s > 0.9 * steps * step_s

@@ -36,6 +36,16 @@ class TopicReader:
     def ids(self) -> list[str]:
         return [message["message_id"] for message in self.messages]
 
+    async def until_number(self, number: int, timeout_s: float = 60) -> None:
+        """Read until so many records have come."""
+
+        async def complete() -> bool:
+            for records in (await self._consumer.getmany(timeout_ms=200)).values():
+                self.records += records
+            return len(self.records) >= number
+
+        await until(complete, timeout_s, f"{number} records have come")
+
     async def until_ids(self, wanted: Iterable[str], timeout_s: float = 60) -> None:
         """Read until every one of `wanted` has come, at least once."""
         missing = set(wanted)

@@ -26,7 +26,7 @@ from services.dashboard.market import read_listings, read_quote
 from services.exchanges.exchange import TickerFrame, TradeFrame
 from services.exchanges.registry import EXCHANGES
 from services.kafka_clickhouse.errors import UndecodableError
-from services.kafka_clickhouse.messages import decode, decode_one
+from services.kafka_clickhouse.messages import TICKER_MESSAGES, TRADE_MESSAGES
 from services.market.decimals import plain
 from services.market.events import MiniTicker
 from services.market.symbols import Listing
@@ -93,7 +93,7 @@ def test_symbols_and_prices_from_aggregator_to_the_graph_of_profile(listed: list
 @relaxed
 @given(st.lists(tickers(), min_size=1, max_size=5), sources)
 def test_mini_tickers_from_aggregator_to_the_etl(sent: list[MiniTicker], source: str) -> None:
-    read, bad = decode([message.value for message in events.encode(sent, source, NOW_MS)])
+    read, bad = TICKER_MESSAGES.decode([message.value for message in events.encode(sent, source, NOW_MS)])
     assert bad == []
     for ticker, message in zip(sent, read, strict=True):
         figures = (ticker.close, ticker.open, ticker.high, ticker.low, ticker.base_volume, ticker.quote_volume)
@@ -103,11 +103,33 @@ def test_mini_tickers_from_aggregator_to_the_etl(sent: list[MiniTicker], source:
         assert plain(Decimal(message.change_percent)) == message.change_percent
 
 
+@relaxed
+@given(st.lists(st.tuples(symbols, prices, times_ms, st.integers(0, 2**63 - 1)), min_size=1, max_size=5), sources)
+def test_trades_from_the_exchange_over_the_aggregator_to_the_etl(
+    made: list[tuple[str, str, int, int]], source: str
+) -> None:
+    sent = [
+        {"e": "aggTrade", "E": ms, "s": name.upper(), "a": number, "p": price, "q": "0.5", "f": -1, "l": 7, "T": ms}
+        | {"m": number % 2 == 0, "M": True}
+        for name, price, ms, number in made
+    ]
+    frames = [json.dumps(trade).encode() for trade in sent]
+    decoded = decode_trades(EXCHANGES["binance"], frames, NOW_MS)
+    assert decoded.refused == {}
+    written = events.tape_messages(decoded.accepted, decoded.payloads, source, NOW_MS)
+    read, bad = TRADE_MESSAGES.decode([message.value for message in written])
+    assert bad == []
+    for trade, message in zip(sent, read, strict=True):
+        assert {name: getattr(message, name) for name in "esapqflTmE"} == {name: trade[name] for name in "esapqflTmE"}
+        assert (message.receive_time, message.src) == (NOW_MS, source)
+    assert [message.key.decode() for message in written] == [trade["s"] for trade in sent]
+
+
 def is_storable(ticker: MiniTicker) -> bool:
     """Whether all its figures fit Decimal(38, 18); the change in percent of a tiny open may not."""
     (message,) = events.encode([ticker], "binance", NOW_MS)
     try:
-        decode_one(message.value)
+        TICKER_MESSAGES.decode_one(message.value)
     except UndecodableError:
         return False
     return True
@@ -121,10 +143,10 @@ def test_a_batch_is_stored_but_for_what_is_no_message(data: st.DataObject, sent:
     victim = data.draw(st.integers(0, len(ours) - 1))
     changed = mutations(msgspec.json.decode(ours[victim])).map(msgspec.json.encode)
     odd = data.draw(st.none() | st.binary() | changed)
-    read, bad = decode([*ours[:victim], odd, *ours[victim + 1 :]])
+    read, bad = TICKER_MESSAGES.decode([*ours[:victim], odd, *ours[victim + 1 :]])
     assert [each.index for each in bad] in ([], [victim])
     beside = read if bad else [*read[:victim], *read[victim + 1 :]]
-    assert (beside, []) == decode([*ours[:victim], *ours[victim + 1 :]])
+    assert (beside, []) == TICKER_MESSAGES.decode([*ours[:victim], *ours[victim + 1 :]])
 
 
 @relaxed

@@ -130,13 +130,13 @@ async def test_lag_is_the_groups_own(kafka_broker: RunningKafka) -> None:
     consumer.assign([TopicPartition(topic, 0), TopicPartition(topic, 1)])
     await consumer.commit({TopicPartition(topic, 0): OffsetAndMetadata(3, "")})
     await consumer.stop()
-    lag = LagReader(kafka_broker.bootstrap, topic, group)
+    lag = LagReader(kafka_broker.bootstrap, [topic, "no.such.topic"], group)
     try:
         for _ in range(2):
             assert await lag.read() == [
-                PartitionLag(0, 5, 3, 2),
-                PartitionLag(1, 2, None, None),
-                PartitionLag(2, 0, None, None),
+                PartitionLag(topic, 0, 5, 3, 2),
+                PartitionLag(topic, 1, 2, None, None),
+                PartitionLag(topic, 2, 0, None, None),
             ]
     finally:
         await lag.close()
@@ -144,7 +144,7 @@ async def test_lag_is_the_groups_own(kafka_broker: RunningKafka) -> None:
 
 async def test_lag_of_a_broker_that_freezes_and_comes_back(own_kafka: RunningKafka) -> None:
     topic = await new_topic(own_kafka.bootstrap)
-    lag = LagReader(own_kafka.bootstrap, topic, "lag-test")
+    lag = LagReader(own_kafka.bootstrap, [topic], "lag-test")
 
     async def answers() -> bool:
         return len(await lag.read()) == 3
@@ -162,7 +162,7 @@ async def test_lag_of_a_broker_that_freezes_and_comes_back(own_kafka: RunningKaf
 
 
 async def test_a_topic_that_is_not_there(kafka_broker: RunningKafka) -> None:
-    lag = LagReader(kafka_broker.bootstrap, "no.such.topic", "lag-test")
+    lag = LagReader(kafka_broker.bootstrap, ["no.such.topic"], "lag-test")
     try:
         with pytest.raises(OSError, match="Kafka does not answer"):
             await lag.read()

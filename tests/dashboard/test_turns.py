@@ -79,7 +79,7 @@ class Held:
 
 async def test_a_page_takes_a_turn_of_the_client_that_asked_first_and_none_of_those_that_join() -> None:
     held = Held()
-    pages = HistoryPages(cast("ClickHouse", held), SingleFlightCache(1_000_000))
+    pages = HistoryPages(cast("ClickHouse", held), SingleFlightCache(1_000_000), ClientTurns())
 
     def ask(symbol: str, client: str) -> asyncio.Task[object]:
         request = Request(symbol, "1m", "simulator", 0, 60, 1, "json")

@@ -48,11 +48,15 @@ async def test_followed_trades_are_back_within_two_renewals_of_an_aggregator_res
         before = await renewals(user, stack)
         aggregator.process.start()
         await until(streams_btc, 60)
-        assert await renewals(user, stack) - before <= 2
+        assert await renewals(user, stack) - before <= 2 * LEASES
+
+
+LEASES = 2
+"""Of what is viewed, and of what is held."""
 
 
 async def renewals(user: User, stack: Stack) -> int:
-    """How many renewals of its lease profile has made so far that were answered."""
+    """How many renewals of its leases profile has made so far that were answered."""
     metrics = (await user.client.get(f"http://127.0.0.1:{stack.running['profile'].ops_port}/metrics")).text
     answered = [line for line in metrics.splitlines() if 'request="PUT followers"' in line and 'outcome="200"' in line]
     return sum(int(float(line.split()[-1])) for line in answered if line.startswith("profile_aggregator_calls_total"))

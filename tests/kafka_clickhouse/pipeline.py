@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -64,6 +64,66 @@ def ticks(count: int, *, symbols: int = 40, first: int = 0) -> list[Tick]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One aggregate trade, as far as it decides what is to be found."""
+
+    symbol: str
+    trade_id: int
+    price: Decimal
+    source: str = "binance"
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return self.symbol, self.trade_id, self.source
+
+    @property
+    def value(self) -> bytes:
+        made_ms = START_MS + self.trade_id * 7
+        message = {
+            "e": "aggTrade",
+            "E": made_ms + 3,
+            "s": self.symbol,
+            "a": self.trade_id,
+            "p": str(self.price),
+            "q": "0.01250000",
+            "f": 10 * self.trade_id,
+            "l": 10 * self.trade_id + 4,
+            "T": made_ms,
+            "m": self.trade_id % 3 == 0,
+            "M": True,
+            "receive_time": made_ms + 90,
+            "src": self.source,
+        }
+        return json.dumps(message).encode()
+
+
+def trades(count: int, *, symbols: int = 40, first: int = 0) -> list[Trade]:
+    """`count` different trades of `symbols` symbols; number `first` is the first."""
+    return [
+        Trade(f"SYM{n % symbols}USDT", 1 + n // symbols, Decimal(n % 9_973 + 1) / 100)
+        for n in range(first, first + count)
+    ]
+
+
+Event = Tick | Trade
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What goes through a pipeline: its events, its table, and the columns of a row's key."""
+
+    name: str
+    make: Callable[..., list[Any]]
+    table: str
+    key: str
+
+
+TICKS = Kind("ticks", ticks, "market_tickers", "symbol, toUnixTimestamp64Milli(event_time), source")
+TRADES = Kind("trades", trades, "trades", "symbol, trade_id, source")
+KINDS = [TICKS, TRADES]
+
+
 @dataclass(slots=True)
 class Message:
     """What a consumer reads, as far as we use it."""
@@ -107,13 +167,29 @@ class Consumer:
 class Pipeline:
     """What the consumers of a test stand between. `start` as many as wanted; leaving the context ends them."""
 
+    kind: Kind
     bootstrap: str
     url: str
     client: AsyncClient
     topic: str
     dead_letter_topic: str
+    other_topics: tuple[str, str]
+    """Topic and dead letters of the other kind."""
     producer: AIOKafkaProducer
     consumers: list[Consumer] = field(default_factory=list)
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """The consumer's settings of both kinds."""
+        tickers, trades = (self.topic, self.dead_letter_topic), self.other_topics
+        if self.kind is TRADES:
+            tickers, trades = trades, tickers
+        return {
+            "KAFKA_TOPIC": tickers[0],
+            "KAFKA_DEAD_LETTER_TOPIC": tickers[1],
+            "KAFKA_TRADE_TOPIC": trades[0],
+            "KAFKA_TRADE_DEAD_LETTER_TOPIC": trades[1],
+        }
 
     def start(self, **env: str) -> Consumer:
         """Start a consumer, without waiting for it."""
@@ -122,8 +198,7 @@ class Pipeline:
             "OPS_PORT": str(ops_port),
             "CLICKHOUSE_URL": self.url,
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
-            "KAFKA_TOPIC": self.topic,
-            "KAFKA_DEAD_LETTER_TOPIC": self.dead_letter_topic,
+            **self.topics,
             "KAFKA_GROUP": self.topic,
             "KAFKA_SESSION_TIMEOUT_S": "6",
             "BATCH_AGE_S": "0.2",
@@ -132,9 +207,9 @@ class Pipeline:
         self.consumers.append(consumer)
         return consumer
 
-    async def send(self, sent: Iterable[Tick]) -> None:
+    async def send(self, sent: Iterable[Event]) -> None:
         """Produce, and wait for Kafka's confirmation of all of them."""
-        await self.send_raw((tick.symbol.encode(), tick.value) for tick in sent)
+        await self.send_raw((event.symbol.encode(), event.value) for event in sent)
 
     async def send_raw(self, messages: Iterable[tuple[bytes | None, bytes | None]]) -> None:
         sending = [await self.producer.send(self.topic, value=value, key=key) for key, value in messages]
@@ -142,20 +217,15 @@ class Pipeline:
 
     async def rows(self, *, final: bool = True) -> list[tuple[str, int, str]]:
         """The keys of what is stored, in order."""
-        table = "market_tickers FINAL" if final else "market_tickers"
-        return [
-            tuple(row)
-            for row in await self.query(
-                f"SELECT symbol, toUnixTimestamp64Milli(event_time), source FROM {table} ORDER BY ALL"
-            )
-        ]
+        table = f"{self.kind.table} FINAL" if final else self.kind.table
+        return [tuple(row) for row in await self.query(f"SELECT {self.kind.key} FROM {table} ORDER BY ALL")]
 
     async def query(self, sql: str) -> list[Any]:
         return list((await self.client.query(sql)).result_rows)
 
     async def count(self) -> int:
         """Different rows that are stored."""
-        ((count,),) = await self.query("SELECT uniqExact(symbol, event_time, source) FROM market_tickers")
+        ((count,),) = await self.query(f"SELECT uniqExact({self.kind.key}) FROM {self.kind.table}")
         return int(count)
 
     async def until_stored(self, count: int, timeout_s: float = 60.0) -> None:
@@ -164,12 +234,13 @@ class Pipeline:
 
         await until(stored, timeout_s, f"{count} rows in ClickHouse")
 
-    async def assert_exactly(self, sent: Iterable[Tick]) -> None:
-        """No row missing, none twice, no other; and the candles are those of what was sent."""
+    async def assert_exactly(self, sent: Iterable[Event]) -> None:
+        """No row missing, none twice, no other; and the candles are those of the ticks that were sent."""
         expected = list(sent)
-        assert await self.rows() == sorted({tick.key for tick in expected})
+        assert await self.rows() == sorted({event.key for event in expected})
+        seen = [event for event in expected if isinstance(event, Tick)]
         for interval, length_s in INTERVALS_S.items():
-            await self._until_candles(interval, candles_of(expected, length_s))
+            await self._until_candles(interval, candles_of(seen, length_s))
 
     async def _until_candles(self, interval: str, expected: list[tuple[Any, ...]]) -> None:
         """An insert shows in the table a moment before it does in the candles."""
@@ -218,18 +289,21 @@ def _ohlc(group: list[Tick]) -> tuple[Decimal, Decimal, Decimal, Decimal]:
 
 
 @asynccontextmanager
-async def pipeline(bootstrap: str, server_url: str, consumer_url: str | None = None) -> AsyncIterator[Pipeline]:
-    """A new topic and a new database. Consumers reach ClickHouse at `consumer_url`'s host when that is given."""
+async def pipeline(
+    bootstrap: str, server_url: str, consumer_url: str | None = None, kind: Kind = TICKS
+) -> AsyncIterator[Pipeline]:
+    """New topics and a new database. Consumers reach ClickHouse at `consumer_url`'s host when that is given."""
     database = f"test_{secrets.token_hex(6)}"
     url = f"{server_url.rpartition('/')[0]}/{database}"
     await upgrade(url, {})
     topic = await new_topic(bootstrap)
     dead_letter_topic = await new_topic(bootstrap, 1)
+    other_topics = await new_topic(bootstrap), await new_topic(bootstrap, 1)
     client = await connect(url, timeout_s=120)  # the whole table is compared, on a busy machine
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
     await producer.start()
     seen_by_consumers = url if consumer_url is None else f"{consumer_url.rpartition('/')[0]}/{database}"
-    made = Pipeline(bootstrap, seen_by_consumers, client, topic, dead_letter_topic, producer)
+    made = Pipeline(kind, bootstrap, seen_by_consumers, client, topic, dead_letter_topic, other_topics, producer)
     try:
         yield made
     finally:

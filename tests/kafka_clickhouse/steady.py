@@ -9,30 +9,30 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from tests.kafka_clickhouse.pipeline import Pipeline, Tick, ticks
+from tests.kafka_clickhouse.pipeline import Event, Pipeline
 
 CHUNK = 200
 
 
 @dataclass(slots=True)
 class SteadyProducer:
-    """Sends `rate` ticks a second, late ones too, each until it is confirmed: it may send some twice."""
+    """Sends `rate` events a second, late ones too, each until it is confirmed: it may send some twice."""
 
     between: Pipeline
     rate: int
-    sent: list[Tick] = field(default_factory=list)
+    sent: list[Event] = field(default_factory=list)
     enough: bool = False
 
     async def run(self) -> None:
         began_s = time.monotonic()
         while not self.enough:
-            chunk = ticks(CHUNK, first=len(self.sent))
+            chunk = list(self.between.kind.make(CHUNK, first=len(self.sent)))
             while not await self._sent(chunk):  # noqa: ASYNC110 - Kafka's return is not announced
                 await asyncio.sleep(0.2)
             self.sent += chunk
             await asyncio.sleep(max(0.0, began_s + len(self.sent) / self.rate - time.monotonic()))
 
-    async def _sent(self, chunk: list[Tick]) -> bool:
+    async def _sent(self, chunk: list[Event]) -> bool:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.between.bootstrap, acks="all", linger_ms=5, request_timeout_ms=5_000
         )

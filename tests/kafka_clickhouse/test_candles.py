@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kafka_clickhouse.clickhouse import connect
-from services.kafka_clickhouse.native import COLUMNS, encode
+from services.kafka_clickhouse.native import MARKET_TICKERS
 from services.market.kafka_msg import KafkaMsg
 from tests.backfill.running import own_database
 from tests.clickhouse_server import RunningClickHouse
@@ -58,7 +58,8 @@ async def database(clickhouse_server: RunningClickHouse) -> AsyncIterator[str]:
 async def insert(client: AsyncClient, source: str, rows: Sequence[KafkaMsg]) -> None:
     for row in rows:
         row.src = source
-    await client.raw_insert("market_tickers", COLUMNS, encode(rows), settings={"insert_deduplicate": 0}, fmt="Native")
+    table, once = MARKET_TICKERS, {"insert_deduplicate": 0}
+    await client.raw_insert(table.name, table.columns, table.encode(rows), settings=once, fmt="Native")
 
 
 async def candles(client: AsyncClient, interval: str, source: str) -> list[tuple[Any, ...]]:

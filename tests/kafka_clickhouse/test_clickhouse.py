@@ -10,9 +10,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from services.kafka_clickhouse.clickhouse import answered, connect, translated
 from services.kafka_clickhouse.errors import KafkaClickHouseError, RefusedError, StorageUnavailableError
-from services.kafka_clickhouse.messages import decode
-from services.kafka_clickhouse.native import COLUMNS, encode
-from services.kafka_clickhouse.storage import TABLE, TickerStore
+from services.kafka_clickhouse.messages import TICKER_MESSAGES
+from services.kafka_clickhouse.native import MARKET_TICKERS as TABLE
+from services.kafka_clickhouse.storage import Store
 from tests.backfill.running import connected, own_database
 from tests.clickhouse_server import RunningClickHouse
 from tests.kafka_clickhouse.pipeline import ticks
@@ -77,28 +77,28 @@ async def test_a_wrong_password_is_retried_until_it_is_put_right(url: str) -> No
 
 async def test_a_block_that_cannot_be_parsed_is_refused(url: str) -> None:
     async with connected(url) as client:
-        messages, _ = decode([tick.value for tick in ticks(2)])
+        messages, _ = TICKER_MESSAGES.decode([tick.value for tick in ticks(2)])
         messages[1].c = "6_8123"
         with pytest.raises(RefusedError):
             async with answered():
-                await client.raw_insert(TABLE, COLUMNS, encode(messages), fmt="Native")
+                await client.raw_insert(TABLE.name, TABLE.columns, TABLE.encode(messages), fmt="Native")
 
 
 async def test_candles_that_a_broken_insert_did_not_reach_are_made_by_its_repetition(url: str) -> None:
-    store = TickerStore(url, 30)
-    messages, _ = decode([tick.value for tick in ticks(3)])
-    await store.insert(encode(messages), "token")
+    store = Store(url, 30)
+    messages, _ = TICKER_MESSAGES.decode([tick.value for tick in ticks(3)])
+    await store.insert(TABLE, TABLE.encode(messages), "token")
     async with connected(url) as client:
         await client.command("TRUNCATE TABLE candles_1m_states")  # as if the engine had died before it came to them
-        await store.insert(encode(messages), "token")
+        await store.insert(TABLE, TABLE.encode(messages), "token")
         assert (await client.query("SELECT count() FROM candles_1m")).result_rows == [(3,)]
-        assert (await client.query(f"SELECT count() FROM {TABLE}")).result_rows == [(3,)]
+        assert (await client.query(f"SELECT count() FROM {TABLE.name}")).result_rows == [(3,)]
     await store.close()
 
 
 async def test_readiness_asks_again_when_no_insert_is_tried_any_more(url: str) -> None:
-    store = TickerStore(f"http://crypto:x@127.0.0.1:{free_port()}/crypto", 30)
-    trying = asyncio.create_task(store.insert(b"", "token"))
+    store = Store(f"http://crypto:x@127.0.0.1:{free_port()}/crypto", 30)
+    trying = asyncio.create_task(store.insert(TABLE, b"", "token"))
     await until(lambda: fails(store), what="the insert to fail")
     store.url = url  # ClickHouse is back
     trying.cancel()
@@ -107,7 +107,7 @@ async def test_readiness_asks_again_when_no_insert_is_tried_any_more(url: str) -
     await store.close()
 
 
-async def fails(store: TickerStore) -> bool:
+async def fails(store: Store) -> bool:
     try:
         await store.check()
     except StorageUnavailableError:

@@ -1,22 +1,13 @@
 """The service between a real Kafka and a real ClickHouse, undisturbed."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from tests.clickhouse_server import RunningClickHouse
-from tests.kafka_broker import RunningKafka
-from tests.kafka_clickhouse.pipeline import START_MS, Pipeline, Tick, pipeline, ticks
+from tests.kafka_clickhouse.pipeline import START_MS, TRADES, Kind, Pipeline, Tick, Trade
 from tests.processes import until
-
-
-@pytest.fixture
-async def between(kafka_broker: RunningKafka, clickhouse_server: RunningClickHouse) -> AsyncIterator[Pipeline]:
-    async with pipeline(kafka_broker.bootstrap, clickhouse_server.url) as made:
-        yield made
 
 
 async def committed(between: Pipeline) -> int:
@@ -30,9 +21,9 @@ async def committed(between: Pipeline) -> int:
         await reader.stop()
 
 
-async def test_every_message_becomes_a_row_and_its_candles_and_is_committed(between: Pipeline) -> None:
+async def test_every_message_becomes_a_row_and_is_committed(between: Pipeline) -> None:
     consumer = between.start()
-    sent = ticks(5_000)
+    sent = between.kind.make(5_000)
     await between.send(sent)
     await between.until_stored(len(sent))
     await between.assert_exactly(sent)
@@ -47,7 +38,8 @@ async def _is(value: object, wanted: float) -> bool:
     return bool(await value == wanted)  # type: ignore[misc]
 
 
-async def test_the_age_of_a_partitions_newest_grows_while_nothing_is_stored(between: Pipeline) -> None:
+async def test_the_age_of_a_partitions_newest_grows_while_nothing_is_stored(ticker_pipeline: Pipeline) -> None:
+    between = ticker_pipeline
     consumer = between.start()
     day_ms = 86_400_000
     for partition, event_ms in enumerate((START_MS, START_MS + day_ms)):
@@ -59,7 +51,8 @@ async def test_the_age_of_a_partitions_newest_grows_while_nothing_is_stored(betw
         return ages if len(ages) == 2 else {}
 
     first = await until(ages, what="both ages")
-    assert first['{partition="0"}'] - first['{partition="1"}'] == pytest.approx(86_400, abs=1)
+    ages_s = [first[f'{{partition="{number}",topic="{between.topic}"}}'] for number in range(2)]
+    assert ages_s[0] - ages_s[1] == pytest.approx(86_400, abs=1)
 
     async def all_grow() -> bool:
         return all(age > first[partition] + 0.5 for partition, age in (await ages()).items())
@@ -67,7 +60,8 @@ async def test_the_age_of_a_partitions_newest_grows_while_nothing_is_stored(betw
     await until(all_grow, what="the ages to grow")
 
 
-async def test_a_row_holds_what_the_message_held(between: Pipeline) -> None:
+async def test_a_row_holds_what_the_message_held(ticker_pipeline: Pipeline) -> None:
+    between = ticker_pipeline
     between.start()
     await between.send([Tick("BTCUSDT", START_MS + 123, Decimal("68123.45"), "simulator")])
     await between.until_stored(1)
@@ -82,8 +76,27 @@ async def test_a_row_holds_what_the_message_held(between: Pipeline) -> None:
     ]
 
 
+async def test_a_trade_is_in_its_row_with_all_its_figures(between: Pipeline, kind: Kind) -> None:
+    if kind is not TRADES:
+        pytest.skip("of trades alone")
+    between.start()
+    await between.send([Trade("BTCUSDT", 26_129, Decimal("68123.45"), "simulator")])
+    await between.until_stored(1)
+    columns = (
+        "symbol, trade_id, price, quantity, first_id, last_id, toUnixTimestamp64Milli(event_time), "
+        "toUnixTimestamp64Milli(trade_time), buyer_is_maker, toUnixTimestamp64Milli(receive_time), source, filled"
+    )
+    made_ms = START_MS + 7 * 26_129
+    assert await between.query(f"SELECT {columns} FROM trades") == [
+        (
+            *("BTCUSDT", 26_129, Decimal("68123.45"), Decimal("0.0125"), 261_290, 261_294),
+            *(made_ms + 3, made_ms, False, made_ms + 90, "simulator", False),
+        )
+    ]
+
+
 async def test_backlog_goes_in_large_batches(between: Pipeline) -> None:
-    sent = ticks(45_000)
+    sent = between.kind.make(45_000)
     await between.send(sent)
     consumer = between.start(BATCH_AGE_S="5")
     await between.until_stored(len(sent))
@@ -92,7 +105,7 @@ async def test_backlog_goes_in_large_batches(between: Pipeline) -> None:
 
 
 async def test_a_full_buffer_pauses_its_partition_and_nothing_is_lost(between: Pipeline) -> None:
-    sent = ticks(6_000)
+    sent = between.kind.make(6_000)
     await between.send(sent)
     consumer = between.start(BATCH_ROWS="100")
     await between.until_stored(len(sent))
@@ -103,7 +116,7 @@ async def test_a_full_buffer_pauses_its_partition_and_nothing_is_lost(between: P
 async def test_sigterm_stores_and_commits_what_has_been_read(between: Pipeline) -> None:
     consumer = between.start(BATCH_AGE_S="60")
     await consumer.ready()
-    sent = ticks(300)
+    sent = between.kind.make(300)
     await between.send(sent)
     await until(
         lambda: _is(consumer.metric("kafka_clickhouse_buffered_messages"), len(sent)), what="the buffer to fill"
@@ -114,12 +127,14 @@ async def test_sigterm_stores_and_commits_what_has_been_read(between: Pipeline) 
     assert await committed(between) == len(sent)
 
 
-async def test_a_consumer_beyond_the_number_of_partitions_stands_by_ready(between: Pipeline) -> None:
+async def test_a_consumer_beyond_the_number_of_partitions_stands_by_ready(ticker_pipeline: Pipeline) -> None:
+    between = ticker_pipeline
     consumers = [between.start() for _ in range(4)]
     await asyncio.gather(*(consumer.ready() for consumer in consumers))
 
 
-async def test_messages_of_the_go_original_are_stored(between: Pipeline) -> None:
+async def test_messages_of_the_go_original_are_stored(ticker_pipeline: Pipeline) -> None:
+    between = ticker_pipeline
     between.start()
     value = (
         b'{"message_id":"6f1c","e":"24hrMiniTicker","E":1767225600123,"receive_time":1767225600187,"s":"BTCUSDT",'

@@ -6,18 +6,17 @@ Short by default. `make soak` runs it for as long as things may really last, by 
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
 from deploy.local import clickhouse
-from services.kafka_clickhouse.messages import decode
-from services.kafka_clickhouse.native import encode
-from services.kafka_clickhouse.storage import TickerStore
+from services.kafka_clickhouse.messages import TICKER_MESSAGES
+from services.kafka_clickhouse.native import MARKET_TICKERS
+from services.kafka_clickhouse.storage import Store
 from tests.clickhouse_server import RunningClickHouse
 from tests.kafka_broker import RunningKafka
 from tests.kafka_clickhouse.cutting_proxy import cutting_proxy
-from tests.kafka_clickhouse.pipeline import Consumer, Pipeline, pipeline, ticks
+from tests.kafka_clickhouse.pipeline import Consumer, Kind, Pipeline, pipeline, ticks
 from tests.kafka_clickhouse.steady import SteadyProducer, steadily
 from tests.processes import until
 
@@ -31,12 +30,6 @@ CATCH_UP_S = 120.0
 pytestmark = pytest.mark.timeout(
     240 + KAFKA_OUTAGE_S + CLICKHOUSE_OUTAGE_S + 20 * KILLS + 3 * REBALANCES * REBALANCE_INTERVAL_S
 )
-
-
-@pytest.fixture
-async def between(kafka_broker: RunningKafka, clickhouse_server: RunningClickHouse) -> AsyncIterator[Pipeline]:
-    async with pipeline(kafka_broker.bootstrap, clickhouse_server.url) as made:
-        yield made
 
 
 async def all_is_there(between: Pipeline, producer: SteadyProducer) -> None:
@@ -118,15 +111,15 @@ async def test_a_stop_while_clickhouse_is_away_ends_in_time_and_loses_nothing(
 
 
 async def test_an_insert_whose_answer_was_lost_is_in_the_table_once(
-    kafka_broker: RunningKafka, clickhouse_server: RunningClickHouse
+    kafka_broker: RunningKafka, clickhouse_server: RunningClickHouse, kind: Kind
 ) -> None:
     async with (
         cutting_proxy(clickhouse_server.url) as proxy,
-        pipeline(kafka_broker.bootstrap, clickhouse_server.url, proxy.url) as between,
+        pipeline(kafka_broker.bootstrap, clickhouse_server.url, proxy.url, kind) as between,
     ):
         proxy.cuts = 5
         between.start()
-        sent = ticks(2_000)
+        sent = kind.make(2_000)
         await between.send(sent)
         await between.until_stored(len(sent))
         await until(lambda: proxy.swallowed == 5, what="five lost answers")
@@ -134,14 +127,15 @@ async def test_an_insert_whose_answer_was_lost_is_in_the_table_once(
         assert await between.rows(final=False) == await between.rows()
 
 
-async def test_without_its_token_an_insert_that_is_repeated_is_there_twice(between: Pipeline) -> None:
-    store = TickerStore(between.url, 30)
+async def test_without_its_token_an_insert_that_is_repeated_is_there_twice(ticker_pipeline: Pipeline) -> None:
+    between = ticker_pipeline
+    store = Store(between.url, 30)
     sent = ticks(3)
-    block = encode(decode([tick.value for tick in sent])[0])
+    block = MARKET_TICKERS.encode(TICKER_MESSAGES.decode([tick.value for tick in sent])[0])
     unmerged = "max_bytes_to_merge_at_max_space_in_pool = 1, max_bytes_to_merge_at_min_space_in_pool = 1"
     await between.client.command(f"ALTER TABLE market_tickers MODIFY SETTING {unmerged}")
     for token in ("one", "one", "another"):
-        await store.insert(block, token)
+        await store.insert(MARKET_TICKERS, block, token)
     await store.close()
     assert len(await between.rows(final=False)) == 2 * len(sent)
     await between.assert_exactly(sent)

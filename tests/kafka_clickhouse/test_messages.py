@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kafka_clickhouse.errors import UndecodableError
-from services.kafka_clickhouse.messages import decode, decode_one
+from services.kafka_clickhouse.messages import TICKER_MESSAGES
 
 OURS: dict[str, Any] = {
     "message_id": "BTCUSDT:1767225600123",
@@ -36,22 +36,22 @@ def message(**changes: Any) -> bytes:
 
 
 def test_our_own_message_is_read_as_it_stands() -> None:
-    read = decode_one(message())
+    read = TICKER_MESSAGES.decode_one(message())
     assert {name: getattr(read, name) for name in OURS} == OURS
 
 
 def test_unknown_keys_are_ignored() -> None:
-    assert decode_one(message(new={"x": [1]})) == decode_one(message())
+    assert TICKER_MESSAGES.decode_one(message(new={"x": [1]})) == TICKER_MESSAGES.decode_one(message())
 
 
 def test_what_the_go_original_leaves_out_has_a_meaning() -> None:
-    read = decode_one(message(src=None, v=None, q=None))
+    read = TICKER_MESSAGES.decode_one(message(src=None, v=None, q=None))
     assert (read.src, read.v, read.q) == ("binance", "0", "0")
 
 
 def test_what_follows_from_the_rest_may_be_absent() -> None:
     absent = dict.fromkeys(("message_id", "e", "receive_time", "change_price", "change_percent"))
-    read = decode_one(message(**absent))
+    read = TICKER_MESSAGES.decode_one(message(**absent))
     assert read.message_id == OURS["message_id"]
     assert (read.change_price, read.change_percent) == (OURS["change_price"], OURS["change_percent"])
     assert (read.e, read.receive_time) == ("24hrMiniTicker", OURS["E"])
@@ -59,8 +59,8 @@ def test_what_follows_from_the_rest_may_be_absent() -> None:
 
 def test_numbers_are_as_good_as_text_and_exact() -> None:
     value = message(c=0).replace(b'"c": 0', b'"c": 12345678901234567890.123456789012345678')
-    assert decode_one(value).c == "12345678901234567890.123456789012345678"
-    assert decode_one(message(E="1767225600123", c=1e-7)).c == "0.0000001"
+    assert TICKER_MESSAGES.decode_one(value).c == "12345678901234567890.123456789012345678"
+    assert TICKER_MESSAGES.decode_one(message(E="1767225600123", c=1e-7)).c == "0.0000001"
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_numbers_are_as_good_as_text_and_exact() -> None:
 )
 def test_what_cannot_be_stored_is_refused_with_a_reason(value: bytes | None, reason: str) -> None:
     with pytest.raises(UndecodableError, match=re.escape(reason)):
-        decode_one(value)
+        TICKER_MESSAGES.decode_one(value)
 
 
 def test_the_good_ones_of_a_batch_are_read_and_the_bad_ones_named() -> None:
     values = [message(), b'{"x":' + b"[" * 100_000, message(c="1.2.3"), message(s="ETHUSDT"), None]
-    messages, bad = decode(values)
+    messages, bad = TICKER_MESSAGES.decode(values)
     assert [read.s for read in messages] == ["BTCUSDT", "ETHUSDT"]
     assert [undecodable.index for undecodable in bad] == [1, 2, 4]
 
@@ -106,4 +106,8 @@ def test_every_number_is_read_alike_as_text_and_as_number(number: Decimal) -> No
     number = number.quantize(Decimal(1).scaleb(-18)) if abs(number) < 10**9 else number.to_integral_value()
     text = format(number, "f")
     as_number = message(c=0).replace(b'"c": 0', f'"c": {text}'.encode())
-    assert Decimal(decode_one(as_number).c) == Decimal(decode_one(message(c=text)).c) == number
+    assert (
+        Decimal(TICKER_MESSAGES.decode_one(as_number).c)
+        == Decimal(TICKER_MESSAGES.decode_one(message(c=text)).c)
+        == number
+    )

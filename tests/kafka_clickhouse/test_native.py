@@ -4,15 +4,16 @@ import asyncio
 import string
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kafka_clickhouse.clickhouse import connect
-from services.kafka_clickhouse.native import COLUMNS, encode, strings, varint
-from services.kafka_clickhouse.storage import TABLE
+from services.kafka_clickhouse.native import MARKET_TICKERS, TRADES, Table, strings, varint
 from services.market.kafka_msg import KafkaMsg
+from services.market.trade_msg import TradeMsg
 from tests.backfill.running import own_database
 from tests.clickhouse_server import RunningClickHouse
 
@@ -32,6 +33,18 @@ rows = st.builds(
     E=moments,
     receive_time=moments,
 )
+ids = st.integers(0, 2**63 - 1)
+trades = st.builds(
+    TradeMsg,
+    e=st.just("aggTrade"),
+    **dict.fromkeys(("p", "q"), numbers),
+    **dict.fromkeys(("s", "src"), names),
+    **dict.fromkeys(("E", "T", "receive_time"), st.integers(1_700_000_000_000, 1_800_000_000_000)),
+    a=ids,
+    f=ids | st.just(-1),
+    l=ids | st.just(-1),
+    m=st.booleans(),
+)
 
 
 @pytest.fixture
@@ -43,14 +56,15 @@ def database(clickhouse_server: RunningClickHouse) -> Iterator[str]:
         runner.run(context.__aexit__(None, None, None))
 
 
-async def round_trip(url: str, messages: list[KafkaMsg]) -> list[tuple[object, ...]]:
+async def round_trip(url: str, table: Table[Any], messages: list[Any]) -> list[tuple[object, ...]]:
     """What the engine has of these rows, and of nothing else."""
     client = await connect(url)
     try:
-        await client.command(f"TRUNCATE TABLE {TABLE}")
-        await client.raw_insert(TABLE, COLUMNS, encode(messages), settings={"insert_deduplicate": 0}, fmt="Native")
-        columns = ", ".join(name if "time" not in name else f"toUnixTimestamp64Milli({name})" for name in COLUMNS)
-        return [tuple(row) for row in (await client.query(f"SELECT {columns} FROM {TABLE}")).result_rows]
+        await client.command(f"TRUNCATE TABLE {table.name}")
+        once = {"insert_deduplicate": 0}
+        await client.raw_insert(table.name, table.columns, table.encode(messages), settings=once, fmt="Native")
+        columns = ", ".join(name if "time" not in name else f"toUnixTimestamp64Milli({name})" for name in table.columns)
+        return [tuple(row) for row in (await client.query(f"SELECT {columns} FROM {table.name}")).result_rows]
     finally:
         await client.close()
 
@@ -69,7 +83,17 @@ def test_the_engine_reads_what_was_encoded(database: str, messages: list[KafkaMs
         )
         for row in messages
     ]
-    assert sorted(asyncio.run(round_trip(database, messages))) == sorted(expected)
+    assert sorted(asyncio.run(round_trip(database, MARKET_TICKERS, messages))) == sorted(expected)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(trades, min_size=1, max_size=30, unique_by=lambda row: (row.s, row.a, row.src)))
+def test_the_engine_reads_the_trades_that_were_encoded(database: str, messages: list[TradeMsg]) -> None:
+    expected = [
+        (row.s, row.a, Decimal(row.p), Decimal(row.q), row.f, row.l, row.E, row.T, row.m, row.receive_time, row.src)
+        for row in messages
+    ]
+    assert sorted(asyncio.run(round_trip(database, TRADES, messages))) == sorted(expected)
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 65_535, 65_536, 70_000])

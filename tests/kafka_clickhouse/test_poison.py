@@ -1,23 +1,13 @@
 """Messages that cannot be stored: a few are set aside, most are a reason to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kafka_clickhouse.poison import MIN_BAD, WINDOW, PoisonWatch
-from tests.clickhouse_server import RunningClickHouse
-from tests.kafka_broker import RunningKafka
-from tests.kafka_clickhouse.pipeline import Consumer, Pipeline, pipeline, ticks
+from tests.kafka_clickhouse.pipeline import TRADES, Consumer, Pipeline
 from tests.processes import until
-
-
-@pytest.fixture
-async def between(kafka_broker: RunningKafka, clickhouse_server: RunningClickHouse) -> AsyncIterator[Pipeline]:
-    async with pipeline(kafka_broker.bootstrap, clickhouse_server.url) as made:
-        yield made
 
 
 async def until_problem(consumer: Consumer, dependency: str, problem: str) -> None:
@@ -80,7 +70,7 @@ def test_it_stops_exactly_where_a_plain_count_does(bad: list[bool], batch: int) 
 
 async def test_one_in_a_hundred_is_set_aside_with_its_reason_and_place(between: Pipeline) -> None:
     between.start()
-    sent = ticks(3_000)
+    sent = between.kind.make(3_000)
     messages = [(tick.symbol.encode(), tick.value) for tick in sent]
     for place in range(50, 3_000, 100):
         messages.insert(place, (b"bad", b'{"s":"BTCUSDT","E":"never"}'))
@@ -99,8 +89,8 @@ async def test_one_in_a_hundred_is_set_aside_with_its_reason_and_place(between: 
 
 async def test_what_only_clickhouse_refuses_is_found_and_set_aside(between: Pipeline) -> None:
     between.start()
-    sent = ticks(500, symbols=1)
-    refused = sent[250].value.replace(b'"67000.00"', b'"6_7000.00"')
+    sent = between.kind.make(500, symbols=1)
+    refused = sent[250].value.replace(f': "{sent[250].price}"'.encode(), b': "6_7000.00"')
     await between.send_raw([(b"SYM0USDT", tick.value) for tick in sent[:250]])
     await between.send_raw([(b"SYM0USDT", refused)] + [(b"SYM0USDT", tick.value) for tick in sent[251:]])
     await between.until_stored(len(sent) - 1)
@@ -111,16 +101,17 @@ async def test_what_only_clickhouse_refuses_is_found_and_set_aside(between: Pipe
 
 
 async def test_when_clickhouse_refuses_all_it_stops_and_goes_on_once_the_table_is_right(between: Pipeline) -> None:
-    await between.client.command("ALTER TABLE market_tickers ADD CONSTRAINT nothing CHECK close_price < 0")
+    table = between.kind.table
+    await between.client.command(f"ALTER TABLE {table} ADD CONSTRAINT nothing CHECK receive_time < '1971-01-01'")
     consumer = between.start()
-    sent = ticks(500, symbols=1)
+    sent = between.kind.make(500, symbols=1)
     await between.send_raw([(b"SYM0USDT", tick.value) for tick in sent])
     await until_problem(consumer, "messages", "MostMessagesFailError")
     assert "VIOLATED_CONSTRAINT" in consumer.process.output()
     assert await consumer.metric("kafka_clickhouse_dead_letters_total") < MIN_BAD
     assert await asyncio.to_thread(consumer.process.stop) == 0
 
-    await between.client.command("ALTER TABLE market_tickers DROP CONSTRAINT nothing")
+    await between.client.command(f"ALTER TABLE {table} DROP CONSTRAINT nothing")
     between.start()
     await between.until_stored(len(sent) - MIN_BAD)
     await between.assert_exactly(sent)
@@ -133,7 +124,7 @@ async def test_a_record_with_neither_key_nor_value_is_a_dead_letter_like_any_oth
     await (await between.producer.send_batch(builder, between.topic, partition=0))
     (letter,) = await between.dead_letters(1)
     assert (letter.key, letter.value) == (None, b"")
-    await between.send(sent := ticks(10))
+    await between.send(sent := between.kind.make(10))
     await between.until_stored(len(sent))
 
 
@@ -147,7 +138,7 @@ async def test_a_letter_that_is_too_large_for_its_topic_is_cut(between: Pipeline
 
 
 async def test_a_start_before_some_dozens_of_bad_ones_goes_on(between: Pipeline) -> None:
-    sent = ticks(500, symbols=1)
+    sent = between.kind.make(500, symbols=1)
     await between.send_raw([(b"SYM0USDT", b"not JSON")] * 2 * MIN_BAD)
     await between.send_raw([(b"SYM0USDT", tick.value) for tick in sent])
     between.start(BATCH_AGE_S="5")
@@ -157,11 +148,11 @@ async def test_a_start_before_some_dozens_of_bad_ones_goes_on(between: Pipeline)
 
 async def test_when_all_are_bad_it_stops_and_goes_on_after_a_restart(between: Pipeline) -> None:
     consumer = between.start()
-    good = ticks(200, symbols=1)
+    good = between.kind.make(200, symbols=1)
     await between.send_raw([(b"SYM0USDT", tick.value) for tick in good])
     await between.until_stored(len(good))
     await between.send_raw([(b"SYM0USDT", b"not JSON")] * 500)
-    await between.send_raw([(b"SYM0USDT", tick.value) for tick in ticks(100, symbols=1, first=200)])
+    await between.send_raw([(b"SYM0USDT", tick.value) for tick in between.kind.make(100, symbols=1, first=200)])
     await until_problem(consumer, "messages", "MostMessagesFailError")
     assert await consumer.metric("kafka_clickhouse_stopped") == 1
     assert await consumer.metric("kafka_clickhouse_dead_letters_total") < WINDOW
@@ -175,13 +166,14 @@ async def test_when_all_are_bad_it_stops_and_goes_on_after_a_restart(between: Pi
 
     between.start(POISON_LIMIT_PERCENT="100")
     await between.until_stored(300)
-    await between.assert_exactly(ticks(300, symbols=1))
+    await between.assert_exactly(between.kind.make(300, symbols=1))
     letters = await between.dead_letters(500)
     assert len({dict(letter.headers)["offset"] for letter in letters}) >= 500 - set_aside
 
 
 async def test_nothing_is_committed_before_its_dead_letters_are_written(between: Pipeline) -> None:
-    consumer = between.start(KAFKA_DEAD_LETTER_TOPIC="no topic has such a name")
+    name = "KAFKA_TRADE_DEAD_LETTER_TOPIC" if between.kind is TRADES else "KAFKA_DEAD_LETTER_TOPIC"
+    consumer = between.start(**{name: "no topic has such a name"})
     await between.send_raw([(b"SYM0USDT", b"not JSON")])
     await until_problem(consumer, "dead_letters", "DeadLettersFailError")
     consumer.process.kill()

@@ -1,7 +1,7 @@
 """What Kafka deletes before it is stored is lost, and reported: how much, and which."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 import pytest
 from aiokafka import TopicPartition
@@ -11,20 +11,15 @@ from prometheus_client import REGISTRY
 from services.kafka_clickhouse.dead_letters import DeadLetters
 from services.kafka_clickhouse.intake import Intake
 from services.kafka_clickhouse.lane import BatchLimits, Lane
+from services.kafka_clickhouse.messages import TICKER_MESSAGES
+from services.kafka_clickhouse.native import MARKET_TICKERS
 from services.kafka_clickhouse.poison import PoisonWatch
-from services.kafka_clickhouse.storage import TickerStore
-from tests.clickhouse_server import RunningClickHouse
-from tests.kafka_broker import RunningKafka
-from tests.kafka_clickhouse.pipeline import Consumer, Message, Pipeline, Tick, pipeline, ticks
+from services.kafka_clickhouse.storage import Store
+from services.kafka_clickhouse.streams import Stream
+from tests.kafka_clickhouse.pipeline import Consumer, Message, Pipeline, Tick, ticks
 from tests.processes import until
 
 LOST = "kafka_clickhouse_messages_lost_total"
-
-
-@pytest.fixture
-async def between(kafka_broker: RunningKafka, clickhouse_server: RunningClickHouse) -> AsyncIterator[Pipeline]:
-    async with pipeline(kafka_broker.bootstrap, clickhouse_server.url) as made:
-        yield made
 
 
 async def send(between: Pipeline, sent: Iterable[Tick]) -> None:
@@ -48,7 +43,8 @@ async def until_committed(consumer: Consumer) -> None:
     await until(committed, what="a batch to be committed")
 
 
-async def test_what_was_deleted_unread_is_counted_and_logged_once(between: Pipeline) -> None:
+async def test_what_was_deleted_unread_is_counted_and_logged_once(ticker_pipeline: Pipeline) -> None:
+    between = ticker_pipeline
     sent = ticks(200)
     consumer = between.start()
     await send(between, sent[:100])
@@ -73,7 +69,8 @@ async def test_what_was_deleted_unread_is_counted_and_logged_once(between: Pipel
     await between.assert_exactly([*sent[:100], *sent[150:], *ticks(10, first=200)])
 
 
-async def test_what_was_deleted_before_a_group_began_is_not_its_loss(between: Pipeline) -> None:
+async def test_what_was_deleted_before_a_group_began_is_not_its_loss(ticker_pipeline: Pipeline) -> None:
+    between = ticker_pipeline
     await send(between, ticks(100))
     await delete_before(between, 40)
     consumer = between.start()
@@ -83,8 +80,9 @@ async def test_what_was_deleted_before_a_group_began_is_not_its_loss(between: Pi
 
 
 @pytest.mark.parametrize(("begin", "lost"), [(10, 20), (8, 22), (50, 20), (None, 0)])
-async def test_a_gap_is_found_wherever_a_batch_has_it(between: Pipeline, begin: int | None, lost: int) -> None:
-    store, dead_letters = TickerStore(between.url, 30), DeadLetters(between.bootstrap, between.dead_letter_topic)
+async def test_a_gap_is_found_wherever_a_batch_has_it(ticker_pipeline: Pipeline, begin: int | None, lost: int) -> None:
+    between = ticker_pipeline
+    store, dead_letters = Store(between.url, 30), DeadLetters(between.bootstrap, between.dead_letter_topic)
     committed: list[int] = []
 
     async def beginning() -> int | None:
@@ -93,15 +91,18 @@ async def test_a_gap_is_found_wherever_a_batch_has_it(between: Pipeline, begin: 
     async def commit(offset: int) -> None:
         committed.append(offset)
 
-    intake = Intake(store, dead_letters, PoisonWatch(), PoisonWatch())
-    lane = Lane(7, intake, BatchLimits(1_000, 60), beginning, commit, on_room=lambda: None)
+    tickers = Stream(between.topic, TICKER_MESSAGES, MARKET_TICKERS, between.dead_letter_topic)
+    intake = Intake(tickers, store, dead_letters, PoisonWatch(), PoisonWatch())
+    limits, partition = BatchLimits(1_000, 60), TopicPartition(between.topic, 7)
+    lane = Lane(partition, intake, limits, beginning, commit, on_room=lambda: None)
     sent = ticks(20)
     lane.offer([Message(offset, tick.value) for offset, tick in enumerate(sent[:10], start=10)])
     lane.offer([Message(offset, tick.value) for offset, tick in enumerate(sent[10:], start=40)])
     lane.close()
-    before = REGISTRY.get_sample_value(LOST, {"partition": "7"}) or 0
+    labels = {"topic": between.topic, "partition": "7"}
+    before = REGISTRY.get_sample_value(LOST, labels) or 0
     await lane.run()
     await store.close()
-    assert (REGISTRY.get_sample_value(LOST, {"partition": "7"}) or 0) - before == lost
+    assert (REGISTRY.get_sample_value(LOST, labels) or 0) - before == lost
     assert committed == [50]
     assert await between.count() == len(sent)

@@ -25,7 +25,12 @@ async def test_topics_are_made_once(kafka_broker: RunningKafka) -> None:
     finally:
         await admin.close()
     partitions = {each["topic"]: len(each["partitions"]) for each in described}
-    assert partitions == {"binance.miniticker": 3, "binance.miniticker.dlq": 1}
+    assert partitions == {
+        "binance.miniticker": 3,
+        "binance.miniticker.dlq": 1,
+        "binance.aggtrade": 3,
+        "binance.aggtrade.dlq": 1,
+    }
 
 
 async def test_dead_letters_stay_at_any_age_also_where_the_topic_was_there_before(

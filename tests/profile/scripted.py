@@ -20,6 +20,10 @@ class ScriptedAggregator:
     port: int = 0
     requests: list[str] = field(default_factory=list)
     followed: dict[str, set[str]] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    """What a renewal skips."""
+    named: list[str] = field(default_factory=list)
+    """Every symbol of every renewal."""
 
     @property
     def url(self) -> str:
@@ -39,8 +43,9 @@ class ScriptedAggregator:
             return self._coin(method, query["id"], query["symbol"])
         if method == "PUT" and parts.path.startswith("/followers/") and self.kind != "go":
             symbols = json.loads(body)["symbols"]
-            self.followed[parts.path.removeprefix("/followers/")] = set(symbols)
-            return 200, {"symbols": symbols, "unknown": {}, "expires_in_s": 15}
+            self.named += symbols
+            self.followed[parts.path.removeprefix("/followers/")] = set(symbols) - self.unknown
+            return 200, {"symbols": symbols, "unknown": {name: [] for name in self.unknown}, "expires_in_s": 15}
         return 404, {"error": "404 page not found"}
 
     def _coin(self, method: str, follower: str, symbol: str) -> tuple[int, object]:

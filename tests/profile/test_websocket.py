@@ -115,6 +115,10 @@ async def test_a_change_shows_at_once(user: User, profile: Service) -> None:
         assert '"Quantities":{"btcusdt":0.123456789012345678}' in str(await websocket.recv())
 
 
+LEASES = 2
+"""Of what is viewed, and of what is held."""
+
+
 async def test_sigterm_closes_websockets_and_lets_go_of_the_leases(
     user: User,
     profile: Service,
@@ -123,14 +127,22 @@ async def test_sigterm_closes_websockets_and_lets_go_of_the_leases(
     aggregator: ScriptedAggregator,
 ) -> None:
     env = profile_env(redis_server.url, authorization, aggregator)
+    others = set(aggregator.followed)
     replica = await asyncio.to_thread(start, "profile", "HTTP_PORT", profile.database_url, env)
+    await until(lambda: len(set(aggregator.followed) - others) == LEASES, what="both leases of the replica")
+    followers_of_replica = set(aggregator.followed) - others
     await user.send("POST", "/v2/coin/symbol", '{"symbol":"dogeusdt","quantity":1}')
+
+    def holders() -> set[str]:
+        return {follower for follower, symbols in aggregator.followed.items() if "dogeusdt" in symbols}
+
+    before = holders()
     async with live(replica, token=user.access) as websocket:
-        await until(lambda: "dogeusdt" in aggregator.all_followed, what="the lease")
+        (viewing,) = await until(lambda: (holders() - before) & followers_of_replica, what="the lease")
         replica.process.send(signal.SIGTERM)
         with suppress(ConnectionClosedError):  # 1012 is no normal end
             async for _ in websocket:
                 pass
     assert websocket.close_code == 1012
     assert await asyncio.to_thread(replica.process.stop) == 0, replica.process.output()
-    assert "dogeusdt" not in aggregator.all_followed
+    assert viewing not in holders(), "what is held goes on for the lease's time"

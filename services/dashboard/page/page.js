@@ -86,8 +86,8 @@ function figures(overview, rate) {
 function show(overview) {
   fill(at("problems"), overview.problems, element("li"), write);
   figures(overview, chart(overview));
-  table("partitions", overview.lag.map(({ partition, end, committed, lag }) =>
-    [partition, end, committed, lag].map((number) => (number === null ? "–" : whole.format(number)))));
+  table("partitions", overview.lag.map(({ topic, partition, end, committed, lag }) => [
+    `${topic} ${partition}`, ...[end, committed, lag].map((number) => (number === null ? "–" : whole.format(number)))]));
   table("tables", overview.tables.map((entry) =>
     [entry.table, whole.format(entry.rows), size(entry.bytes), whole.format(entry.parts)]));
   fill(at("columns"), overview.columns, () => {

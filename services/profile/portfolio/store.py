@@ -28,6 +28,7 @@ _LOAD = text(
     " FROM users u LEFT JOIN coins c ON c.user_id = u.id WHERE u.id = ANY(:user_ids) ORDER BY c.id"
 )
 _COINS = text("SELECT id, user_id, symbol, trim_scale(quantity) FROM coins WHERE user_id = :user_id ORDER BY id")
+_HELD = text("SELECT symbol FROM coins GROUP BY symbol ORDER BY count(*) DESC, symbol LIMIT :most")
 _PUT_USER = text(
     "INSERT INTO users (id, name) VALUES (:user_id, :name)"
     " ON CONFLICT (id) DO UPDATE SET name = users.name RETURNING name"
@@ -71,6 +72,11 @@ class PortfolioStore:
         async with self._transaction() as connection:
             rows = await connection.execute(_COINS, {"user_id": user_id})
             return [Coin(*row) for row in rows]
+
+    async def held_symbols(self, most: int) -> frozenset[str]:
+        """The symbols in all portfolios, `most` at most: those that most people hold."""
+        async with self._transaction() as connection:
+            return frozenset((await connection.execute(_HELD, {"most": most})).scalars())
 
     async def put_user(self, user_id: int, name: str) -> str:
         """Make the user's row unless there is one, which stays as it is; the name in the row."""

@@ -44,6 +44,7 @@ async def add_coin(body: CoinBody, portfolio: PortfolioDep, services: ServicesDe
     else:
         followed = await services.leases.follow(body.symbol)
     await services.store.add_coin(portfolio.user_id, body.symbol, body.quantity)
+    services.holdings.add(body.symbol)
     await services.manager.portfolio_changed(portfolio.user_id)
     return CoinAdded(aggregator=AggregatorMessage(status=followed.status, symbol=followed.symbol))
 

@@ -22,6 +22,7 @@ from services.profile.portfolio.store import PortfolioStore
 from services.profile.settings import ProfileSettings
 from services.profile.upstream.authorization_client import Authorization, ClientInfo
 from services.profile.upstream.dashboard_client import Market
+from services.profile.upstream.holdings import Holdings
 from services.profile.upstream.leases import Leases
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token that a login gives.")
@@ -39,6 +40,7 @@ class Services:
     access: Access
     tickets: Tickets
     leases: Leases
+    holdings: Holdings
     market: Market
     manager: ConnectionManager
     redis: Redis

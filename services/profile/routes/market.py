@@ -81,6 +81,27 @@ async def history(
     return market.relay(request, "history", symbol)
 
 
+@router.get(
+    "/trades/{symbol}",
+    response_model=a.Trades,
+    responses={200: a.TRADES_ANSWER, **documented(422, 429, 503, s404=a.UnknownSymbolAnswer)},
+)
+async def trades(
+    request: Request,
+    symbol: p.SymbolText,
+    from_id: p.FromId = None,
+    to_id: p.ToId = None,
+    from_: p.TradesFrom = None,
+    to: p.To = None,
+    limit: p.TradesLimit = 500,
+    format: p.HistoryFormat = "json",  # noqa: A002 - the contract's name
+    source: p.PinnedSource = None,
+    market: Market = AllowedMarket,
+) -> Response:
+    """Trades of a symbol: with `from` or `from_id` the first ones from there on, else the last ones."""
+    return market.relay(request, "trades", symbol)
+
+
 @router.get("/closes", response_model=a.Closes, responses=documented(422, 429, 503))
 async def closes(
     request: Request,

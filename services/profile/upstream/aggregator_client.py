@@ -39,6 +39,10 @@ class _Followed(msgspec.Struct):
     symbol: str
 
 
+class _Renewed(msgspec.Struct):
+    unknown: dict[str, msgspec.Raw] = {}
+
+
 class _Refusal(msgspec.Struct):
     code: str = ""
     near: list[str] = []
@@ -80,13 +84,17 @@ class Aggregator:
         if answer.is_server_error:
             raise _unavailable(str(answer.status_code))
 
-    async def renew(self, symbols: Collection[str]) -> None:
-        """State the whole set of followed symbols. Raises LeasesUnsupportedError."""
+    async def renew(self, symbols: Collection[str]) -> frozenset[str]:
+        """State the whole set of followed symbols; those that are unknown. Raises LeasesUnsupportedError."""
         answer = await self._request("PUT", f"/followers/{self.follower_id}", json={"symbols": sorted(symbols)})
         if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED):
             raise LeasesUnsupportedError
         if answer.status_code != httpx.codes.OK:
             raise _unavailable(str(answer.status_code))
+        try:
+            return frozenset(msgspec.json.decode(answer.content, type=_Renewed).unknown)
+        except msgspec.MsgspecError as error:
+            raise _unavailable("unreadable") from error
 
     async def _request(self, method: str, path: str, **options: object) -> httpx.Response:
         request = f"{method} {path.split('/')[1]}"
