@@ -104,8 +104,9 @@ function replayed(symbols: readonly string[]): void {
     const price = (index: number): string => `${100 + index + ((tick * 7 + index) % 50) / 100}`;
     const part = (value: (index: number) => string): string => symbols.map((symbol, index) => `"${symbol}":${value(index)}`).join(',');
     return (
-      `{"ID":1,"Name":"ada","Coins":{"Quantities":{${part(() => '1')}},"Prices":{${part(price)}},"Totals":{${part(price)}}},` +
-      `"Total":${100_000 + tick}.5,"UpdatedAt":${Date.now()},"Source":"simulator"}`
+      `{"ID":1,"Name":"ada","Coins":{"Quantities":{${part(() => '1')}},"Prices":{${part(price)}},"Totals":{${part(price)}},` +
+      `"Values":{${part(price)}},"Times":{${part(() => `${Date.now()}`)}}},` +
+      `"Total":${100_000 + tick}.5,"UpdatedAt":${Date.now()},"Source":"simulator","Currency":"USDT","Unvalued":[],"RatesAt":null}`
     );
   }
 

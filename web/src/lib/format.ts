@@ -31,6 +31,13 @@ export function money(value: Decimal | Num): string {
   return exact(round(amount, places), 2);
 }
 
+/** A rate: six digits, and never fewer than two places; one that is a quotient has no end. */
+export function rate(value: Decimal | Num): string {
+  const amount = of(value);
+  const places = Math.max(2, amount.scale - sizeOf(amount).digits.toString().length + 6);
+  return exact(round(amount, Math.min(places, amount.scale)), 2);
+}
+
 /** Sign always shown, so that the direction does not depend on colour; `form` shows the size. */
 export function signed(value: Decimal | Num, form: (size: Decimal) => string): string {
   const amount = of(value);

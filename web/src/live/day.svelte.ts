@@ -1,12 +1,12 @@
 /**
- * Market data on the held coins, beyond their live price: the price of 24 h ago, and when the current one was
- * last confirmed. Requested every few seconds while the page is visible; without it only the change column is empty.
+ * The prices of 24 h ago: of the held coins, and of the pairs that convert them into the portfolio's currency.
+ * Requested every few seconds while the page is visible; without them only the changes are not shown.
  */
 import { untrack } from 'svelte';
 
 import { get } from '../api/client';
 import { clock } from '../lib/clock.svelte';
-import { add, decimal, multiply, percent, subtract, ZERO, type Decimal } from '../lib/decimal';
+import { add, decimal, divide, multiply, percent, subtract, ZERO, type Decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
 import { directory } from '../market/directory.svelte';
 import { portfolio, type Holding } from './portfolio.svelte';
@@ -15,6 +15,9 @@ const EVERY_MS = 10_000;
 /** Without an answer for so long, an open is no longer that of 24 h ago. */
 const KEPT_MS = 60_000;
 const MOST_PER_REQUEST = 200;
+const ONE = decimal('1');
+/** Of a price that is used the other way round; what is shown has far fewer. */
+const PLACES = 40;
 
 interface Open {
   readonly price: Num;
@@ -32,28 +35,44 @@ class Day {
     return open?.source === portfolio.source ? (open?.price ?? null) : null;
   }
 
-  /** Percent since 24 h ago, by the live price. */
+  /** Percent since 24 h ago, by the live price: in the pair's quote, of an asset in the portfolio's currency. */
   change(holding: Holding): Decimal | null {
-    const open = this.open(holding.symbol);
-    if (open === null || holding.price === null) return null;
-    const before = decimal(open);
+    const before = directory.isAsset(holding.symbol) ? this.#rate(directory.unit(holding.symbol)) : this.#open(holding.symbol);
+    if (before === null || holding.price === null) return null;
     return percent(subtract(decimal(holding.price), before), before, 4);
   }
 
-  /** What all of them together gained since, and in percent; null until every one with a price has an open. */
+  /** What all that is in the total gained since, in its currency, and in percent; null where one's value of then is not known. */
   gain(holdings: readonly Holding[]): { readonly amount: Decimal; readonly percent: Decimal } | null {
     let now = ZERO;
     let before = ZERO;
     for (const holding of holdings) {
-      if (holding.total === null) continue;
-      const open = this.open(holding.symbol);
-      if (open === null) return null;
-      now = add(now, decimal(holding.total));
-      before = add(before, multiply(decimal(holding.quantity), decimal(open)));
+      if (holding.value === null) continue;
+      const open = this.#open(holding.symbol);
+      const rate = this.#rate(directory.unit(holding.symbol));
+      if (open === null || rate === null) return null;
+      now = add(now, decimal(holding.value));
+      before = add(before, multiply(multiply(decimal(holding.quantity), open), rate));
     }
     const amount = subtract(now, before);
     const inPercent = percent(amount, before, 4);
     return inPercent === null ? null : { amount, percent: inPercent };
+  }
+
+  /** In its own unit. */
+  #open(symbol: string): Decimal | null {
+    if (directory.isAsset(symbol)) return ONE;
+    const open = this.open(symbol);
+    return open === null ? null : decimal(open);
+  }
+
+  /** What one of `unit` was worth in the portfolio's currency; null where no one pair shows it. */
+  #rate(unit: string): Decimal | null {
+    if (unit === portfolio.currency) return ONE;
+    const leg = directory.leg(unit, portfolio.currency);
+    const open = leg === null ? null : this.open(leg.symbol);
+    if (leg === null || open === null) return null;
+    return leg.inverted ? divide(ONE, decimal(open), PLACES) : decimal(open);
   }
 
   /** Keep asking about `holdings()` until the returned function is called. */
@@ -75,8 +94,7 @@ class Day {
   }
 
   async #ask(holdings: readonly Holding[], signal: AbortSignal): Promise<void> {
-    const bySymbol = new Map(holdings.map((holding) => [holding.symbol, holding]));
-    const symbols = [...bySymbol.keys()];
+    const symbols = symbolsOf(holdings);
     const opens = new Map(this.#opens);
     try {
       for (let start = 0; start < symbols.length; start += MOST_PER_REQUEST) {
@@ -84,8 +102,7 @@ class Day {
         const { source, prices } = await get('/v1/market/prices', { query, signal });
         directory.learn(prices);
         const receivedAt = clock.read();
-        for (const { symbol, price, event_time, open_24h } of prices) {
-          if (source === portfolio.source) bySymbol.get(symbol)?.confirm(price, Number(event_time));
+        for (const { symbol, open_24h } of prices) {
           if (open_24h === null) opens.delete(symbol);
           else opens.set(symbol, { price: open_24h, source, receivedAt });
         }
@@ -100,6 +117,13 @@ class Day {
     const kept = [...this.#opens].filter(([, { receivedAt }]) => clock.read() - receivedAt < KEPT_MS);
     if (kept.length < this.#opens.size) this.#opens = new Map(kept);
   }
+}
+
+/** The pairs among them, and those that convert them. */
+function symbolsOf(holdings: readonly Holding[]): readonly string[] {
+  const pairs = holdings.map(({ symbol }) => symbol).filter((symbol) => !directory.isAsset(symbol));
+  const legs = holdings.flatMap(({ symbol }) => directory.leg(directory.unit(symbol), portfolio.currency)?.symbol ?? []);
+  return [...new Set([...pairs, ...legs])];
 }
 
 export const day = new Day();

@@ -1,30 +1,40 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { text } from '../lib/decimal';
+import { text, trimmed } from '../lib/decimal';
 import type { Num } from '../lib/json';
+import type { ListedSymbol } from '../api/types';
+import { directory } from '../market/directory.svelte';
 import { day } from './day.svelte';
 import { Holding, portfolio } from './portfolio.svelte';
 
 const get = vi.hoisted(() => vi.fn());
-vi.mock('../market/directory.svelte', () => ({ directory: { load: () => undefined, learn: () => undefined } }));
 vi.mock('../api/client', () => ({ get }));
 vi.mock('./socket', () => ({ LiveSocket: class {} }));
 
-function holding(symbol: string, quantity: string, price: string, total: string): Holding {
+function holding(symbol: string, quantity: string, price: string, value: string | null): Holding {
   const made = new Holding(symbol);
-  made.update(quantity as Num, price as Num, total as Num, 1000);
+  made.update(quantity as Num, price as Num, value as Num | null, 1000);
   return made;
 }
 
 const answer = (prices: readonly object[], source = 'simulator') => ({ source, prices });
-const price = (symbol: string, open: string | null, event_time = '5000') => ({ symbol, price: '110', event_time, open_24h: open });
+const price = (symbol: string, open: string | null) => ({ symbol, price: '110', open_24h: open, status: 'TRADING' });
+const LISTING = ['BTC/USDT', 'ETH/USDT', 'NEW/USDT', 'XRP/USDT', 'SOL/USDT', 'BNB/USDT', 'ADA/USDT', 'ETH/BTC', 'EUR/USDT', 'XRP/TRY'].map((name) => {
+  const [base, quote] = name.split('/');
+  return { symbol: name.replace('/', '').toLowerCase(), base, quote, status: 'TRADING' } as ListedSymbol;
+});
+const texts = (gain: ReturnType<typeof day.gain>) => gain && [text(trimmed(gain.amount)), text(gain.percent)];
 let stop: () => void;
 
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }));
   get.mockReset();
+  vi.spyOn(directory, 'load').mockResolvedValue();
+  vi.spyOn(directory, 'learn').mockReturnValue();
+  directory.take(LISTING);
   portfolio.source = 'simulator';
+  portfolio.currency = 'USDT';
 });
 
 afterEach(() => {
@@ -53,9 +63,7 @@ test('the change of a coin, and what all of them gained, by the live price', asy
   watching([btc, eth]);
   await vi.advanceTimersByTimeAsync(0);
   expect(text(day.change(btc) ?? { digits: 0n, scale: 0 })).toBe('10.0000');
-  const gain = day.gain([btc, eth]);
-  expect(gain && [text(gain.amount), text(gain.percent)]).toEqual(['15', '6.0000']);
-  expect(btc.priceTime).toBe(5000);
+  expect(texts(day.gain([btc, eth]))).toEqual(['15', '6.0000']);
 });
 
 test('a gain of which a part is not known is not shown', async () => {
@@ -83,13 +91,40 @@ test('an open that has not been confirmed for a minute is not shown', async () =
   expect([day.open('solusdt'), day.change(sol), day.gain([sol])]).toEqual([null, null, null]);
 });
 
-test('prices of two sources are not compared, and neither dates the other', async () => {
+test('a gain over several quotes is in the currency, by the pairs that convert them and their prices of then', async () => {
+  const [btc, ethbtc, cash] = [holding('btcusdt', '1', '110', '110'), holding('ethbtc', '10', '0.1', '110'), holding('eur', '100', '1.2', '120')];
+  get.mockResolvedValue(answer([price('btcusdt', '100'), price('ethbtc', '0.05'), price('eurusdt', '1.25')]));
+  watching([btc, ethbtc, cash]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(get.mock.calls[0]?.[1].query.symbols).toBe('btcusdt,ethbtc,eurusdt');
+  expect(texts(day.gain([btc, ethbtc, cash]))).toEqual(['65', '23.6364']); // 340 now, 100 + 50 + 125 then
+  expect(text(day.change(cash) ?? { digits: 0n, scale: 0 })).toBe('-4.0000');
+});
+
+test('a pair that is listed the other way round converts, too', async () => {
+  portfolio.currency = 'EUR';
+  const btc = holding('btcusdt', '1', '110', '100');
+  get.mockResolvedValue(answer([price('btcusdt', '100'), price('eurusdt', '1.25')]));
+  watching([btc]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(texts(day.gain([btc]))).toEqual(['20', '25.0000']); // 80 then
+});
+
+test('a gain that cannot be given in the currency is not shown; what the total leaves out does not count', async () => {
+  const [btc, xrp] = [holding('btcusdt', '1', '110', '110'), holding('xrptry', '1', '20', '0.5')];
+  get.mockResolvedValue(answer([price('btcusdt', '100'), price('xrptry', '20')]));
+  watching([btc, xrp]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(day.gain([btc, xrp])).toBeNull();
+  expect(texts(day.gain([btc, holding('xrptry', '1', '20', null)]))).toEqual(['10', '10.0000']);
+});
+
+test('prices of two sources are not compared', async () => {
   const bnb = holding('bnbusdt', '1', '110', '110');
-  const before = bnb.priceTime;
   get.mockResolvedValue(answer([price('bnbusdt', '100')], 'binance'));
   watching([bnb]);
   await vi.advanceTimersByTimeAsync(0);
-  expect([day.change(bnb), bnb.priceTime]).toEqual([null, before]);
+  expect(day.change(bnb)).toBeNull();
   portfolio.source = 'binance';
   expect(day.open('bnbusdt')).toBe('100');
 });

@@ -16,8 +16,8 @@ export const STALE_AFTER_MS = 20_000;
 export class Holding {
   quantity: Num = $state('0' as Num);
   price: Num | null = $state(null);
-  /** Quantity × price, by the server. */
-  total: Num | null = $state(null);
+  /** In the portfolio's currency, by the server; null where it cannot be given: the coin is not in the total then. */
+  value: Num | null = $state(null);
   /** ms: when the exchange had this price; null while unknown. */
   priceTime: number | null = $state(null);
   /** Which way the price went last. */
@@ -27,20 +27,15 @@ export class Holding {
 
   constructor(readonly symbol: string) {}
 
-  /** The holding in the document, where it differs from what is known. `time` is that of a change of price, if it is known. */
-  update(quantity: Num, price: Num | null, total: Num | null, time: number | null): void {
+  /** The holding in the document, where it differs from what is known. */
+  update(quantity: Num, price: Num | null, value: Num | null, time: number | null): void {
     this.quantity = quantity;
-    this.total = total;
+    this.value = value;
+    this.priceTime = time;
     if (price === this.price) return;
     this.direction = direction(this.price, price);
-    this.priceTime = price === null || this.price === null ? null : time; // a first price may be of any age
     this.price = price;
     if (price !== null) this.places = Math.max(this.places, Math.min(decimal(price).scale, 12));
-  }
-
-  /** Take over the price's time from the market API, if it has the same price. */
-  confirm(price: Num, time: number): void {
-    if (this.price !== null && compare(decimal(price), decimal(this.price)) === 0) this.priceTime = time;
   }
 }
 
@@ -50,7 +45,14 @@ export type Trust = 'connecting' | 'live' | 'unpriced' | 'stale' | 'reconnecting
 class Portfolio {
   name = $state('');
   holdings: readonly Holding[] = $state.raw([]);
+  /** In `currency`. */
   total: Num | null = $state(null);
+  /** In upper case; empty while unknown. */
+  currency = $state('');
+  /** The coins that are not in the total. */
+  unvalued: readonly string[] = $state.raw([]);
+  /** ms: the oldest price that converts a coin into the currency; null where nothing is converted. */
+  ratesAt: number | null = $state(null);
   totalDirection: -1 | 0 | 1 = $state(0);
   source: string | null = $state(null);
   /** ms: the newest price event in the document. */
@@ -62,8 +64,7 @@ class Portfolio {
   #bySymbol = new Map<string, Holding>();
   #controller = new AbortController();
   #socket = new LiveSocket({
-    first: (text) => this.apply(parseExact(text) as ProfileDocument),
-    frame: (text) => this.follow(parseExact(text) as ProfileDocument),
+    frame: (text) => this.apply(parseExact(text) as ProfileDocument),
     connection: (connection) => {
       this.connection = connection;
     },
@@ -84,8 +85,9 @@ class Portfolio {
     this.#socket.close();
     this.known = false;
     this.holdings = [];
-    this.total = this.source = this.updatedAt = null;
-    this.name = '';
+    this.unvalued = [];
+    this.total = this.source = this.updatedAt = this.ratesAt = null;
+    this.name = this.currency = '';
     this.#bySymbol.clear();
   }
 
@@ -96,7 +98,7 @@ class Portfolio {
   get trust(): Trust {
     switch (this.connection.state) {
       case 'open':
-        if (this.updatedAt === null) return this.holdings.length > 0 ? 'unpriced' : 'live';
+        if (this.updatedAt === null) return this.holdings.some(({ price }) => price === null) ? 'unpriced' : 'live';
         return clock.now - this.updatedAt > STALE_AFTER_MS ? 'stale' : 'live';
       case 'offline':
         return 'offline';
@@ -107,23 +109,14 @@ class Portfolio {
     }
   }
 
-  /** A document that stands for itself. `UpdatedAt` is the newest event of any coin, without the coin's name. */
+  /** A document with `detail=full`. */
   apply(document: ProfileDocument): void {
-    this.#take(document, null);
-  }
-
-  /** The document that came right after the one before: the newest event is that of what changed. */
-  follow(document: ProfileDocument): void {
-    this.#take(document, timeOf(document));
-  }
-
-  #take(document: ProfileDocument, changedAt: number | null): void {
-    const { Quantities, Prices, Totals } = document.Coins;
+    const { Quantities, Prices, Values = {}, Times = {} } = document.Coins;
     const symbols = Object.keys(Quantities);
     for (const symbol of symbols) {
       const holding = this.#bySymbol.get(symbol) ?? new Holding(symbol);
       this.#bySymbol.set(symbol, holding);
-      holding.update(Quantities[symbol] ?? ('0' as Num), Prices[symbol] ?? null, Totals[symbol] ?? null, changedAt);
+      holding.update(Quantities[symbol] ?? ('0' as Num), Prices[symbol] ?? null, Values[symbol] ?? null, timeOf(Times[symbol]));
     }
     for (const symbol of this.#bySymbol.keys()) if (!(symbol in Quantities)) this.#bySymbol.delete(symbol);
     if (!sameSymbols(symbols, this.holdings)) {
@@ -131,15 +124,18 @@ class Portfolio {
     }
     this.name = document.Name;
     this.source = document.Source;
-    this.totalDirection = direction(this.total, document.Total);
+    this.totalDirection = document.Currency === this.currency ? direction(this.total, document.Total) : 0;
     this.total = document.Total;
-    this.updatedAt = timeOf(document);
+    this.currency = document.Currency;
+    if (document.Unvalued.join() !== this.unvalued.join()) this.unvalued = document.Unvalued;
+    this.ratesAt = timeOf(document.RatesAt);
+    this.updatedAt = timeOf(document.UpdatedAt);
     this.known = true;
   }
 }
 
-function timeOf({ UpdatedAt }: ProfileDocument): number | null {
-  return UpdatedAt === null ? null : Number(UpdatedAt);
+function timeOf(time: Num | null | undefined): number | null {
+  return time === null || time === undefined ? null : Number(time);
 }
 
 function sameSymbols(symbols: readonly string[], holdings: readonly Holding[]): boolean {

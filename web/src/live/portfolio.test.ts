@@ -10,19 +10,27 @@ vi.mock('./socket', () => ({ LiveSocket: class { open = () => undefined; close =
 interface Coin {
   readonly quantity: string;
   readonly price?: string;
-  readonly total?: string;
+  readonly value?: string;
+  readonly time?: number | null;
 }
 
-function document(coins: Readonly<Record<string, Coin>>, total: string, updatedAt: number | null = 1000): ProfileDocument {
-  const part = (key: 'quantity' | 'price' | 'total') =>
+interface More {
+  readonly currency?: string;
+  readonly unvalued?: readonly string[];
+  readonly ratesAt?: number | null;
+}
+
+function document(coins: Readonly<Record<string, Coin>>, total: string, updatedAt: number | null = 1000, more: More = {}): ProfileDocument {
+  const part = (key: keyof Coin) =>
     Object.entries(coins).flatMap(([symbol, coin]) => (coin[key] === undefined ? [] : [`"${symbol}":${coin[key]}`])).join(',');
+  const { currency = 'USDT', unvalued = [], ratesAt = null } = more;
   return parseExact(
-    `{"ID":1,"Name":"ada","Coins":{"Quantities":{${part('quantity')}},"Prices":{${part('price')}},"Totals":{${part('total')}}},` +
-      `"Total":${total},"UpdatedAt":${updatedAt},"Source":"simulator"}`,
+    `{"ID":1,"Name":"ada","Coins":{"Quantities":{${part('quantity')}},"Prices":{${part('price')}},"Totals":{},"Values":{${part('value')}},"Times":{${part('time')}}},` +
+      `"Total":${total},"UpdatedAt":${updatedAt},"Source":"simulator","Currency":"${currency}","Unvalued":${JSON.stringify(unvalued)},"RatesAt":${ratesAt}}`,
   ) as ProfileDocument;
 }
 
-const btc = (price: string, total = '1') => ({ btcusdt: { quantity: '0.123456789012345678', price, total } });
+const btc = (price: string, value = '1', time = 1000) => ({ btcusdt: { quantity: '0.123456789012345678', price, value, time } });
 
 beforeEach(() => {
   portfolio.close();
@@ -37,47 +45,36 @@ test('figures are those of the document, to the last digit', () => {
   expect(portfolio.source).toBe('simulator');
 });
 
-test('a change of price has a direction and a time; the same price has neither', () => {
-  portfolio.apply(document(btc('9.5'), '1', 1000));
-  portfolio.follow(document(btc('10'), '1', 2000));
-  const holding = portfolio.holding('btcusdt');
-  expect([holding?.direction, holding?.priceTime]).toEqual([1, 2000]);
-  portfolio.follow(document(btc('10'), '1', 3000));
-  expect([holding?.direction, holding?.priceTime]).toEqual([1, 2000]);
-  portfolio.follow(document(btc('9.99'), '1', 4000));
-  expect([holding?.direction, holding?.priceTime]).toEqual([-1, 4000]);
+test('a change of price has a direction', () => {
+  portfolio.apply(document(btc('9.5'), '1'));
+  portfolio.apply(document(btc('10'), '1'));
+  expect(portfolio.holding('btcusdt')?.direction).toBe(1);
+  portfolio.apply(document(btc('9.99'), '1'));
+  expect(portfolio.holding('btcusdt')?.direction).toBe(-1);
 });
 
-test('the age of an earlier price is unknown until the market confirms it', () => {
-  const both = (price: string) => ({ ...btc(price), ethusdt: { quantity: '1', price: '50', total: '50' } });
-  portfolio.apply(document(both('10'), '1', 1000));
-  const [bitcoin, ether] = portfolio.holdings;
-  expect([bitcoin?.priceTime, ether?.priceTime]).toEqual([null, null]);
-  portfolio.follow(document(both('11'), '1', 2000));
-  expect([bitcoin?.priceTime, ether?.priceTime]).toEqual([2000, null]);
-  ether?.confirm('50.0' as never, 300); // hours before any other coin's
-  expect(ether?.priceTime).toBe(300);
-  portfolio.apply(document(both('12'), '1', 9000)); // the first of another connection
-  expect([bitcoin?.priceTime, ether?.priceTime]).toEqual([null, 300]);
+test('each coin has the time of its own price: one that stands still does not hide behind the others', () => {
+  const both = (price: string, time: number) => ({ ...btc(price, '1', time), ethusdt: { quantity: '1', price: '50', value: '50', time: 300 } });
+  portfolio.apply(document(both('10', 1000), '1', 1000));
+  portfolio.apply(document(both('11', 2000), '1', 2000));
+  expect(portfolio.holdings.map(({ priceTime }) => priceTime)).toEqual([2000, 300]);
+  portfolio.apply(document({ usdt: { quantity: '1', price: '1', value: '1', time: null } }, '1', null));
+  expect(portfolio.holding('usdt')?.priceTime).toBeNull();
 });
 
-test('a coin that is added has a price of any age, whenever it comes', () => {
-  portfolio.apply(document(btc('10'), '1', 1000));
-  portfolio.follow(document({ ...btc('10'), ethusdt: { quantity: '1' } }, '1', 2000));
-  portfolio.follow(document({ ...btc('10'), ethusdt: { quantity: '1', price: '50', total: '50' } }, '1', 3000));
-  expect(portfolio.holding('ethusdt')?.priceTime).toBeNull();
+test('the total and the values are in the currency; what the total leaves out has no value', () => {
+  const coins = { ethbtc: { quantity: '2', price: '0.05', value: '6000.5', time: 1 }, xrptry: { quantity: '1', price: '20', time: 2 } };
+  portfolio.apply(document(coins, '6000.5', 2, { currency: 'EUR', unvalued: ['xrptry'], ratesAt: 1 }));
+  expect([portfolio.total, portfolio.currency, portfolio.unvalued, portfolio.ratesAt]).toEqual(['6000.5', 'EUR', ['xrptry'], 1]);
+  expect(portfolio.holdings.map(({ price, value }) => [price, value])).toEqual([['0.05', '6000.5'], ['20', null]]);
 });
 
-test('the market can change a price’s time, earlier or later, but not the price', () => {
-  portfolio.apply(document(btc('9'), '1', 1000));
-  portfolio.follow(document(btc('10'), '1', 2000));
-  const holding = portfolio.holding('btcusdt');
-  holding?.confirm('10' as never, 5000);
-  expect(holding?.priceTime).toBe(5000);
-  holding?.confirm('11' as never, 9000);
-  expect([holding?.price, holding?.priceTime]).toEqual(['10', 5000]);
-  holding?.confirm('10' as never, 4000);
-  expect(holding?.priceTime).toBe(4000);
+test('another currency is no rise and no fall of the total', () => {
+  portfolio.apply(document(btc('1'), '5'));
+  portfolio.apply(document(btc('1'), '6'));
+  expect(portfolio.totalDirection).toBe(1);
+  portfolio.apply(document(btc('1'), '4', 1000, { currency: 'EUR' }));
+  expect(portfolio.totalDirection).toBe(0);
 });
 
 test('a price keeps the places it has had', () => {
@@ -89,17 +86,17 @@ test('a price keeps the places it has had', () => {
 test('a tick keeps every record in place; another set of coins makes another list', () => {
   portfolio.apply(document({ ...btc('1'), ethusdt: { quantity: '2' } }, '1'));
   const before = portfolio.holdings;
-  portfolio.apply(document({ ...btc('2'), ethusdt: { quantity: '2', price: '3', total: '6' } }, '7'));
+  portfolio.apply(document({ ...btc('2'), ethusdt: { quantity: '2', price: '3', value: '6' } }, '7'));
   expect(portfolio.holdings).toBe(before);
   portfolio.apply(document({ ethusdt: { quantity: '2' } }, '0'));
   expect(portfolio.holdings.map(({ symbol }) => symbol)).toEqual(['ethusdt']);
   expect(portfolio.holdings[0]).toBe(before[1]);
 });
 
-test('a coin whose price is not known has none, and no total', () => {
+test('a coin whose price is not known has none, and no value', () => {
   portfolio.apply(document({ newusdt: { quantity: '1' } }, '0', null));
   const [holding] = portfolio.holdings;
-  expect([holding?.price, holding?.total, holding?.priceTime, portfolio.updatedAt]).toEqual([null, null, null, null]);
+  expect([holding?.price, holding?.value, holding?.priceTime, portfolio.updatedAt]).toEqual([null, null, null, null]);
 });
 
 test('old figures are called stale although the connection holds', () => {
@@ -116,6 +113,8 @@ test('while none of the coins has a price nothing is live; without coins it is',
   expect(portfolio.trust).toBe('live');
   portfolio.apply(document({ newusdt: { quantity: '1' } }, '0', null));
   expect(portfolio.trust).toBe('unpriced');
+  portfolio.apply(document({ usdt: { quantity: '1', price: '1', value: '1', time: null } }, '1', null)); // needs no price event
+  expect(portfolio.trust).toBe('live');
 });
 
 test('a lost connection is shown as what it is', () => {

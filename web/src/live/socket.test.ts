@@ -26,7 +26,7 @@ class FakeSocket {
 
 const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
 const network = { onLine: true };
-let heard: { firsts: string[]; frames: string[]; states: Connection['state'][] };
+let heard: { frames: string[]; states: Connection['state'][] };
 let live: LiveSocket;
 
 beforeEach(() => {
@@ -40,10 +40,9 @@ beforeEach(() => {
   network.onLine = true;
   FakeSocket.made = [];
   post.mockReset().mockImplementation(() => Promise.resolve({ subprotocol: `ticket.${post.mock.calls.length}` }));
-  heard = { firsts: [], frames: [], states: [] };
+  heard = { frames: [], states: [] };
   live = new LiveSocket(
     {
-      first: (text) => heard.firsts.push(text),
       frame: (text) => heard.frames.push(text),
       connection: ({ state }) => heard.states.push(state),
     },
@@ -67,11 +66,11 @@ async function opened(): Promise<FakeSocket> {
 test('it offers the protocol and a ticket of its own, and hands over every frame', async () => {
   live.open();
   const socket = await opened();
-  expect(socket.url.href).toBe('wss://coins.example/v2/user/profile/ws');
+  expect(socket.url.href).toBe('wss://coins.example/v2/user/profile/ws?detail=full');
   expect(socket.protocols).toEqual(['crypto-service.v1', 'ticket.1']);
   socket.onmessage?.({ data: 'a' });
   socket.onmessage?.({ data: 'b' });
-  expect([heard.firsts, heard.frames]).toEqual([['a'], ['b']]);
+  expect(heard.frames).toEqual(['a', 'b']);
   expect(heard.states).toEqual(['connecting', 'open']);
 });
 
@@ -166,7 +165,7 @@ test('a connection that has been silent for long is replaced without a word', as
   expect(silent.closed).toBe(false);
   FakeSocket.made[1]?.onmessage?.({ data: 'b' });
   expect(silent.closed).toBe(true);
-  expect(heard.firsts).toEqual(['a', 'b']);
+  expect(heard.frames).toEqual(['a', 'b']);
   expect(heard.states).toEqual(['connecting', 'open']);
   await vi.advanceTimersByTimeAsync(30_000);
   expect(FakeSocket.made).toHaveLength(3);
@@ -191,7 +190,7 @@ test('a connection that speaks again while another is made is the one that count
   expect(FakeSocket.made.map(({ closed }) => closed)).toEqual([false, true]);
   await vi.advanceTimersByTimeAsync(29_999);
   expect(FakeSocket.made).toHaveLength(2);
-  expect(heard.frames).toEqual(['b']);
+  expect(heard.frames).toEqual(['a', 'b']);
 });
 
 test('who comes back to the page after a long silence does not wait for the timers of a page unseen', async () => {

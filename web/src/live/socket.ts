@@ -22,9 +22,6 @@ const FIRST_FRAME_MS = 10_000;
 const SILENT_MS = 30_000;
 
 export interface LiveListener {
-  /** The first frame of a connection: between it and the frame before, anything may have been missed. */
-  first(text: string): void;
-  /** Any other frame: what is new in it is new now. */
   frame(text: string): void;
   connection(connection: Connection): void;
 }
@@ -95,7 +92,7 @@ export class LiveSocket {
   }
 
   #listen(subprotocol: string): void {
-    const url = new URL('/v2/user/profile/ws', location.href);
+    const url = new URL('/v2/user/profile/ws?detail=full', location.href);
     url.protocol = url.protocol.replace('http', 'ws');
     const socket = new WebSocket(url, ['crypto-service.v1', subprotocol]);
     this.#next = socket;
@@ -106,14 +103,12 @@ export class LiveSocket {
   }
 
   #hear(socket: WebSocket, text: string): void {
-    const isFirst = socket === this.#next;
-    if (isFirst) this.#adopt(socket);
+    if (socket === this.#next) this.#adopt(socket);
     else this.#abandon(); // it speaks again: no other is needed
     this.#heardAt = Date.now();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#renew(), SILENT_MS);
-    if (isFirst) this.listener.first(text);
-    else this.listener.frame(text);
+    this.listener.frame(text);
   }
 
   #adopt(socket: WebSocket): void {

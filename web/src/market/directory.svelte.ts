@@ -20,6 +20,12 @@ export interface Pair {
   readonly quote: string;
 }
 
+/** The pair that converts one asset into another: multiplied by its price, or divided where it is listed the other way round. */
+export interface Leg {
+  readonly symbol: string;
+  readonly inverted: boolean;
+}
+
 /** `unknown`: the listing has not loaded, or has no status for it. */
 export type Trading = 'traded' | 'halted' | 'delisted' | 'unknown';
 
@@ -27,6 +33,9 @@ class Directory {
   #listed: ReadonlyMap<string, ListedSymbol> = $state.raw(new Map());
   /** Whether the whole listing is here. */
   #complete = $state(false);
+  /** The assets of everything that is not delisted, as symbols. */
+  readonly #assets: ReadonlySet<string> = $derived.by(() => assetsOf([...this.#listed.values()]));
+  readonly #byAssets: ReadonlyMap<string, string> = $derived.by(() => pairsOf([...this.#listed.values()]));
   #askedAt = -Infinity;
   #missing = false;
 
@@ -72,17 +81,48 @@ class Directory {
   pair(symbol: string): Pair {
     const listed = this.#listed.get(symbol);
     if (!listed?.base) {
-      this.#missing = true;
+      this.#missing ||= !this.#assets.has(symbol);
       return { base: symbol.toUpperCase(), quote: '' };
     }
     return { base: listed.base.toUpperCase(), quote: listed.quote.toUpperCase() };
   }
 
+  /** Whether the symbol names an asset that is held by itself, and no pair. */
+  isAsset(symbol: string): boolean {
+    return !this.#listed.get(symbol)?.quote && this.#assets.has(symbol);
+  }
+
+  /** The asset in which it is priced: a pair's quote; an asset itself, whose price is 1. Empty where that is not known. */
+  unit(symbol: string): string {
+    const { base, quote } = this.pair(symbol);
+    return this.isAsset(symbol) ? base : quote;
+  }
+
+  /** The traded pair of both assets; null where there is none: other ways to convert are the server's to choose. */
+  leg(asset: string, currency: string): Leg | null {
+    const along = this.#byAssets.get(`${asset}/${currency}`);
+    if (along !== undefined) return { symbol: along, inverted: false };
+    const back = this.#byAssets.get(`${currency}/${asset}`);
+    return back === undefined ? null : { symbol: back, inverted: true };
+  }
+
   trading(symbol: string): Trading {
     const listed = this.#listed.get(symbol);
     if (listed !== undefined) return tradingOf(listed);
+    if (this.#assets.has(symbol)) return 'traded';
     return this.#complete ? 'delisted' : 'unknown';
   }
+}
+
+function assetsOf(listed: readonly ListedSymbol[]): ReadonlySet<string> {
+  const known = listed.filter((one) => one.quote !== '' && tradingOf(one) !== 'delisted');
+  return new Set(known.flatMap(({ base, quote }) => [base.toLowerCase(), quote.toLowerCase()]));
+}
+
+/** The symbol of `BASE/QUOTE`, where it is traded. */
+function pairsOf(listed: readonly ListedSymbol[]): ReadonlyMap<string, string> {
+  const traded = listed.filter((one) => one.quote !== '' && tradingOf(one) === 'traded');
+  return new Map(traded.map(({ symbol, base, quote }) => [`${base}/${quote}`.toUpperCase(), symbol]));
 }
 
 export function tradingOf({ status }: ListedSymbol): Trading {

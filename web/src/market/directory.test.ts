@@ -51,3 +51,15 @@ test('a listing of several pages is read whole: what is on a later page is not d
   ]);
   expect(directory.trading('zrxusdt')).toBe('traded');
 });
+
+test('an asset of the listing is no unknown pair: it is its own unit, and is not called delisted', () => {
+  expect(['aeur', 'btc', 'btcu', 'matic', 'newusdt'].map((symbol) => directory.isAsset(symbol))).toEqual([true, true, false, false, false]);
+  expect(['aeur', 'btcu', 'newusdt'].map((symbol) => directory.unit(symbol))).toEqual(['AEUR', 'U', '']);
+  expect(['aeur', 'matic'].map((symbol) => directory.trading(symbol))).toEqual(['traded', 'delisted']);
+});
+
+test('one traded pair converts, along or against; a halted one does not, and other ways are the server’s', () => {
+  expect(directory.leg('BTC', 'U')).toEqual({ symbol: 'btcu', inverted: false });
+  expect(directory.leg('IDRT', 'BNB')).toEqual({ symbol: 'bnbidrt', inverted: true });
+  expect([directory.leg('POL', 'USDT'), directory.leg('U', 'AEUR')]).toEqual([null, null]);
+});

@@ -13,7 +13,7 @@ vi.mock('../live/socket', () => ({ LiveSocket: class { open = () => undefined; c
 
 const document = (quantities: string): ProfileDocument =>
   parseExact(
-    `{"ID":1,"Name":"ada","Coins":{"Quantities":{${quantities}},"Prices":{},"Totals":{}},"Total":0,"UpdatedAt":null,"Source":null}`,
+    `{"ID":1,"Name":"ada","Coins":{"Quantities":{${quantities}},"Prices":{},"Totals":{}},"Total":0,"UpdatedAt":null,"Source":null,"Currency":"USDT","Unvalued":[]}`,
   ) as ProfileDocument;
 const quantity = (): string | undefined => portfolio.holding('btcusdt')?.quantity;
 
@@ -32,7 +32,7 @@ afterEach(() => {
 
 test('a change that the live connection brings is not asked for', async () => {
   await changeQuantity('btcusdt', '2.50');
-  portfolio.follow(document('"btcusdt":2.5'));
+  portfolio.apply(document('"btcusdt":2.5'));
   await vi.advanceTimersByTimeAsync(10_000);
   expect(api.get).not.toHaveBeenCalled();
 });
@@ -48,7 +48,7 @@ test('a change that an open connection does not bring is read', async () => {
 test('an amount that was changed can be put back, to the last digit', async () => {
   portfolio.apply(document('"btcusdt":0.123456789012345678'));
   await changeQuantity('btcusdt', '2');
-  portfolio.follow(document('"btcusdt":2'));
+  portfolio.apply(document('"btcusdt":2'));
   expect(toasts.list.at(-1)?.text).toContain('2 BTCUSDT');
   expect(toasts.undo()).toBe(true);
   await vi.advanceTimersByTimeAsync(0);

@@ -88,7 +88,7 @@ async function shown(signal: AbortSignal, isShown: () => boolean): Promise<void>
 
 async function read(signal: AbortSignal): Promise<void> {
   try {
-    const document = await get('/v2/user/profile', { signal });
+    const document = await get('/v2/user/profile', { query: { detail: 'full' }, signal });
     if (!signal.aborted) portfolio.apply(document);
   } catch {
     // The change is made; it shows when the connection is back.

@@ -1,5 +1,5 @@
-/** What today's amounts were worth at times past: the closes of each coin's candles, exactly, added up. */
-import { add, decimal, multiply, ZERO, type Decimal } from '../lib/decimal';
+/** What today's amounts were worth at times past: the closes of each coin's candles, in one currency, added up. */
+import { add, decimal, divide, multiply, text, ZERO, type Decimal } from '../lib/decimal';
 import type { Num } from '../lib/json';
 
 export const RANGES = ['1h', '24h', '7d', '30d', '1y'] as const;
@@ -45,6 +45,21 @@ export function over(closes: readonly Close[], from: number, to: number): readon
   return last === undefined || last.t >= to ? known : [...known, { t: to, c: last.c }];
 }
 
+/** Places of a close that is divided by a rate: below what any chart or figure shows. */
+const PLACES = 30;
+
+/** Closes × rates, or ÷ where `inverted`: at each time of either, from where both are known. */
+export function converted(closes: readonly Close[], rates: readonly Close[], inverted: boolean): readonly Close[] {
+  const start = Math.max(closes[0]?.t ?? Infinity, rates[0]?.t ?? Infinity);
+  const times = [...new Set([...closes, ...rates].map(({ t }) => t))].filter((t) => t >= start).sort((a, b) => a - b);
+  const [prices, factors] = [pricesAt(times, closes), pricesAt(times, rates)];
+  return times.flatMap((t, index) => {
+    const [price, factor] = [prices[index] ?? ZERO, factors[index] ?? ZERO];
+    const c = inverted ? divide(price, factor, PLACES) : multiply(price, factor);
+    return c === null ? [] : [{ t, c: text(c) as Num }];
+  });
+}
+
 /**
  * The sum at each time at which some coin has a candle, from where every coin has one. A coin without a candle at that
  * time has the close of its last one: nothing was traded since. Every coin has a candle.
@@ -54,20 +69,20 @@ export function valueOverTime(
 ): readonly Point[] {
   const start = Math.max(...coins.map(({ closes }) => closes[0]?.t ?? Infinity));
   const times = [...new Set(coins.flatMap(({ closes }) => closes.map(({ t }) => t)))].filter((t) => t >= start).sort((a, b) => a - b);
-  const lines = coins.map(({ quantity, closes }) => valuesAt(times, decimal(quantity), closes));
+  const lines = coins.map(({ quantity, closes }) => pricesAt(times, closes).map((price) => multiply(decimal(quantity), price)));
   return times.map((time, index) => ({
     time,
     value: lines.reduce((sum, line) => add(sum, line[index] ?? ZERO), ZERO),
   }));
 }
 
-function valuesAt(times: readonly number[], quantity: Decimal, closes: readonly Close[]): readonly Decimal[] {
+function pricesAt(times: readonly number[], closes: readonly Close[]): readonly Decimal[] {
   let next = 0;
-  let value = ZERO;
+  let price = ZERO;
   return times.map((time) => {
     for (let close = closes[next]; close !== undefined && close.t <= time; close = closes[++next]) {
-      value = multiply(quantity, decimal(close.c));
+      price = decimal(close.c);
     }
-    return value;
+    return price;
   });
 }

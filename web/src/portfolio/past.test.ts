@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { ApiError } from '../api/errors';
+import type { ListedSymbol } from '../api/types';
 import { text } from '../lib/decimal';
 import type { Holding } from '../live/portfolio.svelte';
+import { directory } from '../market/directory.svelte';
 import type { Range } from './history';
 import { fetchPast } from './past';
 
@@ -16,7 +18,13 @@ const line = (pairs: readonly (readonly [number, string])[]) => pairs.map(([t, c
 const closes = (...lines: readonly (readonly (readonly [number, string])[])[]) => ({ closes: Object.fromEntries(lines.map((one, index) => [holdings[index]?.symbol, line(one)])) });
 const signal = new AbortController().signal;
 
+const LISTING = ['BTC/USDT', 'ETH/USDT', 'ETH/BTC', 'EUR/USDT', 'XRP/TRY'].map((name) => {
+  const [base, quote] = name.split('/');
+  return { symbol: name.replace('/', '').toLowerCase(), base, quote, status: 'TRADING' } as ListedSymbol;
+});
+
 beforeEach(() => {
+  directory.take(LISTING);
   vi.useFakeTimers({ now: NOW });
   get.mockReset();
 });
@@ -27,8 +35,8 @@ afterEach(() => {
 const START = NOW - 3_600_000;
 const MINUTE = 60_000;
 
-async function known(range: Range) {
-  const past = await fetchPast(holdings, range, signal);
+async function known(range: Range, held: readonly Holding[] = holdings, currency = 'USDT') {
+  const past = await fetchPast(held, currency, range, signal);
   if (past.state !== 'known') throw new Error(past.state);
   return { ...past, shown: past.points.map(({ time, value }) => [(time - START) / MINUTE, text(value)]) };
 }
@@ -73,17 +81,43 @@ test('where a coin begins in the range, the curve begins there and is incomplete
   expect(complete).toBe(false);
 });
 
+const some = (...symbols: readonly string[]) => symbols.map((symbol) => ({ symbol, quantity: '2' }) as Holding);
+
+test('coins of several quotes are added up in the currency, at the rates of then', async () => {
+  get.mockResolvedValue({
+    closes: { btcusdt: line([[START, '100'], [START + MINUTE, '200']]), ethbtc: line([[START, '0.5']]), eurusdt: line([[START, '1.25'], [NOW, '1']]) },
+  });
+  const { shown, missing, unconverted } = await known('1h', some('btcusdt', 'ethbtc', 'eur', 'usdt'));
+  expect(get.mock.calls[0]?.[1].query.symbols).toBe('btcusdt,ethbtc,eurusdt');
+  expect(shown).toEqual([[0, '304.50'], [1, '604.50'], [60, '604.0']]);
+  expect([missing, unconverted]).toEqual([[], []]);
+});
+
+test('a pair that is listed the other way round divides', async () => {
+  get.mockResolvedValue({ closes: { btcusdt: line([[START, '100']]), eurusdt: line([[START, '1.25'], [NOW, '2']]) } });
+  const { shown, currency } = await known('1h', some('btcusdt'), 'EUR');
+  expect(shown.map(([at, value]) => [at, Number(value)])).toEqual([[0, 160], [60, 100]]);
+  expect(currency).toBe('EUR');
+});
+
+test('a coin of which no past rate in the currency is known is left out and named', async () => {
+  get.mockResolvedValue({ closes: { btcusdt: line([[START, '100']]), ethbtc: line([[START, '0.5']]), xrptry: line([[START, '9']]) } });
+  const { shown, missing, unconverted } = await known('1h', some('btcusdt', 'xrptry', 'eur', 'adausdt'));
+  expect(shown).toEqual([[0, '200'], [60, '200']]);
+  expect([missing, unconverted]).toEqual([['adausdt'], ['xrptry', 'eur']]);
+});
+
 test('as many coins as there are cost one request', async () => {
   get.mockResolvedValue({ closes: {} });
   const many = Array.from({ length: 150 }, (_, index) => ({ symbol: `c${index}usdt`, quantity: '1' }) as Holding);
-  await fetchPast(many, '24h', signal);
+  await fetchPast(many, 'USDT', '24h', signal);
   expect(get).toHaveBeenCalledTimes(1);
 });
 
 test('without an answer there is no curve; what is not wanted any more raises', async () => {
   get.mockRejectedValue(new ApiError('history_unavailable', 503, ''));
-  expect(await fetchPast(holdings, '24h', signal)).toEqual({ state: 'failed' });
+  expect(await fetchPast(holdings, 'USDT', '24h', signal)).toEqual({ state: 'failed' });
   const controller = new AbortController();
   controller.abort();
-  await expect(fetchPast(holdings, '24h', controller.signal)).rejects.toThrow();
+  await expect(fetchPast(holdings, 'USDT', '24h', controller.signal)).rejects.toThrow();
 });

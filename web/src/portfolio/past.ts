@@ -1,8 +1,10 @@
-/** The portfolio's past: the closes of all its coins, asked for at once, added up. */
+/** The portfolio's past: the closes of all its coins, and of the pairs that convert them, asked for at once, added up in one currency. */
 import { get } from '../api/client';
 import type { Holding } from '../live/portfolio.svelte';
 import { clock } from '../lib/clock.svelte';
-import { intervalOf, LENGTH_MS, over, STEP_MS, valueOverTime, type Close, type Interval, type Point, type Range } from './history';
+import type { Num } from '../lib/json';
+import { directory } from '../market/directory.svelte';
+import { converted, intervalOf, LENGTH_MS, over, STEP_MS, valueOverTime, type Close, type Interval, type Point, type Range } from './history';
 
 const MOST_PER_REQUEST = 200;
 
@@ -12,6 +14,8 @@ interface Known {
   readonly state: 'known';
   readonly points: readonly Point[];
   readonly range: Range;
+  /** That of the points. */
+  readonly currency: string;
   readonly interval: Interval;
   /** Whether the points begin where the range does. */
   readonly complete: boolean;
@@ -19,34 +23,50 @@ interface Known {
   readonly symbols: ReadonlySet<string>;
   /** Those of which no price is on record. */
   readonly missing: readonly string[];
+  /** Those whose prices are on record, in a unit of which no past rate in the currency is. */
+  readonly unconverted: readonly string[];
 }
 
+const ONE = '1' as Num;
+
 /** Raises the signal's reason when it is aborted. */
-export async function fetchPast(holdings: readonly Holding[], range: Range, signal: AbortSignal): Promise<Past> {
+export async function fetchPast(holdings: readonly Holding[], currency: string, range: Range, signal: AbortSignal): Promise<Past> {
   const interval = intervalOf(range, holdings.length);
   const step = STEP_MS[interval];
   const to = Math.floor(clock.read() / step) * step;
   const from = to - LENGTH_MS[range];
+  const coins = holdings.map(({ symbol, quantity }) => {
+    const unit = directory.unit(symbol);
+    return { symbol, quantity, isAsset: directory.isAsset(symbol), same: unit === currency, leg: directory.leg(unit, currency) };
+  });
+  const pairs = coins.flatMap(({ symbol, isAsset, same, leg }) => [...(isAsset ? [] : [symbol]), ...(same || leg === null ? [] : [leg.symbol])]);
   let closes: ReadonlyMap<string, readonly Close[]>;
   try {
-    closes = await closesOf(holdings.map(({ symbol }) => symbol), interval, from, signal);
+    closes = await closesOf([...new Set(pairs)], interval, from, signal);
   } catch {
     signal.throwIfAborted();
     return { state: 'failed' };
   }
-  const known = holdings
-    .map(({ symbol, quantity }) => ({ symbol, quantity, closes: over(closes.get(symbol) ?? [], from, to) }))
+  const lineOf = (symbol: string): readonly Close[] => over(closes.get(symbol) ?? [], from, to);
+  const recorded = coins
+    .map((coin) => ({ ...coin, closes: coin.isAsset ? [{ t: from, c: ONE }, { t: to, c: ONE }] : lineOf(coin.symbol) }))
     .filter((coin) => coin.closes.length > 0);
+  const known = recorded
+    .map(({ same, leg, ...coin }) => (same ? coin : { ...coin, closes: leg === null ? [] : converted(coin.closes, lineOf(leg.symbol), leg.inverted) }))
+    .filter((coin) => coin.closes.length > 0);
+  const unconverted = recorded.map(({ symbol }) => symbol).filter((symbol) => !known.some((coin) => coin.symbol === symbol));
   const symbols = new Set(known.map(({ symbol }) => symbol));
   const points = valueOverTime(known);
   return {
     state: 'known',
     points,
     range,
+    currency,
     interval,
     complete: (points[0]?.time ?? Infinity) <= from + 2 * step,
     symbols,
-    missing: holdings.map(({ symbol }) => symbol).filter((symbol) => !symbols.has(symbol)),
+    missing: holdings.map(({ symbol }) => symbol).filter((symbol) => !symbols.has(symbol) && !unconverted.includes(symbol)),
+    unconverted,
   };
 }
 

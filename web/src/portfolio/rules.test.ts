@@ -5,9 +5,9 @@ import type { Num } from '../lib/json';
 import { sorted, toggled, type Order, type Sortable } from './sorting';
 
 const holdings: readonly Sortable[] = [
-  { symbol: 'btcusdt', total: '9.5' as Num },
-  { symbol: 'adausdt', total: null },
-  { symbol: 'ethusdt', total: '10' as Num },
+  { symbol: 'btcusdt', value: '9.5' as Num },
+  { symbol: 'adausdt', value: null },
+  { symbol: 'ethusdt', value: '10' as Num },
 ];
 const changes = { btcusdt: decimal('-2'), ethusdt: decimal('1') } as Record<string, ReturnType<typeof decimal>>;
 const symbols = (order: Order) => sorted(holdings, order, (symbol) => changes[symbol] ?? null);

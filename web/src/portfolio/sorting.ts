@@ -12,7 +12,7 @@ export interface Order {
 
 export interface Sortable {
   readonly symbol: string;
-  readonly total: Num | null;
+  readonly value: Num | null;
 }
 
 /** What the next click on a column's header asks for. */
@@ -23,7 +23,7 @@ export function toggled(order: Order, by: Column): Order {
 /** Symbols in order; what is not known comes last, either way. */
 export function sorted(holdings: readonly Sortable[], order: Order, changeOf: (symbol: string) => Decimal | null): readonly string[] {
   const key = (holding: Sortable): Decimal | null =>
-    order.by === 'change' ? changeOf(holding.symbol) : holding.total === null ? null : decimal(holding.total);
+    order.by === 'change' ? changeOf(holding.symbol) : holding.value === null ? null : decimal(holding.value);
   const direction = order.ascending ? 1 : -1;
   return [...holdings]
     .sort((a, b) => {
