@@ -4,6 +4,10 @@ isort:skip_file
 Raw exchange frames. The first two RPCs are the Go original's; the rest are additions.
 Every stream's initial metadata carries x-source: the name of the exchange that the frames come from
 ("binance", "simulator"). `data` is the exchange's payload, unwrapped: an object for aggTrade, an array for miniTicker.
+StreamMiniTickers' initial metadata carries x-position as well, "ring:number": the number of the first frame that it will
+send; each further frame is one more. A client may send the position of the last frame that it has as x-resume-after:
+then the stream goes on with the next one, if the server still has it (minutes' worth, in memory), or else with the
+oldest that it has. A position of another ring is another process's: the stream begins with what comes now.
 A subscriber that falls behind its bounded queue is ended with RESOURCE_EXHAUSTED: it never loses a frame unknowingly.
 """
 

@@ -17,6 +17,7 @@ from services.aggregator.prices import LatestPrices
 from services.aggregator.publisher import Publisher
 from services.aggregator.recorder import Recorder
 from services.aggregator.redis import MarketStore
+from services.aggregator.resume import Frame, Resume
 from services.aggregator.settings import ALL, AggregatorSettings
 from services.aggregator.symbols import Directory
 from services.aggregator.ticker_feed import TickerFeed
@@ -31,6 +32,7 @@ from services.common.kafka import silence_client_log
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.exchanges.registry import EXCHANGES
+from services.market.events import MiniTicker
 from services.market.symbols import Listing
 
 LAST_TICK_TIMEOUT_S = 8.0
@@ -68,7 +70,9 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             on_other_source=directory.forget,
             default_source=source,
         )
-        tickers, trades = TickerFeed(stub, intake), TradeFeed(stub, intake, wanted)
+        resume = Resume(store, lambda: _confirmed(recorder))
+        tickers = TickerFeed(stub, intake, resume, recorder.mark if recorder else lambda _: None)
+        trades = TradeFeed(stub, intake, wanted)
         wanted.record(settings.listed_to_record)
         listing = SymbolListing(stub, directory, tickers.reopened, _on_listed(settings, wanted))
         publisher = Publisher(latest, directory, store, follows.store_again)
@@ -82,6 +86,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             (trades.run(), "trades"),
             (listing.run(), "listing"),
             (WantedKey(store, lambda: wanted.symbols).run(), "wanted_key"),
+            (resume.run(), "resume"),
         ):
             await stack.enter_async_context(life.background(work, name))
         api = http_app(ApiContext(latest, directory, follows, tickers.state, trades.state, recorder, tape))
@@ -107,6 +112,12 @@ async def _recording(
             recorder.stop()
             await asyncio.wait([running], timeout=settings.kafka_drain_timeout_s if recorder.waiting else 0)
     recorder.give_up()
+
+
+def _confirmed(recorder: Recorder[MiniTicker] | None) -> Frame | None:
+    """The last frame of which Kafka has everything."""
+    mark = recorder.confirmed if recorder else None
+    return mark if isinstance(mark, Frame) else None
 
 
 def _on_listed(settings: AggregatorSettings, wanted: Wanted) -> Callable[[list[Listing]], None]:

@@ -33,6 +33,8 @@ class Chunk(Generic[E]):
     count: int
     content: list[E] | bytes
     size_bytes: int = 0
+    mark: object = None
+    """Names the last event, to report up to where all is delivered."""
 
     def __post_init__(self) -> None:
         content = self.content
@@ -61,7 +63,7 @@ class Chunk(Generic[E]):
         if isinstance(self.content, bytes):
             return self
         packed = bytes(zstd_encode(_encoder.encode(self.content), level=1))
-        return Chunk(self.kind, self.source, self.receive_ms, self.count, packed)
+        return Chunk(self.kind, self.source, self.receive_ms, self.count, packed, mark=self.mark)
 
 
 @dataclass(slots=True)
@@ -91,6 +93,12 @@ class Backlog(Generic[E]):
             if not self.kind.merges:
                 self._pack_newest()
         return self._shed()
+
+    def mark(self, mark: object) -> bool:
+        """Name the newest event; False if none waits."""
+        if self._chunks:
+            self._chunks[-1].mark = mark
+        return bool(self._chunks)
 
     def take(self, limit: int) -> list[Chunk[E]]:
         """Remove and return the oldest chunks: as many as hold at most `limit` events together, but at least one."""

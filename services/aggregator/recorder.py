@@ -49,6 +49,9 @@ class Recorder(Generic[E]):
         self._in_flight: list[Message] = []
         self._in_flight_count = 0
         self._in_flight_since_ms: int | None = None
+        self._in_flight_mark: object = None
+        self.confirmed: object = None
+        """The last mark up to which Kafka has everything that was not dropped."""
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._connected = False
@@ -77,6 +80,14 @@ class Recorder(Generic[E]):
         if shed:
             self._count_overflow(shed)
         self._wake.set()
+
+    def mark(self, mark: object) -> None:
+        """Name the newest event that has been taken: `confirmed` once Kafka has it and all before it."""
+        if self._backlog.mark(mark):
+            return
+        self._in_flight_mark = mark
+        if not self._in_flight_count:
+            self.confirmed = mark
 
     async def run(self) -> None:
         """Deliver until `stop`, and then until nothing waits."""
@@ -138,6 +149,7 @@ class Recorder(Generic[E]):
     async def _encode(self, chunks: list[Chunk[E]]) -> None:
         self._in_flight_count = sum(chunk.count for chunk in chunks)
         self._in_flight_since_ms = chunks[0].receive_ms
+        self._in_flight_mark = next((chunk.mark for chunk in reversed(chunks) if chunk.mark), self._in_flight_mark)
         for chunk in chunks:
             events = chunk.events
             for first in range(0, len(events), STEP_EVENTS):
@@ -151,6 +163,8 @@ class Recorder(Generic[E]):
         confirmed = len(self._in_flight) - len(unsent)
         self._in_flight, self._in_flight_count = unsent, len(unsent)
         self._produced += confirmed
+        if not unsent and self._in_flight_mark is not None:
+            self.confirmed = self._in_flight_mark
         metrics.EVENTS_PRODUCED.labels(self._kind.name).inc(confirmed)
         if self._overflowed and not self.waiting:
             log.info("events.caught_up", kind=self._kind.name, lost=self._overflowed)

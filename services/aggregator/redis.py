@@ -15,7 +15,8 @@ from redis.exceptions import RedisError, ResponseError
 from services.aggregator import metrics
 from services.aggregator.errors import StoreUnavailableError, WriteRefusedError
 from services.aggregator.followers import MAX_FOLLOWER_ID, Follow
-from services.market.names import FOLLOWS, LAST_PRICES, SOURCE, SYMBOLS, WANTED
+from services.market.names import FOLLOWS, LAST_PRICES, RESUME, SOURCE, SYMBOLS, WANTED
+from services.market.resume import ResumeState, decode_resume_state, encode_resume_state
 from services.market.symbols import Listing, decode_listings, normal_symbol
 
 DEADLINE_S = 2.0
@@ -88,6 +89,15 @@ class MarketStore:
             return decode_listings(document or b"")
         except (ValueError, RecursionError):
             return []
+
+    async def resume_state(self) -> ResumeState:
+        """Where the mini-tickers go on; the empty state for what cannot be read as one."""
+        async with _reaching("resume_state", DEADLINE_S):
+            return decode_resume_state(cast("bytes | None", await self._client.get(RESUME)) or b"")
+
+    async def write_resume_state(self, state: ResumeState) -> None:
+        async with _reaching("write_resume_state", DEADLINE_S):
+            await self._client.set(RESUME, encode_resume_state(state))
 
     async def publish(self, updates: Iterable[tuple[str, bytes, bytes]]) -> bool:
         """A tick: symbol, message for its channel, value for the cache. False if Redis published and did not write."""

@@ -100,9 +100,14 @@ async def _end_of(session: Callable[[], Awaitable[None]]) -> str:
 
 
 async def pump(
-    call: Any, silence_s: float | None, on_open: Callable[[str | None], None], on_message: Callable[[Any], None]
+    call: Any,
+    silence_s: float | None,
+    on_open: Callable[[str | None], None],
+    on_message: Callable[[Any], None],
+    on_position: Callable[[str | None], None] = lambda _: None,
 ) -> None:
-    """Read `call` to its end; `on_open` gets the source, None if the peer does not name it. The call is over when this
+    """Read `call` to its end; `on_open` gets the source, None if the peer does not name it, and `on_position` before
+    that the position of the first message, likewise. The call is over when this
     returns or raises.
 
     Raises AioRpcError, and TimeoutError after `silence_s`, if given, without a message. Safe to cancel.
@@ -110,7 +115,9 @@ async def pump(
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(silence_s) as silence:
-            source = _source_of(await call.initial_metadata())
+            metadata = await call.initial_metadata()
+            on_position(_text_in(metadata, "x-position"))
+            source = _text_in(metadata, "x-source")
             is_open = bool(source)
             if source:
                 on_open(source)
@@ -130,9 +137,9 @@ def is_unimplemented(error: AioRpcError) -> bool:
     return error.code() is StatusCode.UNIMPLEMENTED
 
 
-def _source_of(metadata: Any) -> str:
-    value = dict(metadata or ()).get("x-source")
-    return value if isinstance(value, str) else ""
+def _text_in(metadata: Any, name: str) -> str | None:
+    value = dict(metadata or ()).get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def _reason(error: BaseException) -> str:

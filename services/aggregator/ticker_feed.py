@@ -2,14 +2,15 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from grpc.aio import AioRpcError
 
 from proto.socket_pb2 import RawMiniTickerRequest
-from services.aggregator.intake import Intake
+from services.aggregator.intake import Intake, wall_clock_ms
+from services.aggregator.resume import Frame, Resume
 from services.aggregator.streams import StreamState, is_unimplemented, keep_open, pump
 from services.common.health import NotReadyError
 
@@ -25,15 +26,24 @@ FRESH_S = 10.0
 class TickerFeed:
     """`run` keeps one stream of mini-tickers open. `reopened` is set at each opening."""
 
-    def __init__(self, stub: "SocketServiceAsyncStub", intake: Intake) -> None:
+    def __init__(
+        self,
+        stub: "SocketServiceAsyncStub",
+        intake: Intake,
+        resume: Resume,
+        on_frame: Callable[[Frame], None] = lambda _: None,
+    ) -> None:
         self.state = StreamState("mini_tickers")
         self.reopened = asyncio.Event()
         self._stub = stub
         self._intake = intake
+        self._resume = resume
+        self._on_frame = on_frame
         self._source = ""
         self._accepted_s = -math.inf
 
     async def run(self) -> None:
+        await self._resume.load()
         await keep_open(self._session, self.state.closed, lambda: self.state.last_message_s)
 
     async def check(self) -> None:
@@ -47,10 +57,13 @@ class TickerFeed:
             raise NotReadyError(f"no mini-ticker accepted {age}{cause}")
 
     async def _session(self) -> None:
+        self._resume.begin()
         try:
             self.state.batched = True
-            batches = self._stub.StreamMiniTickers(RawMiniTickerRequest())
-            await pump(batches, SILENCE_S, self._open, lambda batch: self._take(batch.data))
+            after = self._resume.after
+            metadata = (("x-resume-after", after),) if after else None
+            batches = self._stub.StreamMiniTickers(RawMiniTickerRequest(), metadata=metadata)
+            await pump(batches, SILENCE_S, self._open, lambda batch: self._take(batch.data), self._position)
         except AioRpcError as error:
             if not is_unimplemented(error):
                 raise
@@ -63,7 +76,13 @@ class TickerFeed:
         self.state.opened()
         self.reopened.set()
 
+    def _position(self, position: str | None) -> None:
+        self._resume.opened(position, wall_clock_ms())
+
     def _take(self, frames: Sequence[bytes]) -> None:
         self.state.last_message_s = monotonic()
         if self._intake.mini_tickers(self._source, frames):
             self._accepted_s = monotonic()
+        frame = self._resume.took(frames, wall_clock_ms())
+        if frame is not None:
+            self._on_frame(frame)

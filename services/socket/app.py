@@ -12,6 +12,7 @@ from services.socket import metrics
 from services.socket.backfill import Backfill
 from services.socket.feed import Feed
 from services.socket.hub import Hub, QueueLimits
+from services.socket.ring import FrameRing
 from services.socket.servicer import SERVICE_NAME, SocketServicer
 from services.socket.settings import SocketSettings
 from services.socket.symbols import SymbolCatalog
@@ -21,7 +22,9 @@ from services.socket.symbols import SymbolCatalog
 async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
     """Serve until left. While the exchange is down, the service is up and not ready."""
     exchange = EXCHANGES[settings.exchange]
-    hub = Hub(QueueLimits(settings.queue_max_frames, settings.queue_max_bytes))
+    ring = FrameRing(settings.ring_age_s, settings.ring_max_bytes)
+    hub = Hub(QueueLimits(settings.queue_max_frames, settings.queue_max_bytes), ring)
+    metrics.RING_BYTES.set_function(lambda: ring.size_bytes)
     url = settings.exchange_rest_url
     rest = open_rest_client(url, exchange.limits, metrics.REST_REQUESTS)
     backfill = Backfill(exchange, rest, settings.backfill_deadline_s, settings.backfill_max_ids)

@@ -4,6 +4,7 @@ A subscriber gets every frame published while it is interested, in order, or it 
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from enum import Enum
 
 from services.exchanges.exchange import TradeFrame
 from services.socket import metrics
+from services.socket.ring import FrameRing, Position, Replay
 
 
 class End(Enum):
@@ -87,8 +89,9 @@ class Subscriber:
 class Hub:
     """All subscribers, and what each is interested in."""
 
-    def __init__(self, limits: QueueLimits) -> None:
+    def __init__(self, limits: QueueLimits, ring: FrameRing) -> None:
         self._limits = limits
+        self._ring = ring
         self._ticker_subscribers: set[Subscriber] = set()
         self._trade_subscribers: set[Subscriber] = set()
         self._by_symbol: dict[str, set[Subscriber]] = {}
@@ -106,6 +109,12 @@ class Hub:
         """A subscriber to the all-market mini-ticker, while the context is open."""
         with self._member_of(self._ticker_subscribers, "ticker") as subscriber:
             yield subscriber
+
+    @contextmanager
+    def resuming_subscriber(self, after: Position | None) -> Iterator[tuple[Subscriber, Replay]]:
+        """The same, and what is still there of the frames after `after`: together they miss and repeat none."""
+        with self.ticker_subscriber() as subscriber:
+            yield subscriber, self._ring.replay(after)
 
     @contextmanager
     def trade_subscriber(self) -> Iterator[Subscriber]:
@@ -128,6 +137,7 @@ class Hub:
         self.interest_changed.set()
 
     def publish_tickers(self, data: bytes) -> None:
+        self._ring.add(data, time.monotonic())
         self._push(self._ticker_subscribers, (data,))
 
     def publish_trades(self, symbol: str, frames: Sequence[TradeFrame]) -> None:

@@ -42,3 +42,5 @@ REST_REQUESTS = Counter("socket_rest_requests", "Requests to the exchange's REST
 SUBSCRIBERS = Gauge("socket_subscribers", "Open streams to subscribers, by kind.", ["kind"])
 CUT = Counter("socket_subscribers_cut", "Subscribers ended because their queue was full.")
 SYMBOLS = Gauge("socket_symbols_known", "Symbols the exchange trades, by its last listing.")
+RING_BYTES = Gauge("socket_ring_bytes", "Memory of the mini-tickers that are kept for subscribers that come back.")
+RESUMED = Counter("socket_resumed", "Mini-ticker subscribers that went on where they were cut off.")

@@ -12,13 +12,17 @@ from proto import socket_pb2_grpc
 from services.common.grpc import abort
 from services.exchanges.errors import InvalidSymbolError
 from services.exchanges.exchange import Exchange
+from services.socket import metrics
 from services.socket.hub import End, Hub, Subscriber, SubscriberEndedError
+from services.socket.ring import Position, Replay, read_position
 from services.socket.symbols import SymbolCatalog
 
 log = structlog.get_logger()
 
 SERVICE_NAME = "socket.SocketService"
 
+_RESUME_AFTER = "x-resume-after"
+_POSITION = "x-position"
 _BATCH_MAX_FRAMES = 1_024
 _BATCH_MAX_BYTES = 512 * 1024
 
@@ -46,9 +50,9 @@ class SocketServicer(socket_pb2_grpc.SocketServiceServicer):
             await _stream(subscriber, context, _one_by_one(context))
 
     async def StreamMiniTickers(self, _: pb.RawMiniTickerRequest, context: Context) -> None:  # type: ignore[override]  # noqa: N802
-        await context.send_initial_metadata(self._metadata)
-        with self._hub.ticker_subscriber() as subscriber:
-            await _stream(subscriber, context, _batched(context))
+        with self._hub.resuming_subscriber(_resume_after(context)) as (subscriber, replay):
+            await context.send_initial_metadata((*self._metadata, (_POSITION, replay.position.text())))
+            await _stream(subscriber, context, _batched(context), replay=replay)
 
     async def ReceiveRawAggTrade(self, request: pb.RawAggTradeRequest, context: Context) -> None:  # type: ignore[override]  # noqa: N802
         try:
@@ -102,23 +106,40 @@ def _batched(context: Context) -> Send:
     return send
 
 
-async def _stream(subscriber: Subscriber, context: Context, send: Send, *others: Coroutine[Any, Any, None]) -> NoReturn:
-    """Send the queue of `subscriber` until it is ended, then end the call accordingly.
+async def _stream(
+    subscriber: Subscriber,
+    context: Context,
+    send: Send,
+    *others: Coroutine[Any, Any, None],
+    replay: Replay | None = None,
+) -> NoReturn:
+    """Send what is kept, then the queue of `subscriber` until it is ended, then end the call accordingly.
 
     A write to a client that does not read never returns, so the end must be able to cancel it.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            for work in (_pump(subscriber, send), *others):
+            for work in (_pump(subscriber, send, replay), *others):
                 tasks.create_task(work)
             raise SubscriberEndedError(await subscriber.ended)
     except ExceptionGroup as failures:
         await _abort_for(failures.exceptions[0], context)
 
 
-async def _pump(subscriber: Subscriber, send: Send) -> None:
+async def _pump(subscriber: Subscriber, send: Send, replay: Replay | None) -> None:
+    if replay is not None and replay.kept:
+        metrics.RESUMED.inc()
+        for frame in replay.frames():
+            await send([frame])
+        replay.kept.clear()
     while True:
         await send(await subscriber.take(_BATCH_MAX_FRAMES, _BATCH_MAX_BYTES))
+
+
+def _resume_after(context: Context) -> Position | None:
+    """The last frame that the client has, if it names one."""
+    text = dict(context.invocation_metadata() or ()).get(_RESUME_AFTER)
+    return read_position(text) if isinstance(text, str) else None
 
 
 async def _abort_for(error: Exception, context: Context) -> NoReturn:

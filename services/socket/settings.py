@@ -47,6 +47,10 @@ class SocketSettings(ServiceSettings):
     queue_max_frames: int = Field(default=50_000, ge=1)
     queue_max_bytes: int = Field(default=16 * _MIB, ge=_KIB)
     """A subscriber with more than this waiting is ended."""
+    ring_age_s: float = Field(default=300.0, ge=0)
+    """For so long mini-tickers are kept for a subscriber that comes back."""
+    ring_max_bytes: int = Field(default=32 * _MIB, ge=0)
+    """Packed; older ones go earlier if they need more."""
 
     @model_validator(mode="after")
     def _proxies_are_usable(self) -> Self:

@@ -4,6 +4,7 @@ import asyncio
 
 from services.exchanges.exchange import TradeFrame
 from services.socket.hub import End, Hub, QueueLimits, Subscriber
+from services.socket.ring import FrameRing
 from tests.socket.harness import metric
 
 
@@ -16,7 +17,10 @@ def is_ended(subscriber: Subscriber) -> End | None:
 
 
 async def test_a_full_queue_ends_its_subscriber_and_no_other() -> None:
-    hub, cut = Hub(QueueLimits(max_frames=3, max_bytes=1_000)), metric("socket_subscribers_cut_total")
+    hub, cut = (
+        Hub(QueueLimits(max_frames=3, max_bytes=1_000), FrameRing(300, 1_000_000)),
+        metric("socket_subscribers_cut_total"),
+    )
     with hub.trade_subscriber() as slow, hub.trade_subscriber() as quick:
         hub.set_interest(slow, frozenset({"btcusdt"}))
         hub.set_interest(quick, frozenset({"btcusdt"}))
@@ -33,7 +37,7 @@ async def test_a_full_queue_ends_its_subscriber_and_no_other() -> None:
 
 
 async def test_bytes_are_bounded_too_but_one_frame_of_any_size_fits_an_empty_queue() -> None:
-    hub = Hub(QueueLimits(max_frames=100, max_bytes=10))
+    hub = Hub(QueueLimits(max_frames=100, max_bytes=10), FrameRing(300, 1_000_000))
     with hub.ticker_subscriber() as subscriber:
         hub.publish_tickers(b"x" * 50)
         assert await subscriber.take(10, 10) == [b"x" * 50]
@@ -44,7 +48,7 @@ async def test_bytes_are_bounded_too_but_one_frame_of_any_size_fits_an_empty_que
 
 
 async def test_a_batch_is_what_waits_within_its_bounds() -> None:
-    hub = Hub(QueueLimits(max_frames=100, max_bytes=1_000))
+    hub = Hub(QueueLimits(max_frames=100, max_bytes=1_000), FrameRing(300, 1_000_000))
     with hub.ticker_subscriber() as subscriber:
         for number in range(5):
             hub.publish_tickers(b"%d" % number * 10)
@@ -59,7 +63,7 @@ async def test_a_batch_is_what_waits_within_its_bounds() -> None:
 
 
 async def test_an_ended_subscriber_has_nothing_left_even_for_one_about_to_take() -> None:
-    hub = Hub(QueueLimits(max_frames=1, max_bytes=1_000))
+    hub = Hub(QueueLimits(max_frames=1, max_bytes=1_000), FrameRing(300, 1_000_000))
     with hub.ticker_subscriber() as subscriber:
         taking = asyncio.ensure_future(subscriber.take(10, 1_000))
         await asyncio.sleep(0)
@@ -72,7 +76,7 @@ async def test_an_ended_subscriber_has_nothing_left_even_for_one_about_to_take()
 
 
 async def test_interest_is_replaced_as_a_whole() -> None:
-    hub = Hub(QueueLimits(max_frames=100, max_bytes=1_000))
+    hub = Hub(QueueLimits(max_frames=100, max_bytes=1_000), FrameRing(300, 1_000_000))
     with hub.trade_subscriber() as subscriber:
         hub.set_interest(subscriber, frozenset({"a", "b"}))
         hub.set_interest(subscriber, frozenset({"b", "c"}))
@@ -83,7 +87,7 @@ async def test_interest_is_replaced_as_a_whole() -> None:
 
 
 async def test_draining_ends_all_subscribers_and_each_that_comes_later() -> None:
-    hub = Hub(QueueLimits(max_frames=100, max_bytes=1_000))
+    hub = Hub(QueueLimits(max_frames=100, max_bytes=1_000), FrameRing(300, 1_000_000))
     with hub.trade_subscriber() as trade, hub.ticker_subscriber() as ticker:
         hub.drain()
         with hub.ticker_subscriber() as late:
@@ -91,7 +95,7 @@ async def test_draining_ends_all_subscribers_and_each_that_comes_later() -> None
 
 
 async def test_a_half_full_queue_is_congestion() -> None:
-    hub = Hub(QueueLimits(max_frames=4, max_bytes=1_000))
+    hub = Hub(QueueLimits(max_frames=4, max_bytes=1_000), FrameRing(300, 1_000_000))
     with hub.trade_subscriber() as subscriber:
         hub.set_interest(subscriber, frozenset({"btcusdt"}))
         hub.publish_trades("btcusdt", trades(b"1"))
@@ -102,7 +106,7 @@ async def test_a_half_full_queue_is_congestion() -> None:
 
 
 async def test_half_of_the_bytes_is_congestion_too() -> None:
-    hub = Hub(QueueLimits(max_frames=100, max_bytes=10))
+    hub = Hub(QueueLimits(max_frames=100, max_bytes=10), FrameRing(300, 1_000_000))
     with hub.trade_subscriber() as subscriber:
         hub.set_interest(subscriber, frozenset({"btcusdt"}))
         hub.publish_trades("btcusdt", trades(b"1234"))
@@ -112,7 +116,7 @@ async def test_half_of_the_bytes_is_congestion_too() -> None:
 
 
 async def test_an_ended_subscriber_has_no_interest_any_more() -> None:
-    hub = Hub(QueueLimits(max_frames=1, max_bytes=1_000))
+    hub = Hub(QueueLimits(max_frames=1, max_bytes=1_000), FrameRing(300, 1_000_000))
     with hub.trade_subscriber() as subscriber:
         hub.set_interest(subscriber, frozenset({"btcusdt"}))
         hub.publish_trades("btcusdt", trades(b"1", b"2"))

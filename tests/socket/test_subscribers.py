@@ -168,3 +168,55 @@ async def test_a_stopping_server_sends_its_subscribers_away(simulator: Simulator
             leaving = asyncio.ensure_future(last_words(call))
         error = await leaving
     assert (error.code(), slug(error)) == (StatusCode.UNAVAILABLE, "draining")
+
+
+class Tickers:
+    """A subscriber to mini-tickers: the frames that have come, and the number of the first one."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+        self.frames: list[bytes] = []
+        self.position = ""
+
+    async def more(self, number: int) -> None:
+        """Read until so many have come in all."""
+        self.position = self.position or dict(await self.call.initial_metadata())["x-position"]
+        while len(self.frames) < number:
+            self.frames += (await self.call.read()).data
+
+    @property
+    def last(self) -> str:
+        ring, _, first = self.position.partition(":")
+        return f"{ring}:{int(first) + len(self.frames) - 1}"
+
+
+def tickers(proxy: Proxy, after: str | None = None) -> Tickers:
+    metadata = (("x-resume-after", after),) if after is not None else None
+    return Tickers(proxy.stub.StreamMiniTickers(pb.RawMiniTickerRequest(), metadata=metadata))
+
+
+async def test_a_subscriber_goes_on_with_the_frame_after_its_last(simulator: Simulator, proxy: Proxy) -> None:
+    steady, cut = tickers(proxy), tickers(proxy)
+    await steady.more(1)
+    await cut.more(2)
+    cut.call.cancel()
+    await steady.more(5)
+    again = tickers(proxy, cut.last)
+    await again.more(3)
+    begin = int(cut.position.partition(":")[2]) - int(steady.position.partition(":")[2])
+    await steady.more(begin + 5)
+    assert [*cut.frames[:2], *again.frames][:5] == steady.frames[begin : begin + 5]
+    for call in (steady.call, again.call):
+        call.cancel()
+
+
+@pytest.mark.parametrize("after", ["another:3", "nonsense", ""])
+async def test_what_names_no_frame_of_ours_begins_now(simulator: Simulator, proxy: Proxy, after: str) -> None:
+    steady = tickers(proxy)
+    await steady.more(2)
+    other = tickers(proxy, after)
+    await other.more(1)
+    ring, _, number = other.position.partition(":")
+    assert (ring, int(number) >= 2) == (steady.position.partition(":")[0], True)
+    for call in (steady.call, other.call):
+        call.cancel()
