@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from redis.exceptions import RedisError
 
+from services.backfill.clickhouse import ClickHouse
 from services.backfill.filler import Filler
 from services.backfill.klines import KlineSource, open_http_client
 from services.backfill.limit import WeightLimit
@@ -17,6 +18,9 @@ from services.backfill.market import Market
 from services.backfill.schedule import Schedule
 from services.backfill.settings import FillSettings
 from services.backfill.store import CandleStore
+from services.backfill.tape_repair import TapeRepair
+from services.backfill.tape_store import TapeStore
+from services.backfill.trade_source import TradeSource
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.exchanges.registry import EXCHANGES
@@ -43,12 +47,16 @@ async def app(settings: FillSettings, life: Lifecycle) -> AsyncIterator[None]:
         store = CandleStore(settings.clickhouse_url, settings.exchange_source, 0.0, _ignore)
         stack.push_async_callback(store.close)
 
+        tape = TapeStore(ClickHouse(settings.clickhouse_url), settings.exchange_source)
+        stack.push_async_callback(tape.close)
+        repair = TapeRepair(TradeSource(klines, settings.exchange_source), tape, settings.tape_check_s)
+
         schedule = Schedule(settings.fill_round_s)
         filler = Filler(klines, store, schedule, limit)
         watch = Watch(Market(redis), schedule, filler)
         # ClickHouse and the exchange are missing on purpose: what they keep from being filled, the progress names.
         life.health.add_check("redis", partial(check_redis, redis))
-        for work, name in ((watch.run(), "watch"), (filler.run(), "filler")):
+        for work, name in ((watch.run(), "watch"), (filler.run(), "filler"), (repair.run(), "tape")):
             await stack.enter_async_context(life.background(work, name))
         yield
 

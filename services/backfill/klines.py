@@ -68,7 +68,7 @@ class KlineSource:
 
     async def now_ms(self) -> int:
         """The exchange's clock. Raises `ExchangeError` or `TemporarilyUnavailableError`."""
-        body = await self._get(self.exchange.time_request())
+        body = await self.get(self.exchange.time_request())
         try:
             now_ms = self.exchange.parse_time(body)
         except RestError as error:
@@ -91,7 +91,7 @@ class KlineSource:
         `TemporarilyUnavailableError` when patience is over. Safe to cancel.
         """
         start_ms = first * interval.length_ms
-        body = await self._get(self.exchange.klines_request(symbol, interval.name, start_ms, count))
+        body = await self.get(self.exchange.klines_request(symbol, interval.name, start_ms, count))
         unreadable: list[str] = []
 
         def reject(row: bytes, reason: str) -> None:
@@ -110,7 +110,8 @@ class KlineSource:
         covered = klines[-1].open_ms // interval.length_ms + 1 if klines else first + answered
         return Page(klines, covered, unreadable + untrue)
 
-    async def _get(self, request: RestRequest) -> bytes:
+    async def get(self, request: RestRequest) -> bytes:
+        """The body of an answer, within the limit. Raises as `page`. Safe to cancel."""
         return await retry_until(lambda: self._fetch(request), self.patience_s, self.report, self.max_retry_after_s)
 
     async def _fetch(self, request: RestRequest) -> bytes:

@@ -34,5 +34,7 @@ class FillSettings(BackfillSettings):
     """What `serve` needs besides."""
 
     redis_url: str = Field(repr=False)
+    tape_check_s: float = Field(default=15.0, gt=0, le=3600)
+    """How often gaps are looked for in the trades that have come."""
     fill_round_s: float = Field(default=LISTED_ROUND_S, gt=0, le=LISTED_ROUND_S)
     """How often the newest candles of each listed symbol are made exact; those of a followed one are more often."""

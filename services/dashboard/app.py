@@ -30,7 +30,7 @@ from services.dashboard.turns import ClientTurns
 log = structlog.get_logger()
 
 OVERVIEW_TIMEOUT_S = 2.0
-OVERVIEW_QUERIES = 4
+OVERVIEW_QUERIES = 5
 """As many as the overview has parts."""
 
 

@@ -16,14 +16,16 @@ from services.dashboard import metrics
 from services.dashboard.answers import Document
 from services.dashboard.kafka import LagReader, PartitionLag
 from services.dashboard.redis import MarketReader
-from services.dashboard.storage import BUCKET_S, CHART_S, COLUMNS, Age, Ingest, Storage, Table
+from services.dashboard.storage import BUCKET_S, CHART_S, COLUMNS, Age, Ingest, Storage, Table, Tape
 from services.dashboard.ttl_value import TtlValue
 from services.market.fill import FillProgress
+from services.market.resume import Break
 
 LIVE_S = 1.0
 SLOW_S = 5.0
 STALE_MS = 15_000
 LATE_MS = 60_000
+DAY_MS = 86_400_000
 
 T = TypeVar("T")
 
@@ -51,6 +53,9 @@ class Overview(msgspec.Struct, frozen=True):
     ingest: list[Ingest]
     lag: list[PartitionLag]
     tables: list[Table]
+    tape: Tape | None
+    breaks: list[Break]
+    """Times of which mini-tickers are missing, within the last day."""
     rows: list[list[str]]
     columns: tuple[str, ...] = COLUMNS
     bucket_s: int = BUCKET_S
@@ -72,6 +77,7 @@ class Overviews:
         self._age = _part("clickhouse", LIVE_S, storage.age if storage else None, no_clickhouse, no_answer)
         self._ingest = _part("clickhouse", SLOW_S, storage.ingest if storage else None, no_clickhouse, no_answer)
         self._tables = _part("clickhouse", SLOW_S, storage.tables if storage else None, no_clickhouse, no_answer)
+        self._tape = _part("clickhouse", SLOW_S, storage.tape if storage else None, no_clickhouse, no_answer)
         self._lag = _part("kafka", LIVE_S, lag.read if lag else None, no_kafka, silent)
         self._document = TtlValue(LIVE_S, self._read)
 
@@ -81,6 +87,7 @@ class Overviews:
     async def _read(self) -> Document:
         metrics.OVERVIEWS.inc()
         fill = await self._read_fill()
+        tape = await self._tape.get()
         prices, age, ingest, lag, tables, rows = readings = await asyncio.gather(
             self._prices.get(),
             self._age.get(),
@@ -89,9 +96,10 @@ class Overviews:
             self._tables.get(),
             self._rows.get(),
         )
-        problems = [part.problem for part in readings if part.problem]
+        problems = [part.problem for part in (*readings, tape) if part.problem]
+        now_ms = time.time_ns() // 1_000_000
         overview = Overview(
-            time=time.time_ns() // 1_000_000,
+            time=now_ms,
             problems=[*dict.fromkeys(problems), *_delays(prices.value, age.value, lag.value), *_obstacle(fill)],
             prices=prices.value,
             fill=fill,
@@ -99,6 +107,8 @@ class Overviews:
             ingest=ingest.value or [],
             lag=lag.value or [],
             tables=tables.value or [],
+            tape=tape.value,
+            breaks=[found for found in await self._market.breaks() if found.to_ms >= now_ms - DAY_MS],
             rows=rows.value or [],
         )
         return Document(msgspec.json.encode(overview), 0)

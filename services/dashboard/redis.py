@@ -13,7 +13,8 @@ from services.dashboard.errors import PricesUnavailableError
 from services.dashboard.market import Snapshot, SnapshotReader
 from services.dashboard.ttl_value import TtlValue
 from services.market.fill import ABSENT, FillProgress, decode_fill
-from services.market.names import FILL, LAST_PRICES, SOURCE, SYMBOLS
+from services.market.names import FILL, LAST_PRICES, RESUME, SOURCE, SYMBOLS
+from services.market.resume import Break, decode_resume_state
 
 log = structlog.get_logger()
 
@@ -29,6 +30,7 @@ class MarketReader:
         self._reader = SnapshotReader()
         self._recent = TtlValue(FRESH_S, self._read)
         self._recent_fill = TtlValue(FRESH_S, self._read_fill)
+        self._recent_breaks = TtlValue(FRESH_S, self._read_breaks)
 
     async def snapshot(self) -> Snapshot:
         """Raises PricesUnavailableError, within a second of the deadline. Safe to cancel."""
@@ -43,6 +45,18 @@ class MarketReader:
         if progress is None:
             raise PricesUnavailableError
         return progress
+
+    async def breaks(self) -> tuple[Break, ...]:
+        """The newest breaks of the mini-tickers; none while Redis does not answer."""
+        return await self._recent_breaks.get()
+
+    async def _read_breaks(self) -> tuple[Break, ...]:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                value = cast("bytes | None", await self._client.get(RESUME))
+        except (RedisError, OSError, TimeoutError):
+            return ()
+        return decode_resume_state(value or b"").breaks
 
     async def _read_fill(self) -> FillProgress | None:
         try:

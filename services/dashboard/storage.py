@@ -45,6 +45,16 @@ _INGEST = (
     f"FROM market_tickers WHERE inserted_at >= now64(3) - toIntervalSecond({CHART_S}) GROUP BY t ORDER BY t"
 )
 _AGE = "SELECT count(), toUnixTimestamp64Milli(max(event_time)), toUnixTimestamp64Milli(now64(3)) FROM market_tickers"
+_HOLES = 20
+_TAPE = (
+    "SELECT uniqExact(symbol) AS symbols, sum(present) AS present, sum(filled) AS filled, sum(missing) AS missing "
+    "FROM trade_coverage FINAL WHERE hour >= now() - toIntervalHour(24)"
+)
+_TAPE_HOLES = (
+    "SELECT source, symbol, toUnixTimestamp(hour) * 1000 AS t, missing, reason "  # noqa: S608 - our own words
+    "FROM trade_coverage FINAL "
+    f"WHERE hour >= now() - toIntervalHour(24) AND missing > 0 ORDER BY hour DESC, missing DESC LIMIT {_HOLES}"
+)
 _TABLES = "SELECT table, rows, bytes, parts FROM table_sizes ORDER BY table"
 
 
@@ -69,6 +79,26 @@ class Table(msgspec.Struct, frozen=True):
     rows: int
     bytes: int
     parts: int
+
+
+class Hole(msgspec.Struct, frozen=True):
+    """Trades of one hour (its start in ms) that are missing, and why."""
+
+    source: str
+    symbol: str
+    t: int
+    missing: int
+    reason: str
+
+
+class Tape(msgspec.Struct, frozen=True):
+    """Trades of the last 24 hours: present, filled later, missing; and the newest hours in which some are missing."""
+
+    symbols: int
+    present: int
+    filled: int
+    missing: int
+    holes: list[Hole] = []
 
 
 class Storage:
@@ -100,6 +130,13 @@ class Storage:
         async with self._clickhouse.slot():
             body = await self._clickhouse.query(_INGEST, {}, "JSONEachRow", _SETTINGS)
         return msgspec.json.Decoder(Ingest).decode_lines(body)
+
+    async def tape(self) -> Tape:
+        async with self._clickhouse.slot():
+            tape = await self._clickhouse.query(_TAPE, {}, "JSONEachRow", _SETTINGS)
+            holes = await self._clickhouse.query(_TAPE_HOLES, {}, "JSONEachRow", _SETTINGS)
+        found = msgspec.json.decode(tape, type=Tape)
+        return msgspec.structs.replace(found, holes=msgspec.json.Decoder(Hole).decode_lines(holes))
 
     async def tables(self) -> list[Table]:
         async with self._clickhouse.slot():

@@ -1,4 +1,4 @@
-"""/trades: the tape of a symbol, by id or by time."""
+"""/trades: the tape of a symbol, by id or by time. /coverage: what of it is there."""
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from services.common.error_answers import documented
 from services.dashboard.answers import answer
-from services.dashboard.history import parse_time_ms
+from services.dashboard.coverage import CoverageRequest, range_s
+from services.dashboard.history import parse_time_ms, parse_time_s
 from services.dashboard.limits import Limited, client_address
 from services.dashboard.redis import MarketReader
 from services.dashboard.trade_pages import TradePages
@@ -50,5 +51,25 @@ def trade_routes(market: MarketReader, pages: TradePages, limited: Limited) -> A
             to_ms=to_ms,
         )
         return await answer(http, await pages.page(request, client_address(http)))
+
+    @router.get(
+        "/coverage/{symbol}",
+        response_model=a.Coverage,
+        responses=documented(422, 429, 503, s404=a.UnknownSymbolAnswer),
+    )
+    async def coverage(
+        http: HttpRequest,
+        symbol: p.SymbolText,
+        from_: p.CoverageFrom = None,
+        to: p.To = None,
+        source: p.PinnedSource = None,
+    ) -> Response:
+        """What of a symbol's tape is there, hour by hour: present, filled later, missing and why."""
+        start_s, end_s = range_s(
+            None if from_ is None else parse_time_s("from", from_), None if to is None else parse_time_s("to", to)
+        )
+        snapshot = await market.snapshot()
+        request = CoverageRequest(snapshot.directory.find(symbol), source or snapshot.source, start_s, end_s)
+        return await answer(http, await pages.coverage(request, client_address(http)))
 
     return router

@@ -53,11 +53,14 @@ class TradesPage:
 
 def page_of(request: TradesRequest, found: int, first_id: int, last_id: int) -> TradesPage:
     """The page of a request of which `found` trades (≤ limit + 1) from `first_id` to `last_id` are there."""
+    if not found:
+        return TradesPage(replace(request, to_id=request.from_id))
+    within = replace(request, from_id=first_id, to_id=last_id + 1)  # what is read then is little, also by a time alone
     if found <= request.limit:
-        return TradesPage(request)
+        return TradesPage(within)
     if request.forward:
-        return TradesPage(replace(request, to_id=last_id), next_id=last_id)
-    return TradesPage(replace(request, from_id=first_id + 1), previous_id=first_id + 1)
+        return TradesPage(replace(within, to_id=last_id), next_id=last_id)
+    return TradesPage(replace(within, from_id=first_id + 1), previous_id=first_id + 1)
 
 
 _RANGE = (

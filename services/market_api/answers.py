@@ -116,6 +116,30 @@ class Trades(BaseModel):
     previous: int | None = Field(examples=[None], description="`to_id` of the page before.")
 
 
+class CoverageHour(BaseModel):
+    t: TimeMs = Field(description="Start of the hour, ms.")
+    first: int = Field(examples=[26129], description="The first id that is there.")
+    last: int = Field(examples=[38211], description="The last one.")
+    present: int = Field(description="Trades that came when they were made.")
+    filled: int = Field(description="Trades that were fetched later.")
+    missing: int = Field(description="Ids that are not there, up to the last one; also those right before the hour.")
+    reason: str | None = Field(
+        examples=["exchange_lacks"],
+        description="Why, separated by commas: `pending` (to be fetched), `too_long`, `exchange_lacks`.",
+    )
+
+
+class Coverage(BaseModel):
+    symbol: str = Field(examples=["btcusdt"])
+    source: str = Field(examples=["binance"])
+    from_: TimeMs = Field(alias="from", description="Start of the range, ms.")
+    to: TimeMs = Field(description="Its end, exclusive, ms.")
+    present: int = Field(description="The sums of the hours.")
+    filled: int
+    missing: int
+    hours: list[CoverageHour] = Field(description="Ascending; only those in which trades were recorded.")
+
+
 Close = Annotated[
     list[ExactNumber],
     WithJsonSchema(

@@ -74,6 +74,9 @@ ToId = Annotated[TradeId | None, Query(description="Exclusive.", examples=[26629
 TradesFrom = Annotated[
     TimeText | None, Query(alias="from", description="ms or ISO 8601; the first trades from there on are given.")
 ]
+CoverageFrom = Annotated[
+    TimeText | None, Query(alias="from", description="ms or ISO 8601. Default: a week before `to`.")
+]
 TradesLimit = Annotated[int, Query(ge=1, le=MAX_TRADES)]
 PinnedSource = Annotated[
     SourceName | None, Query(description="Default: the one that prices come from now.", examples=["binance"])

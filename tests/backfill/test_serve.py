@@ -24,7 +24,7 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 LISTED = ("btcusdt", "ethusdt", "solusdt")
 
 
-def serving(database: str, exchange_url: str, redis_url: str) -> Process:
+def serving(database: str, exchange_url: str, redis_url: str, **env: str) -> Process:
     environment = {
         "LOG_FORMAT": "console",
         "CLICKHOUSE_URL": database,
@@ -33,7 +33,7 @@ def serving(database: str, exchange_url: str, redis_url: str) -> Process:
         "REDIS_URL": redis_url,
         "OPS_PORT": str(free_port()),
     }
-    return Process([sys.executable, "-m", "services.backfill", "serve"], environment)
+    return Process([sys.executable, "-m", "services.backfill", "serve"], environment | env)
 
 
 @dataclass(frozen=True, slots=True)

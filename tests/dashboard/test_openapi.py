@@ -24,8 +24,15 @@ from tests.profile.conftest import start as start_service
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))
 """For each route and each of good and bad requests."""
 ROUTES = (
-    *("/prices", "/movers", "/symbols", "/history/{symbol}", "/trades/{symbol}"),
-    *("/closes", "/sparklines", "/fill"),
+    "/prices",
+    "/movers",
+    "/symbols",
+    "/history/{symbol}",
+    "/trades/{symbol}",
+    "/coverage/{symbol}",
+    "/closes",
+    "/sparklines",
+    "/fill",
 )
 MAX_QUERY_BYTES = 48 * 1024
 """uvicorn hangs up on a request whose head is longer than 64 KiB: no route sees it, and no document describes that."""

@@ -42,10 +42,10 @@ ALLOWED = {
     "|INCRBY auth:limit:x 1|PUBLISH auth:revocations {}|EXPIRE auth:limit:x 60",
     "aggregator": "HSET market:last btcusdt {}|SET market:source binance|GET market:source|SET market:symbols {}|PING"
     "|SADD market:follows x|SMEMBERS market:follows|SREM market:follows x|DEL market:last|PUBLISH btcusdt {}"
-    "|INFO server",
+    "|INFO server|SET market:resume {}|GET market:resume",
     "profile": "HMGET market:last btcusdt|HKEYS market:last|GET market:symbols|MGET auth:revoked:user:1|PING"
     "|PUBLISH profile:changes 1|PUBLISH probe:x 1|SET profile:ticket:x 1 EX 30|GETDEL profile:ticket:x",
-    "dashboard": "GET market:source|HGETALL market:last|GET market:symbols|GET market:fill|PING",
+    "dashboard": "GET market:source|HGETALL market:last|GET market:symbols|GET market:fill|GET market:resume|PING",
     "backfill": "GET market:wanted|GET market:symbols|HGETALL market:last|SET market:fill {} EX 60|PING",
 }
 REFUSED = {
@@ -53,7 +53,7 @@ REFUSED = {
     "aggregator": "GET auth:revoked:user:1|DEL auth:limit:x|SET profile:ticket:x 1|GET profile:ticket:x",
     "profile": "SET auth:limit:x 1|DEL auth:revoked:user:1|DEL market:last|HSET market:last a b|GET market:follows",
     "dashboard": "SET market:source x|HSET market:last a b|DEL market:last|GET auth:revoked:user:1|PUBLISH btcusdt 1"
-    "|SUBSCRIBE btcusdt|GET market:follows|SET market:fill x",
+    "|SUBSCRIBE btcusdt|GET market:follows|SET market:fill x|SET market:resume x",
     "backfill": "HSET market:last a b|DEL market:last|GET market:follows|GET auth:revoked:user:1|PUBLISH btcusdt 1"
     "|SUBSCRIBE btcusdt|SET market:source x",
 }

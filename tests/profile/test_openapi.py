@@ -53,6 +53,7 @@ MARKET_ROUTES = {
     ("get", "/v1/market/symbols"),
     ("get", "/v1/market/history/{symbol}"),
     ("get", "/v1/market/trades/{symbol}"),
+    ("get", "/v1/market/coverage/{symbol}"),
     ("get", "/v1/market/sparklines"),
     ("get", "/v1/market/fill"),
     ("get", "/v1/market/closes"),

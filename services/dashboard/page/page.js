@@ -78,6 +78,9 @@ function figures(overview, rate) {
   figure("stored", raw ? short.format(raw.rows) : "–", raw ? `${size(bytes)} in all` : "");
   figure("prices", overview.prices ? whole.format(overview.prices.symbols) : "–",
     overview.prices ? `${overview.prices.source}, ${duration(overview.prices.age_ms)} old` : "");
+  const tape = overview.tape;
+  figure("tape", tape ? short.format(tape.present + tape.filled) : "–",
+    tape ? `${whole.format(tape.filled)} filled, ${whole.format(tape.missing)} missing` : "");
   const filling = overview.fill;
   figure("fill", filling ? `${whole.format(filling.symbols_done)} of ${whole.format(filling.symbols_total)}` : "–",
     filling ? filling.current ?? filling.state : "");
@@ -90,6 +93,12 @@ function show(overview) {
     `${topic} ${partition}`, ...[end, committed, lag].map((number) => (number === null ? "–" : whole.format(number)))]));
   table("tables", overview.tables.map((entry) =>
     [entry.table, whole.format(entry.rows), size(entry.bytes), whole.format(entry.parts)]));
+  const moment = (t) => new Date(t).toISOString().slice(0, 19).replace("T", " ");
+  const breaks = overview.breaks.map(({ from_ms, to_ms, frames, reason }) =>
+    ["all mini-tickers", `${moment(from_ms)} – ${moment(to_ms).slice(11)}`, frames === null ? "?" : `${frames} frames`, reason]);
+  const holes = (overview.tape?.holes ?? []).map(({ symbol, t, missing, reason }) =>
+    [symbol, moment(t).slice(0, 16), `${whole.format(missing)} trades`, reason]);
+  table("holes", [...breaks, ...holes]);
   fill(at("columns"), overview.columns, () => {
     const heading = document.createElement("th");
     heading.scope = "col";

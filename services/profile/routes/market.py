@@ -102,6 +102,23 @@ async def trades(
     return market.relay(request, "trades", symbol)
 
 
+@router.get(
+    "/coverage/{symbol}",
+    response_model=a.Coverage,
+    responses=documented(422, 429, 503, s404=a.UnknownSymbolAnswer),
+)
+async def coverage(
+    request: Request,
+    symbol: p.SymbolText,
+    from_: p.CoverageFrom = None,
+    to: p.To = None,
+    source: p.PinnedSource = None,
+    market: Market = AllowedMarket,
+) -> Response:
+    """What of a symbol's tape is there, hour by hour: present, filled later, missing and why."""
+    return market.relay(request, "coverage", symbol)
+
+
 @router.get("/closes", response_model=a.Closes, responses=documented(422, 429, 503))
 async def closes(
     request: Request,
