@@ -364,6 +364,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/market/trades/{symbol}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Trades
+         * @description Trades of a symbol: with `from` or `from_id` the first ones from there on, else the last ones.
+         */
+        readonly get: operations["trades_v1_market_trades__symbol__get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/market/closes": {
         readonly parameters: {
             readonly query?: never;
@@ -1161,6 +1181,78 @@ export interface components {
              * @example q2mT1Xw0lB8nYcZbV5s7
              */
             readonly refresh: string;
+        };
+        /** Trade */
+        readonly Trade: {
+            /**
+             * Id
+             * @description Contiguous for each symbol.
+             * @example 26129
+             */
+            readonly id: number;
+            /**
+             * T
+             * @description When it was made, ms.
+             * @example 1767225600123
+             */
+            readonly t: number;
+            /**
+             * P
+             * @example 68123.45
+             */
+            readonly p: number;
+            /**
+             * Q
+             * @example 0.0125
+             */
+            readonly q: number;
+            /**
+             * M
+             * @description Whether the buyer was the maker.
+             */
+            readonly m: boolean;
+            /**
+             * F
+             * @description The first single trade in it.
+             * @example 27781
+             */
+            readonly f: number;
+            /**
+             * L
+             * @description The last one.
+             * @example 27783
+             */
+            readonly l: number;
+        };
+        /** Trades */
+        readonly Trades: {
+            /**
+             * Symbol
+             * @example btcusdt
+             */
+            readonly symbol: string;
+            /**
+             * Source
+             * @example binance
+             */
+            readonly source: string;
+            /**
+             * Trades
+             * @description Aggregate trades that were recorded, ascending in `id`.
+             */
+            readonly trades: readonly components["schemas"]["Trade"][];
+            /**
+             * Next
+             * @description `from_id` of the following page.
+             * @example 26629
+             */
+            readonly next: number | null;
+            /**
+             * Previous
+             * @description `to_id` of the page before.
+             * @example null
+             */
+            readonly previous: number | null;
         };
         /** UnknownSymbolAnswer */
         readonly UnknownSymbolAnswer: {
@@ -2540,6 +2632,84 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["History"];
+                    readonly "text/csv": string;
+                    readonly "application/vnd.apache.arrow.stream": string;
+                    readonly "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description Not Found */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UnknownSymbolAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly trades_v1_market_trades__symbol__get: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The first trades from this id on are given. */
+                readonly from_id?: number | null;
+                /** @description Exclusive. */
+                readonly to_id?: number | null;
+                /** @description ms or ISO 8601; the first trades from there on are given. */
+                readonly from?: string | null;
+                /** @description ms or ISO 8601; exclusive. Default: now. */
+                readonly to?: string | null;
+                readonly limit?: number;
+                readonly format?: "json" | "csv" | "arrow" | "parquet";
+                /** @description Default: the one that prices come from now. */
+                readonly source?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly symbol: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The trades. CSV, Arrow and Parquet have the columns time, trade_id, price, quantity, buyer_is_maker, first_id, last_id, event_time, receive_time, and are paged by the headers. */
+            readonly 200: {
+                headers: {
+                    /** @description `from_id` of the following page. */
+                    readonly "X-Next"?: number;
+                    /** @description `to_id` of the page before. */
+                    readonly "X-Previous"?: number;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Trades"];
                     readonly "text/csv": string;
                     readonly "application/vnd.apache.arrow.stream": string;
                     readonly "application/vnd.apache.parquet": string;
