@@ -24,8 +24,14 @@ test('from signing up to a total that moves, by the keyboard alone', async () =>
   await page.getByText('Simulated market').waitFor();
   expect(await page.getByRole('status').filter({ hasText: 'Live' }).count()).toBe(1);
   expect(complaints).toEqual([]);
+  const currency = page.getByLabel('Currency of the values');
+  await currency.selectOption('BTC');
+  await until(async () => /^0\.50\s+BTC$/.test(await total(page)), 'the total in BTC');
+  await page.getByRole('columnheader', { name: 'Value, BTC' }).waitFor();
+  await page.reload();
+  await until(async () => /^0\.50\s+BTC$/.test(await total(page)), 'the currency, remembered');
   // A response must not trigger the next request at once: there would be dozens by now.
-  expect(asked).toBeLessThan(6);
+  expect(asked).toBeLessThan(9);
   await context.close();
 });
 

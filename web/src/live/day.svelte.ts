@@ -119,8 +119,8 @@ class Day {
   }
 }
 
-/** The pairs among them, and those that convert them. */
-function symbolsOf(holdings: readonly Holding[]): readonly string[] {
+/** The pairs among them, and those that convert them into the portfolio's currency. */
+export function symbolsOf(holdings: readonly Holding[]): readonly string[] {
   const pairs = holdings.map(({ symbol }) => symbol).filter((symbol) => !directory.isAsset(symbol));
   const legs = holdings.flatMap(({ symbol }) => directory.leg(directory.unit(symbol), portfolio.currency)?.symbol ?? []);
   return [...new Set([...pairs, ...legs])];

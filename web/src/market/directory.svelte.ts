@@ -11,6 +11,8 @@ const EVERY_MS = 600_000;
 /** After a failure, or while something that is shown is not in the listing. */
 const AGAIN_MS = 30_000;
 const PAGE = 5000;
+/** Currencies that are offered where they are but the base of pairs, too. */
+const COMMON = ['BTC', 'ETH', 'EUR'];
 
 type SymbolsAnswer = Answer<Operation<'/v1/market/symbols', 'get'>>;
 
@@ -36,6 +38,8 @@ class Directory {
   /** The assets of everything that is not delisted, as symbols. */
   readonly #assets: ReadonlySet<string> = $derived.by(() => assetsOf([...this.#listed.values()]));
   readonly #byAssets: ReadonlyMap<string, string> = $derived.by(() => pairsOf([...this.#listed.values()]));
+  /** What a portfolio can be valued in, of all that can be converted into: what something is priced in, those of most pairs first, and `COMMON`. */
+  readonly currencies: readonly string[] = $derived.by(() => currenciesOf([...this.#listed.values()]));
   #askedAt = -Infinity;
   #missing = false;
 
@@ -117,6 +121,14 @@ class Directory {
 function assetsOf(listed: readonly ListedSymbol[]): ReadonlySet<string> {
   const known = listed.filter((one) => one.quote !== '' && tradingOf(one) !== 'delisted');
   return new Set(known.flatMap(({ base, quote }) => [base.toLowerCase(), quote.toLowerCase()]));
+}
+
+function currenciesOf(listed: readonly ListedSymbol[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const one of listed) if (one.quote !== '' && tradingOf(one) === 'traded') counts.set(one.quote, (counts.get(one.quote) ?? 0) + 1);
+  const quotes = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([quote]) => quote.toUpperCase());
+  const bases = new Set(listed.filter((one) => tradingOf(one) === 'traded').map(({ base }) => base.toUpperCase()));
+  return [...new Set([...quotes, ...COMMON.filter((asset) => bases.has(asset))])];
 }
 
 /** The symbol of `BASE/QUOTE`, where it is traded. */

@@ -5,7 +5,7 @@ import { parseExact } from '../lib/json';
 import { toasts } from '../lib/toasts.svelte';
 import { portfolio } from '../live/portfolio.svelte';
 import { directory } from '../market/directory.svelte';
-import { addCoin, changeQuantity, removeCoin } from './actions';
+import { addCoin, changeQuantity, chooseCurrency, removeCoin } from './actions';
 
 const api = vi.hoisted(() => ({ get: vi.fn(), post: vi.fn(), patch: vi.fn(), remove: vi.fn() }));
 vi.mock('../api/client', () => api);
@@ -104,4 +104,14 @@ test('a removal whose session has ended meanwhile offers no undo', async () => {
   answer();
   await removed;
   expect(toasts.undo()).toBe(false);
+});
+
+test('another currency is kept by the server, and shown by its document', async () => {
+  const inEuros = { ...document('"btcusdt":1'), Currency: 'EUR' };
+  await chooseCurrency('EUR');
+  expect(api.patch.mock.calls.at(-1)).toEqual(['/v2/user/settings', { body: { currency: 'EUR' } }]);
+  expect(portfolio.currency).toBe('USDT');
+  portfolio.apply(inEuros);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect([portfolio.currency, api.get.mock.calls.length]).toEqual(['EUR', 0]);
 });

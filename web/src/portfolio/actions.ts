@@ -75,6 +75,13 @@ async function restore(symbol: string, quantity: string): Promise<void> {
   }
 }
 
+/** Have the portfolio valued in another currency, in every window. Raises ApiError. */
+export async function chooseCurrency(currency: string): Promise<void> {
+  const { signal } = portfolio;
+  await patch('/v2/user/settings', { body: { currency } });
+  await shown(signal, () => portfolio.currency === currency);
+}
+
 function holds(symbol: string, quantity: string): boolean {
   const held = portfolio.holding(symbol);
   return held !== undefined && compare(decimal(held.quantity), decimal(quantity)) === 0;
