@@ -15,7 +15,7 @@ const status = (page: Page, text: string) => page.getByRole('status').filter({ h
 
 test('a device without a network keeps its connection to a server on itself', async () => {
   const { page, context } = await loggedIn(browser);
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   await row(page, 'btcusdt').waitFor();
   const opened: string[] = [];
   page.on('websocket', (socket) => opened.push(socket.url()));
@@ -42,12 +42,12 @@ test('a connection that died unnoticed: changes show all the same, and another o
     });
   });
   await page.reload();
-  await page.getByRole('combobox').waitFor();
-  await add(page, 'btc', '1');
+  await page.locator('[role=combobox]').waitFor();
+  await add(page, 'btc/usdt', '1');
   await row(page, 'btcusdt').waitFor();
   await changed(() => total(page));
   lost = connections;
-  await add(page, 'eth', '2');
+  await add(page, 'eth/usdt', '2');
   await row(page, 'ethusdt').waitFor();
   await row(page, 'btcusdt').getByRole('button', { name: 'Remove BTC' }).press('Enter');
   await row(page, 'btcusdt').waitFor({ state: 'detached' });
@@ -101,7 +101,7 @@ test('logging out with a token that the server no longer takes ends the session 
 
 test('while the server restarts the page shows it and keeps its figures, then is live again by itself', async () => {
   const { page, context, complaints } = await loggedIn(browser);
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   await row(page, 'btcusdt').waitFor();
   await changed(() => total(page));
   await control('kill', 'profile');
@@ -117,7 +117,7 @@ test('while the server restarts the page shows it and keeps its figures, then is
 
 test('prices stop: the figures are called stale, with their time', async () => {
   const { page, context } = await loggedIn(browser);
-  await add(page, 'eth', '1');
+  await add(page, 'eth/usdt', '1');
   await row(page, 'ethusdt').waitFor();
   await changed(() => total(page));
   await control('stop', 'socket');
@@ -135,7 +135,7 @@ test('without history there is still a portfolio', async () => {
   try {
     const { page, context } = await loggedIn(browser);
     // Without the market there are no suggestions, but a complete symbol is accepted.
-    await page.getByRole('combobox').fill('btcusdt');
+    await page.locator('[role=combobox]').fill('btcusdt');
     await page.getByLabel('Amount').fill('1');
     await page.getByRole('button', { name: 'Add', exact: true }).click();
     await row(page, 'btcusdt').waitFor();

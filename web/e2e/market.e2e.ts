@@ -251,7 +251,7 @@ test('a simulated market is marked, once, also in an empty portfolio', async () 
   await rows(page).first().waitFor();
   await mark.waitFor();
   await page.getByRole('link', { name: 'Portfolio' }).click();
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   await row(page, 'btcusdt').waitFor();
   await page.getByRole('link', { name: 'Market' }).click();
   await rows(page).first().waitFor();

@@ -75,7 +75,7 @@ test.each([
   ['reduce', false],
 ] as const)('cells light up as they change, unless reduced motion is requested: %s', async (reducedMotion, lit) => {
   const { page, context } = await loggedIn(browser, { reducedMotion });
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   await row(page, 'btcusdt').waitFor();
   expect((await flashes(page)) > 0).toBe(lit);
   await context.close();

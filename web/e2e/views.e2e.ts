@@ -36,14 +36,14 @@ test.each(['light', 'dark'] as const)('axe finds nothing, in %s', async (colorSc
   const { page, context } = await loggedIn(browser, { colorScheme, bypassCSP: true, reducedMotion: 'reduce' });
   const found: Record<string, readonly string[]> = {};
   found['empty'] = await accessibilityProblems(page);
-  await add(page, 'btc', '1.5');
+  await add(page, 'btc/usdt', '1.5');
   await row(page, 'btcusdt').waitFor();
-  await add(page, 'eth', '2');
+  await add(page, 'eth/usdt', '2');
   await row(page, 'ethusdt').waitFor();
   await page.locator('canvas').first().waitFor();
   found['portfolio'] = await accessibilityProblems(page);
-  await page.getByRole('combobox').fill('so');
-  await page.getByRole('option').first().waitFor();
+  await page.locator('[role=combobox]').fill('so');
+  await page.locator('[role=option]').first().waitFor();
   found['search'] = await accessibilityProblems(page);
   await page.keyboard.press('Escape');
   await row(page, 'ethusdt').locator('.edit').click();
@@ -100,7 +100,7 @@ test('Russian: chosen by the browser, remembered, with its own figures', async (
   const { page, context } = await loggedIn(browser, { locale: 'ru-RU' });
   await page.getByText('В портфеле пока пусто').waitFor();
   expect(await page.evaluate(() => document.documentElement.lang)).toBe('ru');
-  await add(page, 'btc', '1234,5');
+  await add(page, 'btc/usdt', '1234,5');
   await row(page, 'btcusdt').waitFor();
   expect((await row(page, 'btcusdt').locator('.edit').innerText()).replace(/\s/g, ' ')).toBe('1 234,5');
   await page.getByText('1 монета').or(page.getByText('Симулятор рынка')).first().waitFor();
@@ -138,8 +138,8 @@ test('the page sends requests to its own server only, and keeps no token where a
   await page.fill('input[name=username]', `q${Date.now().toString(36)}`);
   await page.fill('input[name=password]', 'correct horse battery');
   await page.click('form button[type=submit]');
-  await page.getByRole('combobox').waitFor();
-  await add(page, 'btc', '1');
+  await page.locator('[role=combobox]').waitFor();
+  await add(page, 'btc/usdt', '1');
   await row(page, 'btcusdt').waitFor();
   await page.locator('canvas').first().waitFor();
   expect([...asked]).toEqual([SITE_URL]);
@@ -155,7 +155,7 @@ test('a new version is offered until it is taken, once, in the language of the p
   const offer = page.getByRole('button', { name: 'Update' });
   expect(await offer.count()).toBe(0);
   await page.reload();
-  await page.getByRole('combobox').waitFor();
+  await page.locator('[role=combobox]').waitFor();
   // As when another tab has let the new worker in.
   await until(async () => {
     await page.evaluate(() => navigator.serviceWorker.dispatchEvent(new Event('controllerchange')));
@@ -175,7 +175,7 @@ test('a new version is offered until it is taken, once, in the language of the p
 
 test('it can be installed, opens without a network, and keeps no answer of the API', async () => {
   const { page, context } = await loggedIn(browser);
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   await row(page, 'btcusdt').waitFor();
   await page.evaluate(() => navigator.serviceWorker.ready);
   const keys = await page.evaluate(async () => {

@@ -15,7 +15,7 @@ test('from signing up to a total that moves, by the keyboard alone', async () =>
   const { page, complaints, context } = await loggedIn(browser);
   let asked = 0;
   page.on('request', (request) => (asked += Number(request.url().includes('/v1/market/prices'))));
-  await add(page, 'btc', '0.5');
+  await add(page, 'btc/usdt', '0.5');
   await row(page, 'btcusdt').waitFor();
   const [before, after] = await changed(() => total(page));
   expect(before).toMatch(/^[\d,]+\.\d\d\s+USDT$/);
@@ -37,7 +37,7 @@ test('from signing up to a total that moves, by the keyboard alone', async () =>
 
 test('amounts are exact, and are changed in place', async () => {
   const { page, context } = await loggedIn(browser);
-  await add(page, 'eth', '0.123456789012345678');
+  await add(page, 'eth/usdt', '0.123456789012345678');
   const amount = row(page, 'ethusdt').locator('.edit');
   await amount.waitFor();
   expect(await amount.innerText()).toBe('0.123456789012345678');
@@ -77,9 +77,9 @@ test('amounts are exact, and are changed in place', async () => {
 
 test('what was removed comes back, to the last digit', async () => {
   const { page, context } = await loggedIn(browser);
-  await add(page, 'btc', '0.000000000000000001');
+  await add(page, 'btc/usdt', '0.000000000000000001');
   await row(page, 'btcusdt').waitFor();
-  await add(page, 'sol', '3');
+  await add(page, 'sol/usdt', '3');
   await row(page, 'solusdt').waitFor();
   await row(page, 'btcusdt').getByRole('button', { name: 'Remove BTC' }).press('Enter');
   await row(page, 'btcusdt').waitFor({ state: 'detached' });
@@ -90,20 +90,32 @@ test('what was removed comes back, to the last digit', async () => {
   await context.close();
 });
 
+test('cash and a bare coin are held like pairs, and are found by their name', async () => {
+  const { page, context, complaints } = await loggedIn(browser);
+  await add(page, 'usdt', '500.5');
+  await until(async () => (await row(page, 'usdt').locator('.value').innerText()) === '500.50', 'the value of the cash');
+  expect(await row(page, 'usdt').locator('.price').innerText()).toMatch(/^1\.00/);
+  await add(page, 'btc', '1');
+  await row(page, 'btc').locator('.value .figure').filter({ hasText: /\d/ }).waitFor();
+  expect(await row(page, 'btc').getByText('Delisted').count()).toBe(0);
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
 test('who is faster than the suggestions gets what is written, not what was', async () => {
   const { page, context } = await loggedIn(browser, { serviceWorkers: 'block' });
-  const search = page.getByRole('combobox');
+  const search = page.locator('[role=combobox]');
   await search.fill('btc');
-  await page.getByRole('option').filter({ hasText: 'BTC' }).first().waitFor();
+  await page.locator('[role=option]').filter({ hasText: 'BTC' }).first().waitFor();
   let answer = (): void => undefined;
   const entered = new Promise<void>((resolve) => (answer = resolve));
   await page.route(/\/v1\/market\/symbols/, async (route) => {
     await entered;
     await route.continue();
   });
-  await search.fill('sol');
+  await search.fill('sol/usdt');
   await search.press('Enter');
-  expect(await search.inputValue()).toBe('sol');
+  expect(await search.inputValue()).toBe('sol/usdt');
   answer();
   await expectFocus(page.getByLabel('Amount'));
   expect(await search.inputValue()).toBe('SOL/USDT');
@@ -115,9 +127,9 @@ test('who is faster than the suggestions gets what is written, not what was', as
 
 test('a coin without any price on record is named below the curve of the others', async () => {
   const { page, context } = await loggedIn(browser);
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
-  await add(page, 'ada', '1');
+  await add(page, 'ada/usdt', '1');
   await page.getByText('Excludes ADA: no recorded prices.').waitFor();
   await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
   await context.close();
@@ -126,7 +138,7 @@ test('a coin without any price on record is named below the curve of the others'
 test('a chart whose code fails to load shows an error, and loads on another try', async () => {
   const { page, context, complaints } = await loggedIn(browser, { serviceWorkers: 'block' });
   await page.route(/lightweight-charts/, (route) => route.abort());
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   await page.getByText('Price history is unavailable right now.').waitFor();
   await page.unroute(/lightweight-charts/);
   await page.getByRole('button', { name: 'Try again' }).click();
@@ -137,7 +149,7 @@ test('a chart whose code fails to load shows an error, and loads on another try'
 
 test('what the exchange does not know is refused with what is near', async () => {
   const { page, context } = await loggedIn(browser);
-  await page.getByRole('combobox').fill('btcusdx');
+  await page.locator('[role=combobox]').fill('btcusdx');
   await page.getByLabel('Amount').fill('1');
   await page.keyboard.press('Enter');
   await page.getByRole('alert').filter({ hasText: 'does not trade this symbol' }).waitFor();
@@ -149,7 +161,7 @@ test('what the exchange does not know is refused with what is near', async () =>
 
 test('two tabs show one portfolio, refresh one after the other, and are left together', async () => {
   const { page, context, complaints } = await loggedIn(browser, { serviceWorkers: 'block' });
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   const tabs = await Promise.all(Array.from({ length: 3 }, () => context.newPage()));
   for (const tab of tabs) watch(tab, complaints);
   // No refresh goes on before every tab is loaded, and could have begun its own beside it.
@@ -170,7 +182,7 @@ test('two tabs show one portfolio, refresh one after the other, and are left tog
   expect(most).toBe(1);
   const [other] = tabs;
   if (other === undefined) throw new Error('no tab');
-  await add(other, 'eth', '2');
+  await add(other, 'eth/usdt', '2');
   await row(page, 'ethusdt').waitFor();
   await context.unroute('**/v1/refresh'); // once left, a tab may be refused before it hears of it
   await page.goto('/account');
@@ -184,9 +196,9 @@ test('two tabs show one portfolio, refresh one after the other, and are left tog
 
 test('who logs in next finds nothing of the one before: no way back, and no field in the middle of an edit', async () => {
   const { page, name, context } = await loggedIn(browser);
-  await add(page, 'btc', '1');
+  await add(page, 'btc/usdt', '1');
   await row(page, 'btcusdt').waitFor();
-  await add(page, 'eth', '2');
+  await add(page, 'eth/usdt', '2');
   await row(page, 'ethusdt').waitFor();
   await row(page, 'btcusdt').getByRole('button', { name: 'Remove BTC' }).press('Enter');
   await page.getByRole('button', { name: 'Undo' }).waitFor();
@@ -205,7 +217,7 @@ test('who logs in next finds nothing of the one before: no way back, and no fiel
   expect(await page.getByRole('button', { name: 'Undo' }).count()).toBe(0);
   await page.getByRole('heading', { name: 'Your portfolio is empty' }).click();
   await page.keyboard.press('Control+z');
-  await add(page, 'sol', '3');
+  await add(page, 'sol/usdt', '3');
   await row(page, 'solusdt').waitFor();
   expect(await row(page, 'btcusdt').count()).toBe(0);
   await context.close();
@@ -218,7 +230,7 @@ test('a session that is ended elsewhere is over at once', async () => {
   await there.page.fill('input[name=username]', here.name.toUpperCase());
   await there.page.fill('input[name=password]', PASSWORD);
   await there.page.click('form button[type=submit]');
-  await there.page.getByRole('combobox').waitFor();
+  await there.page.locator('[role=combobox]').waitFor();
   await here.page.goto('/account');
   await here.page.getByRole('button', { name: /^End the session of/ }).click();
   await there.page.getByText('Your session has ended').waitFor();

@@ -72,13 +72,13 @@ export function rows(page: Page, count: number): Promise<void> {
 
 /** What a person does all day: search, sort, edit, change the colours. */
 export async function busy(page: Page): Promise<void> {
-  const search = page.getByRole('combobox');
+  const search = page.locator('[role=combobox]');
   await search.pressSequentially('eth', { delay: 60 });
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Escape');
   await search.fill('');
   await page.getByRole('button', { name: 'Coin', exact: true }).click();
-  await page.getByRole('button', { name: 'Value', exact: true }).click();
+  await page.getByRole('button', { name: 'Value, USDT' }).click();
   await page.locator('.edit').first().click();
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: /^Theme/ }).click();

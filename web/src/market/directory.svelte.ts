@@ -69,8 +69,9 @@ class Directory {
     this.#complete = symbols.length > 0;
   }
 
-  /** Some of it, newer than what is known. */
-  learn(symbols: readonly ListedSymbol[]): void {
+  /** Some of it, newer than what is known. Assets by themselves are no part of it. */
+  learn(found: readonly ListedSymbol[]): void {
+    const symbols = found.filter((one) => !isAsset(one));
     const isNew = ({ symbol, status }: ListedSymbol): boolean => this.#listed.get(symbol)?.status !== status;
     if (symbols.some(isNew)) {
       const newer = symbols.map(({ symbol, base, quote, status }) => [symbol, { symbol, base, quote, status }] as const);
@@ -135,6 +136,11 @@ function currenciesOf(listed: readonly ListedSymbol[]): readonly string[] {
 function pairsOf(listed: readonly ListedSymbol[]): ReadonlyMap<string, string> {
   const traded = listed.filter((one) => one.quote !== '' && tradingOf(one) === 'traded');
   return new Map(traded.map(({ symbol, base, quote }) => [`${base}/${quote}`.toUpperCase(), symbol]));
+}
+
+/** Whether it is a row of a search that stands for an asset by itself. */
+export function isAsset({ base, quote }: ListedSymbol): boolean {
+  return base !== '' && quote === '';
 }
 
 export function tradingOf({ status }: ListedSymbol): Trading {

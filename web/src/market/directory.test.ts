@@ -63,3 +63,9 @@ test('one traded pair converts, along or against; a halted one does not, and oth
   expect(directory.leg('IDRT', 'BNB')).toEqual({ symbol: 'bnbidrt', inverted: true });
   expect([directory.leg('POL', 'USDT'), directory.leg('U', 'AEUR')]).toEqual([null, null]);
 });
+
+test('an asset that a search finds is no row of the listing', () => {
+  directory.learn([listed('btc', 'BTC', ''), listed('ethu', 'ETH', 'U')]);
+  expect(directory.all.map(({ symbol }) => symbol)).not.toContain('btc');
+  expect([directory.isAsset('btc'), pairName(pairOf('btc')), pairName(pairOf('ethu'))]).toEqual([true, 'BTC', 'ETH/U']);
+});

@@ -17,8 +17,8 @@ export class SymbolSearch {
   #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** At most so many matches, in the order of the API, which has one ranking for every search. */
-  constructor(private readonly most = 8) {}
+  /** At most `limit` matches, in the order of the API, which has one ranking for every search. */
+  constructor(private readonly query: { readonly limit: number; readonly assets?: boolean } = { limit: 8 }) {}
 
   ask(text: string): void {
     this.forget();
@@ -45,7 +45,7 @@ export class SymbolSearch {
 
   async #fetch(search: string, signal: AbortSignal): Promise<void> {
     try {
-      const { symbols } = await get('/v1/market/symbols', { query: { search, limit: this.most }, signal });
+      const { symbols } = await get('/v1/market/symbols', { query: { search, ...this.query }, signal });
       if (signal.aborted) return;
       directory.learn(symbols);
       this.matches = symbols;

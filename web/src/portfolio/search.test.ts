@@ -31,6 +31,19 @@ test('what is shown is an older answer until the newest question has one', async
   expect(seen(search)).toEqual([false, ['ethusdt']]);
 });
 
+test('assets by themselves are asked for where they can be added, and nowhere else', async () => {
+  get.mockResolvedValue(found());
+  search.ask('btc');
+  await vi.advanceTimersByTimeAsync(90);
+  const adding = new SymbolSearch({ limit: 5, assets: true });
+  adding.ask('btc');
+  await vi.advanceTimersByTimeAsync(90);
+  expect(get.mock.calls.map(([, { query }]) => query)).toEqual([
+    { search: 'btc', limit: 8 },
+    { search: 'btc', limit: 5, assets: true },
+  ]);
+});
+
 test('an answer to an older question that comes late is none', async () => {
   let late = (_: unknown): void => undefined;
   get.mockImplementationOnce(() => new Promise((resolve) => (late = resolve)));
