@@ -12,7 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from deploy.local import kafka
 from deploy.local.kafka_topics import TOPICS, make_topics
 from tests.kafka_broker import RunningKafka
-from tests.processes import free_port
+from tests.processes import free_port, until
 
 
 async def test_topics_are_made_once(kafka_broker: RunningKafka) -> None:
@@ -41,7 +41,7 @@ async def test_dead_letters_stay_at_any_age_also_where_the_topic_was_there_befor
 
     await set_dead_letter_configs(own_kafka, {"segment.bytes": "1048576"})
     await make_topics(own_kafka.bootstrap)
-    assert await dead_letter_configs(own_kafka) == kept | {"segment.bytes": "1048576"}
+    await shown(own_kafka, kept | {"segment.bytes": "1048576"})
 
     chosen = {"retention.ms": "3600000", "retention.bytes": "1048576"}
     await set_dead_letter_configs(own_kafka, chosen)
@@ -57,6 +57,16 @@ async def set_dead_letter_configs(broker: RunningKafka, configs: dict[str, str])
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "binance.miniticker.dlq", configs)])
     finally:
         await admin.close()
+    await shown(broker, configs)
+
+
+async def shown(broker: RunningKafka, configs: dict[str, str]) -> None:
+    """Wait until these are set: a broker shows what it has confirmed a moment later."""
+
+    async def as_wanted() -> bool:
+        return await dead_letter_configs(broker) == configs
+
+    await until(as_wanted, what=f"the settings {configs}")
 
 
 async def dead_letter_configs(broker: RunningKafka) -> dict[str, str]:
