@@ -384,6 +384,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/market/coverage/{symbol}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Coverage
+         * @description What of a symbol's tape is there, hour by hour: present, filled later, missing and why.
+         */
+        readonly get: operations["coverage_v1_market_coverage__symbol__get"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/market/closes": {
         readonly parameters: {
             readonly query?: never;
@@ -626,6 +646,87 @@ export interface components {
         readonly Coins: {
             /** There Are Your Coins */
             readonly "there are your coins": readonly components["schemas"]["CoinView"][];
+        };
+        /** Coverage */
+        readonly Coverage: {
+            /**
+             * Symbol
+             * @example btcusdt
+             */
+            readonly symbol: string;
+            /**
+             * Source
+             * @example binance
+             */
+            readonly source: string;
+            /**
+             * From
+             * @description Start of the range, ms.
+             * @example 1767225600123
+             */
+            readonly from: number;
+            /**
+             * To
+             * @description Its end, exclusive, ms.
+             * @example 1767225600123
+             */
+            readonly to: number;
+            /**
+             * Present
+             * @description The sums of the hours.
+             */
+            readonly present: number;
+            /** Filled */
+            readonly filled: number;
+            /** Missing */
+            readonly missing: number;
+            /**
+             * Hours
+             * @description Ascending; only those in which trades were recorded.
+             */
+            readonly hours: readonly components["schemas"]["CoverageHour"][];
+        };
+        /** CoverageHour */
+        readonly CoverageHour: {
+            /**
+             * T
+             * @description Start of the hour, ms.
+             * @example 1767225600123
+             */
+            readonly t: number;
+            /**
+             * First
+             * @description The first id that is there.
+             * @example 26129
+             */
+            readonly first: number;
+            /**
+             * Last
+             * @description The last one.
+             * @example 38211
+             */
+            readonly last: number;
+            /**
+             * Present
+             * @description Trades that came when they were made.
+             */
+            readonly present: number;
+            /**
+             * Filled
+             * @description Trades that were fetched later.
+             */
+            readonly filled: number;
+            /**
+             * Missing
+             * @description Ids that are not there, up to the last one; also those right before the hour.
+             */
+            readonly missing: number;
+            /**
+             * Reason
+             * @description Why, separated by commas: `pending` (to be fetched), `too_long`, `exchange_lacks`.
+             * @example exchange_lacks
+             */
+            readonly reason: string | null;
         };
         /** Credentials */
         readonly Credentials: {
@@ -2713,6 +2814,71 @@ export interface operations {
                     readonly "text/csv": string;
                     readonly "application/vnd.apache.arrow.stream": string;
                     readonly "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description Not Found */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UnknownSymbolAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            readonly 422: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Service Unavailable */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    readonly coverage_v1_market_coverage__symbol__get: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description ms or ISO 8601. Default: a week before `to`. */
+                readonly from?: string | null;
+                /** @description ms or ISO 8601; exclusive. Default: now. */
+                readonly to?: string | null;
+                /** @description Default: the one that prices come from now. */
+                readonly source?: string | null;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly symbol: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Successful Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Coverage"];
                 };
             };
             /** @description Not Found */
