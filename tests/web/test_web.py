@@ -29,11 +29,11 @@ def test_a_change_of_the_contract_breaks_the_check(bundle: None, tmp_path: Path)
     (copy / "node_modules").symlink_to(web.WEB / "node_modules")
     schema = copy / "src" / "api" / "schema.d.ts"
     kept = schema.read_text()
-    assert "readonly Totals: {" in kept
-    schema.write_text(kept.replace("readonly Totals: {", "readonly Sums: {"))
+    assert "readonly Quantities: {" in kept
+    schema.write_text(kept.replace("readonly Quantities: {", "readonly Amounts: {"))
     done = npm("--prefix", str(copy), "check")
     assert done.code != 0
-    assert "Totals" in done.output
+    assert "Quantities" in done.output
 
 
 def test_units(bundle: None) -> None:
