@@ -34,7 +34,7 @@ test('a connection that died unnoticed: changes show all the same, and another o
   const { page, context, complaints } = await loggedIn(browser);
   let connections = 0;
   let lost = 0;
-  await page.routeWebSocket(/profile\/ws$/, (socket) => {
+  await page.routeWebSocket(/profile\/ws(\?|$)/, (socket) => {
     const number = ++connections;
     const server = socket.connectToServer();
     server.onMessage((message) => {
