@@ -95,7 +95,14 @@ test('cash and a bare coin are held like pairs, and are found by their name', as
   await add(page, 'usdt', '500.5');
   await until(async () => (await row(page, 'usdt').locator('.value').innerText()) === '500.50', 'the value of the cash');
   expect(await row(page, 'usdt').locator('.price').innerText()).toMatch(/^1\.00/);
-  await add(page, 'btc', '1');
+  await add(page, 'btc', '2');
+  await row(page, 'btcusdt').waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('btc');
+  await page.locator('[role=option]').filter({ hasText: 'the asset itself' }).first().click();
+  await expectFocus(page.getByLabel('Amount'));
+  await page.keyboard.type('1');
+  await page.keyboard.press('Enter');
   await row(page, 'btc').locator('.value .figure').filter({ hasText: /\d/ }).waitFor();
   expect(await row(page, 'btc').getByText('Delisted').count()).toBe(0);
   expect(complaints).toEqual([]);

@@ -17,7 +17,7 @@ export class SymbolSearch {
   #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** At most `limit` matches, in the order of the API, which has one ranking for every search. */
+  /** At most `limit` matches, in the order of the API, which has one ranking for every search; but see `pairBeforeAsset`. */
   constructor(private readonly query: { readonly limit: number; readonly assets?: boolean } = { limit: 8 }) {}
 
   ask(text: string): void {
@@ -48,7 +48,7 @@ export class SymbolSearch {
       const { symbols } = await get('/v1/market/symbols', { query: { search, ...this.query }, signal });
       if (signal.aborted) return;
       directory.learn(symbols);
-      this.matches = symbols;
+      this.matches = pairBeforeAsset(symbols);
       this.answered = search;
     } catch (error) {
       if (signal.aborted) return;
@@ -58,4 +58,11 @@ export class SymbolSearch {
     }
     this.pending = false;
   }
+}
+
+/** Who types `btc` and presses Enter means the coin as the market has it: its pair with USDT comes before the asset by itself. */
+function pairBeforeAsset(found: readonly ListedSymbol[]): readonly ListedSymbol[] {
+  const [asset, pair, ...others] = found;
+  if (!asset?.base || asset.quote || pair?.base !== asset.base || pair.quote !== 'USDT') return found;
+  return [pair, asset, ...others];
 }

@@ -44,6 +44,23 @@ test('assets by themselves are asked for where they can be added, and nowhere el
   ]);
 });
 
+test('the pair with USDT comes before the asset itself, which comes before other pairs', async () => {
+  const asset = { symbol: 'btc', base: 'BTC', quote: '', status: 'TRADING' };
+  const pair = { symbol: 'btcusdt', base: 'BTC', quote: 'USDT', status: 'TRADING' };
+  const other = { symbol: 'btceur', base: 'BTC', quote: 'EUR', status: 'TRADING' };
+  for (const [symbols, shown] of [
+    [[asset, pair, other], ['btcusdt', 'btc', 'btceur']],
+    [[asset, other, pair], ['btc', 'btceur', 'btcusdt']],
+    [[asset], ['btc']],
+    [[pair, other], ['btcusdt', 'btceur']],
+  ] as const) {
+    get.mockResolvedValueOnce({ symbols });
+    search.ask('btc');
+    await vi.advanceTimersByTimeAsync(90);
+    expect(seen(search)).toEqual([false, shown]);
+  }
+});
+
 test('an answer to an older question that comes late is none', async () => {
   let late = (_: unknown): void => undefined;
   get.mockImplementationOnce(() => new Promise((resolve) => (late = resolve)));
