@@ -107,7 +107,7 @@ async def test_a_kafka_that_comes_late_gets_everything(broker: RunningKafka, imp
 async def test_at_the_bound_the_oldest_are_lost_and_the_newest_arrive(
     broker: RunningKafka, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog, "UNPACKED_TICKERS", 1_000)
+    monkeypatch.setattr(backlog, "UNPACKED_EVENTS", 1_000)
     topic = await new_topic(broker.bootstrap)
     opener = Openings(broker.bootstrap, topic)
     async with (
@@ -212,12 +212,14 @@ async def test_without_kafka_the_service_is_ready_and_stops_in_peace(redis_url: 
             await until(lambda: peer.ticker_streams, what="the ticker stream is open")
             peer.emit_tickers(ticker_frame(ticker("btcusdt", "1"), ticker("ethusdt", "1")))
             await until_ready(process, ops_port)
-            await until(lambda: "kafka.awaited" in process.output())
+            await until(lambda: process.output().count("kafka.awaited") >= 2)
         finally:
             code = await asyncio.to_thread(process.stop, signal.SIGTERM)
     output = process.output()
     assert code == 0, output
-    assert output.count("kafka.awaited") == 1, "an outage is logged once"
+    for kind in ("mini_tickers", "agg_trades"):
+        lines = [line for line in output.splitlines() if "kafka.awaited" in line and kind in line]
+        assert len(lines) == 1, "an outage is logged once for each kind"
     assert "kafka.lost" not in output, "what was never there is not lost"
     assert "events.lost" in output
     assert "events=2" in output
