@@ -95,7 +95,12 @@ async def _open_services(settings: ProfileSettings, life: Lifecycle, stack: Asyn
     leases = Leases(aggregator, manager.symbols, settings.lease_interval_s)
     await stack.enter_async_context(leases.running(life))
     holder = Aggregator(http, draw_follower_id(), settings.aggregator_timeout_s)
-    holdings = Holdings(holder, store.held_symbols, settings.lease_interval_s)
+
+    async def held_pairs(most: int) -> frozenset[str]:
+        """What can be streamed of what is held: assets by themselves are priced by pairs that documents name."""
+        return frozenset(s for s in await store.held_symbols(most) if manager.graph.bare_asset(s) is None)
+
+    holdings = Holdings(holder, held_pairs, settings.lease_interval_s)
     await stack.enter_async_context(life.background(holdings.run(), "holdings"))
 
     # Authorization and the aggregator are missing on purpose: without them, users who are logged in are still served.

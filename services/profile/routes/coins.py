@@ -39,12 +39,14 @@ async def list_coins(portfolio: PortfolioDep, services: ServicesDep) -> Response
 async def add_coin(body: CoinBody, portfolio: PortfolioDep, services: ServicesDep) -> CoinAdded:
     """Add a coin. Its symbol must be one that the exchange trades, or name an asset, such as usdt or btc."""
     # What is held by itself has no stream of its own: the pairs that value it are followed.
-    if services.manager.graph.bare_asset(body.symbol) is not None:
+    bare = services.manager.graph.bare_asset(body.symbol) is not None
+    if bare:
         followed = Followed("started", body.symbol)
     else:
         followed = await services.leases.follow(body.symbol)
     await services.store.add_coin(portfolio.user_id, body.symbol, body.quantity)
-    services.holdings.add(body.symbol)
+    if not bare:
+        services.holdings.add(body.symbol)
     await services.manager.portfolio_changed(portfolio.user_id)
     return CoinAdded(aggregator=AggregatorMessage(status=followed.status, symbol=followed.symbol))
 
