@@ -100,7 +100,7 @@ test('cash and a bare coin are held like pairs, and are found by their name', as
   await page.keyboard.press('/');
   await page.keyboard.type('btc');
   await page.locator('[role=option]').filter({ hasText: 'the asset itself' }).first().click();
-  await expectFocus(page.getByLabel('Amount'));
+  await expectFocus(page.getByLabel('Amount', { exact: true }));
   await page.keyboard.type('1');
   await page.keyboard.press('Enter');
   await row(page, 'btc').locator('.value .figure').filter({ hasText: /\d/ }).waitFor();
