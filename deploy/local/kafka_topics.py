@@ -20,15 +20,20 @@ CONFIGS = {
 }
 """Where the broker's own are not meant. Dead letters are kept until they have been looked at."""
 REQUEST_LIMIT_MS = 10_000
+CONTROLLER_LIMIT_S = 30.0
 _SET_FOR_THE_TOPIC = 1
 """DescribeConfigs' `config_source` of what is set for this topic; else it is the broker's, or the default."""
 
 
 async def make_topics(bootstrap: str) -> list[str]:
-    """Make what is missing of `TOPICS`, and set up what is there; the names of the new ones. Raises KafkaError."""
+    """Make what is missing of `TOPICS`, and set up what is there, and return the names of the new ones.
+
+    Raises KafkaError, TimeoutError.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_LIMIT_MS)
     await admin.start()
     try:
+        await _until_controlled(admin)
         wanted = [NewTopic(name, count, 1, topic_configs=CONFIGS.get(name)) for name, count in TOPICS.items()]
         answer = await admin.create_topics(wanted)
         made = []
@@ -41,6 +46,13 @@ async def make_topics(bootstrap: str) -> list[str]:
         return made
     finally:
         await admin.close()
+
+
+async def _until_controlled(admin: AIOKafkaAdminClient) -> None:
+    """Wait for the cluster's controller, which a broker that has just started may not know yet. Raises TimeoutError."""
+    async with asyncio.timeout(CONTROLLER_LIMIT_S):
+        while (await admin.describe_cluster())["controller_id"] < 0:  # noqa: ASYNC110 - no event to wait for
+            await asyncio.sleep(0.1)
 
 
 async def _set_up(admin: AIOKafkaAdminClient, topic: str, wanted: dict[str, str]) -> None:

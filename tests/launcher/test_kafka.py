@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -31,6 +32,20 @@ async def test_topics_are_made_once(kafka_broker: RunningKafka) -> None:
         "binance.aggtrade": 3,
         "binance.aggtrade.dlq": 1,
     }
+
+
+async def test_a_controller_that_is_not_known_yet_is_waited_for(
+    kafka_broker: RunningKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described, unknown = AIOKafkaAdminClient.describe_cluster, [-1, -1]
+
+    async def early(admin: AIOKafkaAdminClient) -> dict[str, Any]:
+        found: dict[str, Any] = await described(admin)
+        return found | {"controller_id": unknown.pop()} if unknown else found
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "describe_cluster", early)
+    assert await make_topics(kafka_broker.bootstrap) == []
+    assert unknown == []
 
 
 async def test_dead_letters_stay_at_any_age_also_where_the_topic_was_there_before(
