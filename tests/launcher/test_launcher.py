@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -92,17 +93,21 @@ async def exit_code(process: Process) -> int:
 
 def children(process: Process) -> dict[int, str]:
     """Every process below the launcher, with its command."""
-    return {child.pid: " ".join(child.cmdline()) for child in psutil.Process(process.pid).children(recursive=True)}
+    found = {}
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ends as we look
+            found[child.pid] = " ".join(child.cmdline())
+    return found
 
 
 def listening_accounts(process: Process) -> dict[str, int]:
     """Command of everything below the launcher that listens → its effective user id."""
-    found = psutil.Process(process.pid).children(recursive=True)
-    return {
-        " ".join(child.cmdline()): child.uids().effective
-        for child in found
-        if any(one.status == psutil.CONN_LISTEN for one in child.net_connections("tcp"))
-    }
+    accounts = {}
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if any(one.status == psutil.CONN_LISTEN for one in child.net_connections("tcp")):
+                accounts[" ".join(child.cmdline())] = child.uids().effective
+    return accounts
 
 
 def still_there(pids: dict[int, str]) -> dict[int, str]:
