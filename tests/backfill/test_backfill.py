@@ -223,19 +223,19 @@ async def written(client: AsyncClient) -> int:
 async def test_a_run_that_was_cut_off_is_continued(place: Place, ending: signal.Signals, code: int) -> None:
     day_ms = some_day_ms()
     arguments = ("btcusdt", "--intervals", "1m", *span(day_ms - 5 * DAY_MS, day_ms))
-    await place.exchange.control("rest", delay_s=20, undelayed=5)  # the listing and four of eight pages
+    await place.exchange.control("rest", delay_s=20, undelayed=5)  # time, listing, and three of eight pages
     async with started(*arguments, **place.environment) as command:
 
         async def some() -> bool:
-            return await written(place.client) >= 2_000
+            return await written(place.client) == 3_000
 
-        await until(some, what="some pages")
+        await until(some, what="three pages")
         command.process.send_signal(ending)
         cut = await command.finished()
     await place.exchange.control("rest")
     assert cut.code == code
     there = await written(place.client)
-    assert 2_000 <= there < 7_200
+    assert there == 3_000
     if ending is signal.SIGINT:
         assert " not reached" in cut.out
         assert cut.err.endswith("interrupted; run the same command again to go on\n")
