@@ -10,16 +10,13 @@ from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 from typing import Generic, NamedTuple
 
-import structlog
-
 from services.aggregator import metrics
 from services.aggregator.backlog import Backlog, Chunk
+from services.aggregator.deliveries import Deliveries
 from services.aggregator.events import E, Message
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.kafka import Producer, ProducerLostError
 from services.common.backoff import Backoff
-
-log = structlog.get_logger()
 
 RECONNECT_CAP_S = 5.0
 ROUND_EVENTS = 2_000
@@ -54,12 +51,8 @@ class Recorder(Generic[E]):
         """The last mark up to which Kafka has everything that was not dropped."""
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._connected = False
-        self._delivering: bool | None = None
-        self._overflowed = 0
-        self._produced = 0
-        self._lost = 0
         name = self._kind.name
+        self._deliveries = Deliveries(name)
         metrics.EVENTS_WAITING.labels(name).set_function(lambda: self.waiting)
         metrics.EVENTS_WAITING_BYTES.labels(name).set_function(lambda: backlog.size_bytes)
         metrics.EVENTS_OLDEST_AGE.labels(name).set_function(lambda: self.state().oldest_age_s or 0)
@@ -72,13 +65,14 @@ class Recorder(Generic[E]):
     def state(self) -> RecorderState:
         oldest_ms = self._in_flight_since_ms if self._in_flight_count else self._backlog.oldest_ms
         age_s = None if oldest_ms is None else (wall_clock_ms() - oldest_ms) / 1000
-        return RecorderState(self._connected, self.waiting, self._backlog.size_bytes, age_s, self._produced, self._lost)
+        done = self._deliveries
+        return RecorderState(done.connected, self.waiting, self._backlog.size_bytes, age_s, done.produced, done.lost)
 
     def take(self, events: Sequence[E], source: str, receive_ms: int) -> None:
         """Keep what has been accepted. Costs a tenth of a microsecond an event, half of one during an outage."""
         shed = self._backlog.add(events, source, receive_ms)
         if shed:
-            self._count_overflow(shed)
+            self._deliveries.overflow(shed, self._backlog.max_bytes, self.waiting)
         self._wake.set()
 
     def mark(self, mark: object) -> None:
@@ -98,10 +92,10 @@ class Recorder(Generic[E]):
                 return
             try:
                 async with self._open_producer() as producer:
-                    self._reach()
+                    self._deliveries.open_producer()
                     await self._deliver(producer, backoff)
             except ProducerLostError as error:
-                self._lose_producer(error.reason)
+                self._deliveries.lose_producer(error.reason, self.waiting)
 
     def stop(self) -> None:
         """Let `run` deliver what waits, at full speed, and end."""
@@ -111,8 +105,7 @@ class Recorder(Generic[E]):
     def give_up(self) -> None:
         """What waits now is lost: count it."""
         if self.waiting:
-            log.warning("events.lost", kind=self._kind.name, reason="shutdown", events=self.waiting)
-            self._count_lost(self.waiting, "shutdown")
+            self._deliveries.give_up(self.waiting)
 
     async def _deliver(self, producer: Producer, backoff: Backoff) -> None:
         while await self._has_work():
@@ -125,12 +118,10 @@ class Recorder(Generic[E]):
             except ProducerLostError as error:
                 self._acknowledge(error.unsent)
                 raise
-            metrics.EVENTS_SEND_SECONDS.labels(self._kind.name).observe(perf_counter() - began_s)
+            duration_s = perf_counter() - began_s
             self._acknowledge(unsent)
             backoff.reset()
-            if not self._delivering:
-                self._delivering = True
-                log.info("kafka.delivering", kind=self._kind.name, waiting=self.waiting)
+            self._deliveries.finish_round(duration_s, self.waiting)
 
     async def _gather(self) -> None:
         """Let few events wait for more, unless they go for a stop: a round costs as much for ten as for a hundred."""
@@ -162,38 +153,9 @@ class Recorder(Generic[E]):
         """All in flight are confirmed, but for `unsent`."""
         confirmed = len(self._in_flight) - len(unsent)
         self._in_flight, self._in_flight_count = unsent, len(unsent)
-        self._produced += confirmed
         if not unsent and self._in_flight_mark is not None:
             self.confirmed = self._in_flight_mark
-        metrics.EVENTS_PRODUCED.labels(self._kind.name).inc(confirmed)
-        if self._overflowed and not self.waiting:
-            log.info("events.caught_up", kind=self._kind.name, lost=self._overflowed)
-            self._overflowed = 0
-
-    def _reach(self) -> None:
-        self._connected = True
-        metrics.KAFKA_UP.labels(self._kind.name).set(1)
-
-    def _lose_producer(self, reason: str) -> None:
-        self._connected = False
-        metrics.KAFKA_UP.labels(self._kind.name).set(0)
-        metrics.KAFKA_PRODUCER_ENDS.labels(self._kind.name, reason).inc()
-        if self._delivering is None:  # at a start of everything Kafka comes last: nothing a person would act on
-            log.info("kafka.awaited", kind=self._kind.name, reason=reason, waiting=self.waiting)
-        elif self._delivering:
-            log.warning("kafka.lost", kind=self._kind.name, reason=reason, waiting=self.waiting)
-        self._delivering = False
-
-    def _count_overflow(self, shed: int) -> None:
-        if not self._overflowed:
-            bound, name = self._backlog.max_bytes, self._kind.name
-            log.warning("events.overflowing", kind=name, max_bytes=bound, waiting=self.waiting)
-        self._overflowed += shed
-        self._count_lost(shed, "overflow")
-
-    def _count_lost(self, number: int, reason: str) -> None:
-        self._lost += number
-        metrics.EVENTS_LOST.labels(self._kind.name, reason).inc(number)
+        self._deliveries.confirm(confirmed, self.waiting)
 
     async def _pause(self, delay_s: float) -> None:
         """Between two producers; a stop shortens it once, for a last attempt that is worth making at once."""
