@@ -13,7 +13,6 @@ from redis.exceptions import RedisError
 from services.backfill.clickhouse import ClickHouse
 from services.backfill.filler import Filler
 from services.backfill.klines import KlineSource, open_http_client
-from services.backfill.limit import WeightLimit
 from services.backfill.market import Market
 from services.backfill.schedule import Schedule
 from services.backfill.settings import FillSettings
@@ -24,6 +23,7 @@ from services.backfill.trade_source import TradeSource
 from services.common.lifecycle import Lifecycle
 from services.common.redis import check_redis, open_redis
 from services.exchanges.registry import EXCHANGES
+from services.exchanges.weight import WeightLimit
 from services.market.fill import FillProgress
 
 log = structlog.get_logger()
@@ -41,9 +41,10 @@ async def app(settings: FillSettings, life: Lifecycle) -> AsyncIterator[None]:
         redis = open_redis(settings.redis_url)
         stack.push_async_callback(redis.aclose)
         client = await stack.enter_async_context(open_http_client(settings.exchange_rest_url))
-        limit = WeightLimit(lambda text: log.info("fill.limit", text=text))
+        exchange = EXCHANGES[settings.exchange]
+        limit = WeightLimit(lambda text: log.info("fill.limit", text=text), exchange.limits.background_weight)
         # Nothing is waited for within a job: all workers must learn of it.
-        klines = KlineSource(EXCHANGES[settings.exchange], client, limit, 0.0, _ignore, max_retry_after_s=-1.0)
+        klines = KlineSource(exchange, client, limit, 0.0, _ignore, max_retry_after_s=-1.0)
         store = CandleStore(settings.clickhouse_url, settings.exchange_source, 0.0, _ignore)
         stack.push_async_callback(store.close)
 

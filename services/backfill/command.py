@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack
 from services.backfill.errors import BackfillError, UsageError
 from services.backfill.filling import Backfill
 from services.backfill.klines import KlineSource, open_http_client
-from services.backfill.limit import WeightLimit
 from services.backfill.plan import INTERVALS, closed_span, interval_of, symbol_of, time_ms, time_text
 from services.backfill.report import Progress, Task, summary
 from services.backfill.settings import BackfillSettings
 from services.backfill.store import CandleStore
 from services.common.settings import load_settings
 from services.exchanges.registry import EXCHANGES
+from services.exchanges.weight import WeightLimit
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
@@ -75,8 +75,9 @@ async def _backfill(options: argparse.Namespace, settings: BackfillSettings, pro
     patience_s = settings.backfill_patience_s
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_http_client(settings.exchange_rest_url))
-        limit = WeightLimit(progress.report)
-        klines = KlineSource(EXCHANGES[settings.exchange], client, limit, patience_s, progress.report)
+        exchange = EXCHANGES[settings.exchange]
+        limit = WeightLimit(progress.report, exchange.limits.background_weight)
+        klines = KlineSource(exchange, client, limit, patience_s, progress.report)
         now_ms = await klines.now_ms()
         from_ms, to_ms = _limits_ms(options, now_ms)
         for symbol in symbols:  # Hear of a mistyped one before the others take their time.

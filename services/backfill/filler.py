@@ -21,12 +21,12 @@ from services.backfill.errors import (
 )
 from services.backfill.filling import Backfill
 from services.backfill.klines import KlineSource
-from services.backfill.limit import WeightLimit
 from services.backfill.plan import time_text
 from services.backfill.report import Task
 from services.backfill.schedule import Job, Schedule
 from services.backfill.store import CandleStore
 from services.common.backoff import Backoff
+from services.exchanges.weight import WeightLimit
 from services.market.fill import FillProgress
 
 log = structlog.get_logger()

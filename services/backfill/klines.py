@@ -16,14 +16,15 @@ from services.backfill.errors import (
     TemporarilyUnavailableError,
     UsageError,
 )
-from services.backfill.limit import WeightLimit
 from services.backfill.plan import Interval, time_text
 from services.backfill.retries import MAX_RETRY_AFTER_S, retry_until
 from services.common.network import proxy_for, through
+from services.exchanges import errors as exchange_errors
 from services.exchanges import rest_client
 from services.exchanges.clock import LATEST_MS, is_time
 from services.exchanges.errors import RestError
 from services.exchanges.exchange import Exchange, RestRequest
+from services.exchanges.weight import WeightLimit
 from services.market.events import Kline
 
 _clock_s = time.time
@@ -116,7 +117,10 @@ class KlineSource:
 
     async def _fetch(self, request: RestRequest) -> bytes:
         path, params = request.path, request.params
-        await self.limit.spend(request.weight)
+        try:
+            await self.limit.spend(request.weight)
+        except exchange_errors.RateLimitedError as error:
+            raise RateLimitedError(error.retry_after_s) from error
         try:
             async with asyncio.timeout(_DEADLINE_S), self.client.stream("GET", path, params=params) as response:
                 self.limit.note(self.exchange.used_weight(response.headers))

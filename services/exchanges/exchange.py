@@ -91,8 +91,10 @@ class Limits:
     connects_period_s: float
     connects_at_once: int
     """How many of `connects` may be made one right after the other."""
-    weight: int
-    weight_period_s: float
+    urgent_weight: int
+    """How much of the request budget all of ours together may have used in a minute when what cannot wait is sent."""
+    background_weight: int
+    """The same for what can wait."""
     trades_per_page: int
 
 

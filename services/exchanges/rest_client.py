@@ -1,43 +1,47 @@
 """GET requests to the exchange's REST interface: bounded in time, size and weight, and subject to Retry-After."""
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 import httpx
+import structlog
 from prometheus_client import Counter
 
 from services.common.network import proxy_for
 from services.exchanges.errors import RateLimitedError, RestError
-from services.exchanges.exchange import Limits, RestRequest
-from services.exchanges.pacing import Budget
+from services.exchanges.exchange import Exchange, RestRequest
+from services.exchanges.weight import WeightLimit
+
+log = structlog.get_logger()
 
 _TIMEOUT_S = 5.0
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 _DEFAULT_RETRY_AFTER_S = 60.0
 _MAX_RETRY_AFTER_S = 3_600.0
 _TOO_MANY_REQUESTS, _BANNED = 429, 418
+_clock_s = time.time
 
 
 @dataclass(slots=True)
 class RestClient:
-    """Requests through `client` (with the REST base URL). Shares one weight budget between all callers."""
+    """Requests through `client` (with the REST base URL), within `limit`, which all callers share."""
 
+    exchange: Exchange
     client: httpx.AsyncClient
-    budget: Budget
+    limit: WeightLimit
     requests: Counter
     """Of one label, the outcome: `ok`, `failed` or `rate_limited`."""
-    _blocked_until_s: float = field(default=0.0)
 
     async def get(self, request: RestRequest) -> bytes:
         """The body of a 200 answer. Raises `RateLimitedError` or `RestError`. Safe to cancel."""
-        self._check_not_blocked()
-        await self.budget.spend(request.weight)
-        self._check_not_blocked()
+        await self.limit.spend(request.weight)
         try:
             body = await self._fetch(request)
         except RateLimitedError as limited:
             self.requests.labels("rate_limited").inc()
-            self._blocked_until_s = time.monotonic() + limited.retry_after_s
+            self.limit.block(limited.retry_after_s)
             raise
         except RestError:
             self.requests.labels("failed").inc()
@@ -45,14 +49,10 @@ class RestClient:
         self.requests.labels("ok").inc()
         return body
 
-    def _check_not_blocked(self) -> None:
-        remaining_s = self._blocked_until_s - time.monotonic()
-        if remaining_s > 0:
-            raise RateLimitedError(remaining_s)
-
     async def _fetch(self, request: RestRequest) -> bytes:
         try:
             async with self.client.stream("GET", request.path, params=request.params) as response:
+                self._note(response.headers)
                 if is_ban(response.status_code):
                     raise RateLimitedError(retry_after_s(response.headers.get("Retry-After", "")))
                 if response.status_code != httpx.codes.OK:
@@ -60,6 +60,13 @@ class RestClient:
                 return await _bounded_body(response)
         except httpx.HTTPError as error:
             raise RestError(f"{request.path}: {str(error) or type(error).__name__}") from error
+
+    def _note(self, headers: Mapping[str, str]) -> None:
+        """The exchange's clock, to a second, and its count."""
+        sent_s = _sent_s(headers)
+        if sent_s is not None:
+            self.limit.ahead_s = sent_s - _clock_s()
+        self.limit.note(self.exchange.used_weight(headers))
 
 
 def open_http_client(base_url: str, timeout_s: float) -> httpx.AsyncClient:
@@ -77,10 +84,10 @@ def open_http_client(base_url: str, timeout_s: float) -> httpx.AsyncClient:
     )
 
 
-def open_rest_client(base_url: str, limits: Limits, requests: Counter) -> RestClient:
-    """A client for `base_url`. Close it with `await rest.client.aclose()`. Raises UnusableProxyError."""
-    client = open_http_client(base_url, _TIMEOUT_S)
-    return RestClient(client, Budget(limits.weight, limits.weight_period_s), requests)
+def open_rest_client(base_url: str, exchange: Exchange, requests: Counter) -> RestClient:
+    """A client for what cannot wait. Close it with `await rest.client.aclose()`. Raises UnusableProxyError."""
+    limit = WeightLimit(lambda text: log.info("rest.limit", text=text), exchange.limits.urgent_weight)
+    return RestClient(exchange, open_http_client(base_url, _TIMEOUT_S), limit, requests)
 
 
 async def _bounded_body(response: httpx.Response) -> bytes:
@@ -91,6 +98,14 @@ async def _bounded_body(response: httpx.Response) -> bytes:
             raise RestError(f"an answer above {_MAX_BODY_BYTES} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _sent_s(headers: Mapping[str, str]) -> float | None:
+    """When an answer was sent, in Unix time; None if it does not name that."""
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def is_ban(status: int) -> bool:

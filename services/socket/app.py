@@ -26,7 +26,7 @@ async def app(settings: SocketSettings, life: Lifecycle) -> AsyncIterator[None]:
     hub = Hub(QueueLimits(settings.queue_max_frames, settings.queue_max_bytes), ring)
     metrics.RING_BYTES.set_function(lambda: ring.size_bytes)
     url = settings.exchange_rest_url
-    rest = open_rest_client(url, exchange.limits, metrics.REST_REQUESTS)
+    rest = open_rest_client(url, exchange, metrics.REST_REQUESTS)
     backfill = Backfill(exchange, rest, settings.backfill_deadline_s, settings.backfill_max_ids)
     catalog = SymbolCatalog(exchange, rest, settings.symbols_refresh_s, on_refresh=hub.interest_changed.set)
     feed = Feed(settings, exchange, hub, backfill, catalog)

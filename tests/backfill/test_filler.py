@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from services.backfill.errors import AccessDeniedError, RateLimitedError, StorageError, TemporarilyUnavailableError
 from services.backfill.filler import DENIED_S, LEAST_S, WORKERS, Filler
 from services.backfill.klines import KlineSource, open_http_client
-from services.backfill.limit import WeightLimit
 from services.backfill.plan import Span
 from services.backfill.schedule import Schedule
 from services.exchanges.binance.exchange import Binance
+from services.exchanges.weight import WeightLimit
 from services.market.events import Kline
 from tests.backfill.exchange import MINUTE_MS, Answer, row, scripted_exchange
 from tests.processes import until
@@ -59,7 +59,7 @@ def klines(query: dict[str, str]) -> Answer:
 async def filling(url: str, store: MemoryStore, *wanted: str) -> AsyncIterator[Filler]:
     """A filler that works for symbols that are wanted."""
     async with open_http_client(url) as client:
-        limit, schedule = WeightLimit(print), Schedule()
+        limit, schedule = WeightLimit(print, 3_000), Schedule()
         source = KlineSource(Binance(), client, limit, 0.0, print, max_retry_after_s=-1.0)
         filler = Filler(source, store, schedule, limit)  # type: ignore[arg-type]
         schedule.update(wanted, wanted)

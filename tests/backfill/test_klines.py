@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.backfill import klines as klines_module
-from services.backfill import limit as limit_module
 from services.backfill import retries as backfill_patience
 from services.backfill.errors import (
     AccessDeniedError,
@@ -19,18 +18,20 @@ from services.backfill.errors import (
     UsageError,
 )
 from services.backfill.klines import KlineSource, Page, _judge, open_http_client
-from services.backfill.limit import WeightLimit
 from services.backfill.plan import INTERVALS
 from services.exchanges.binance.exchange import Binance
 from services.exchanges.clock import LATEST_MS
+from services.exchanges.weight import WeightLimit
 from services.market.events import Kline
 from tests.backfill.exchange import Answer, row, scripted_exchange
+from tests.exchanges.weight_clock import WeightClock
 from tests.mutations import mutations
 from tests.processes import free_port
 from tests.simulator.running import Running, running
 
 MINUTE, DAY = INTERVALS["1m"], INTERVALS["1d"]
 FIRST = 29_454_480
+HALF = 3_000
 
 
 @asynccontextmanager
@@ -38,7 +39,7 @@ async def source(url: str, patience_s: float = 30.0, **options: Any) -> AsyncIte
     """Klines from `url`, and what was reported meanwhile."""
     reported: list[str] = []
     async with open_http_client(url) as client:
-        limit = WeightLimit(reported.append)
+        limit = WeightLimit(reported.append, HALF)
         yield KlineSource(Binance(), client, limit, patience_s, reported.append, **options), reported
 
 
@@ -246,73 +247,18 @@ async def test_a_clock_of_the_exchange_that_is_none_is_refused(server_time: int)
                 await klines.now_ms()
 
 
-class Clock:
-    """A wall clock that sleeping sets forward."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, now_s: float) -> None:
-        self.now_s = now_s
-        self.slept: list[float] = []
-        monkeypatch.setattr(limit_module, "_clock_s", lambda: self.now_s)
-        monkeypatch.setattr(limit_module, "_sleep", self.sleep)
-
-    async def sleep(self, delay_s: float) -> None:
-        self.slept.append(delay_s)
-        self.now_s += delay_s
-
-
 @pytest.mark.parametrize(("used", "waits"), [("2998", False), ("2999", True), ("3000", True), ("many", False)])
 async def test_half_of_the_allowed_weight_is_left_to_others(
     used: str, waits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with scripted_exchange(lambda path, query: Answer([], headers={"X-MBX-USED-WEIGHT-1M": used})) as exchange:
         async with source(exchange.url) as (klines, reported):
-            clock = Clock(monkeypatch, FIRST * 60.0 + 18.0)
+            clock = WeightClock(monkeypatch, FIRST * 60.0 + 18.0)
             await klines.page("BTCUSDT", MINUTE, FIRST, 1)
             await klines.page("BTCUSDT", MINUTE, FIRST, 1)
     # A second into the next minute, so that the count of this one is over.
     assert clock.slept == ([43.0] if waits else [])
     assert reported == (["within the exchange's limit: going on in 43 s"] if waits else [])
-
-
-async def test_an_exchange_that_counts_nothing_is_counted_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    reported: list[str] = []
-    clock, limit = Clock(monkeypatch, FIRST * 60.0 + 31.0), WeightLimit(reported.append, max_weight=5)
-    for _ in range(3):
-        await limit.spend(2)
-    assert clock.slept == [30.0]
-
-
-async def test_requests_under_way_count_before_the_exchange_has_counted_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, limit = Clock(monkeypatch, FIRST * 60.0 + 31.0), WeightLimit(print, max_weight=100)
-    await limit.spend(2)
-    limit.note(96)  # of others, and of ours
-    await asyncio.gather(*(limit.spend(2) for _ in range(3)))
-    assert clock.slept == [30.0]
-
-
-async def test_a_count_that_is_older_than_ours_takes_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, limit = Clock(monkeypatch, FIRST * 60.0 + 31.0), WeightLimit(print, max_weight=10)
-    for _ in range(5):
-        await limit.spend(2)
-    limit.note(2)  # the answer to the first of five
-    await limit.spend(2)
-    assert clock.slept == [30.0]
-
-
-async def test_the_minutes_are_those_of_the_exchanges_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock of ours that runs ahead, the count of the minute before would pass for one of this."""
-    clock, limit = Clock(monkeypatch, FIRST * 60.0 + 3.0), WeightLimit(print, max_weight=10, ahead_s=-20.0)
-    limit.note(10)
-    await limit.spend(2)
-    assert clock.slept == [18.0]
-
-
-async def test_while_the_exchange_asks_to_stay_away_nothing_is_sent() -> None:
-    limit = WeightLimit(print)
-    limit.block(600)
-    limit.block(1)
-    with pytest.raises(RateLimitedError, match="stay away for 600 s"):
-        await limit.spend(2)
 
 
 @pytest.mark.parametrize("status", [403, 451])

@@ -10,10 +10,10 @@ from services.backfill import filling as backfill
 from services.backfill import plan as backfill_plan
 from services.backfill.filling import Backfill
 from services.backfill.klines import KlineSource, open_http_client
-from services.backfill.limit import WeightLimit
 from services.backfill.plan import INTERVALS, Span
 from services.backfill.report import Progress, Task
 from services.exchanges.binance.exchange import Binance
+from services.exchanges.weight import WeightLimit
 from services.market.events import Kline
 from tests.backfill.exchange import MINUTE_MS, Answer, row, scripted_exchange
 from tests.backfill.test_report import Terminal
@@ -65,7 +65,7 @@ async def test_each_missing_candle_that_exists_is_written_once(
     store, task = MemoryStore(there), Task("BTCUSDT", Span(INTERVALS["1m"], FIRST, FIRST + COUNT))
     with scripted_exchange(script) as exchange:
         async with open_http_client(exchange.url) as client:
-            klines = KlineSource(Binance(), client, WeightLimit(print), 5.0, print)
+            klines = KlineSource(Binance(), client, WeightLimit(print, 3_000), 5.0, print)
             await Backfill(klines, store, Progress([task], Terminal()), batch_rows).fill(task)  # type: ignore[arg-type]
     assert store.times == dict.fromkeys(there, 0) | dict.fromkeys(wanted & existing - there, 1)
     assert (task.present, task.written) == (len(wanted & there), len(wanted & existing - there))

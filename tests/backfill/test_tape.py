@@ -15,7 +15,6 @@ from services.backfill import tape_repair
 from services.backfill.clickhouse import ClickHouse
 from services.backfill.errors import AccessDeniedError, ExchangeError, RateLimitedError, StorageError
 from services.backfill.klines import KlineSource, open_http_client
-from services.backfill.limit import WeightLimit
 from services.backfill.tape import EXCHANGE_LACKS, PENDING, TOO_LONG, Coverage, Gap, HourKey, Seen
 from services.backfill.tape_repair import TRIES, TapeRepair
 from services.backfill.tape_store import TapeStore
@@ -248,7 +247,7 @@ async def place(clickhouse_server: RunningClickHouse, exchange: Running) -> Asyn
         connected(url) as client,
         open_http_client(f"http://127.0.0.1:{exchange.settings.rest_port}") as http,
     ):
-        rest = KlineSource(EXCHANGES["binance"], http, WeightLimit(print), 0.0, print, max_retry_after_s=0.0)
+        rest = KlineSource(EXCHANGES["binance"], http, WeightLimit(print, 3_000), 0.0, print, max_retry_after_s=0.0)
         store = TapeStore(ClickHouse(url), "simulator")
         yield Place(TapeRepair(TradeSource(rest, "simulator"), store, 1.0), client, exchange)
         await store.close()

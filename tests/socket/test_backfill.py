@@ -20,7 +20,7 @@ def requests() -> float:
 
 @pytest.fixture
 async def rest(simulator: Simulator) -> AsyncIterator[RestClient]:
-    client = open_rest_client(simulator.urls["exchange_rest_url"], Binance.limits, metrics.REST_REQUESTS)
+    client = open_rest_client(simulator.urls["exchange_rest_url"], Binance(), metrics.REST_REQUESTS)
     async with client.client:
         yield client
 
@@ -103,7 +103,7 @@ async def test_a_dead_rest_interface_is_not_waited_for_beyond_the_deadline() -> 
     sequence = TradeSequence(max_held=10)
     for trade_id in (1, 5):
         sequence.accept(TradeFrame("btcusdt", trade_id, 0, b""))
-    rest = open_rest_client("http://127.0.0.1:9", Binance.limits, metrics.REST_REQUESTS)
+    rest = open_rest_client("http://127.0.0.1:9", Binance(), metrics.REST_REQUESTS)
     async with rest.client:
         assert not await fill(rest, sequence)
     assert sequence.gap is not None

@@ -1,7 +1,8 @@
 """The exchange's request budget, shared by all requests of this process and by all that uses its address.
 
 Both counts of a minute are kept to, the greater one: ours, which knows the requests under way, and the exchange's own,
-which knows the requests of others behind the same address. No I/O beyond sleeping.
+which knows the requests of others behind the same address. So processes share one budget without speaking to one
+another: each stops at its own share of the common count. No I/O beyond sleeping.
 """
 
 import asyncio
@@ -9,10 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.backfill.errors import RateLimitedError
-
-MAX_WEIGHT = 3_000
-"""Of the 6,000 a minute that an address may use. Above it we wait for the next minute: others share the address."""
+from services.exchanges.errors import RateLimitedError
 
 _MINUTE_S = 60.0
 _LATE_S = 1.0
@@ -24,10 +22,10 @@ _monotonic_s = time.monotonic
 
 @dataclass(slots=True)
 class WeightLimit:
-    """At most `max_weight` in a minute of the exchange's clock. `report` gets the reason of each wait."""
+    """Nothing is sent above `max_weight` in a minute of the exchange's clock. `report` gets the reason of each wait."""
 
     report: Callable[[str], None]
-    max_weight: int = MAX_WEIGHT
+    max_weight: int
     ahead_s: float = 0.0
     """How far the exchange's clock is ahead of ours."""
     _used: int = field(default=0, init=False)
@@ -66,7 +64,8 @@ class WeightLimit:
 
     def _begin_minute(self) -> None:
         minute = int(self._time_s() // _MINUTE_S)
-        if minute != self._minute:
+        # Right at its end, a clock that is set by a second does not bring the last minute back.
+        if minute not in (self._minute, self._minute - 1):
             self._minute, self._used = minute, 0
 
     def _time_s(self) -> float:
