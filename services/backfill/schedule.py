@@ -207,9 +207,17 @@ class Schedule:
             # The first rounds are spread over their period, and with them all others.
             entry.listed_round_s = now_s - self.listed_round_s * (1 - (entry.order + 1) / (len(self._entries) + 1))
             entry.steps.append(_SHOWN if entry.order < SHOWN_FIRST else _LISTED)
-        elif entry.listed_round_s is None or now_s - entry.listed_round_s >= self.listed_round_s:
-            entry.steps.extend((_LISTED, *(_CORRECTED_LATELY if entry.corrected else _CORRECTED)))
-            entry.listed_round_s, entry.corrected = now_s, True
+        else:
+            self._renew_listed(entry, now_s)
+
+    def _renew_listed(self, entry: _Entry, now_s: float) -> None:
+        since_round_s = float("inf") if entry.listed_round_s is None else now_s - entry.listed_round_s
+        if since_round_s < self.listed_round_s:
+            return
+        # What was missed for longer than a round looks back, while the exchange was away, is made exact like the past.
+        lately = entry.corrected and since_round_s * 1_000 <= _DAY_MS - _HOUR_MS
+        entry.steps.extend((_LISTED, *(_CORRECTED_LATELY if lately else _CORRECTED)))
+        entry.listed_round_s, entry.corrected = now_s, True
 
     def _renew_wanted(self, entry: _Entry, now_s: float) -> None:
         since_round_s = float("inf") if entry.round_s is None else now_s - entry.round_s

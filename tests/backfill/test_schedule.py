@@ -177,6 +177,22 @@ def test_of_a_listed_symbol_only_the_candles_that_are_there_are_made_exact() -> 
     assert [job.step.interval.name for job in jobs if not job.step.only_present] == ["1h"]
 
 
+def test_a_listed_symbol_that_had_no_round_for_a_day_has_its_gap_made_exact() -> None:
+    """The exchange is away for 30 hours, and what is recorded goes on: what a round looks back is not enough."""
+    schedule, back_s = Schedule(), 32 * 3_600.0
+    schedule.update([], ["btcusdt"])
+    drained(schedule, 0)
+    drained(schedule, LISTED_ROUND_S)
+    job = schedule.next(2 * LISTED_ROUND_S)
+    assert job is not None
+    schedule.retry(job)
+    jobs = drained(schedule, back_s) + drained(schedule, back_s + LISTED_ROUND_S)
+    missed = {(NOW_MS - age) // MINUTE_MS for age in range(2 * HOUR_MS, 30 * HOUR_MS, MINUTE_MS)}
+    assert missed <= covered(jobs, "btcusdt", "1m")
+    again = drained(schedule, back_s + 2 * LISTED_ROUND_S)
+    assert len(covered(again, "btcusdt", "1m")) <= DAY_MS // MINUTE_MS
+
+
 def test_what_is_neither_wanted_nor_listed_is_forgotten() -> None:
     schedule = Schedule()
     schedule.update(["btcusdt"], [])
