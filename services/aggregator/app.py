@@ -73,7 +73,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
         resume = Resume(store, lambda: _confirmed(recorder))
         tickers = TickerFeed(stub, intake, resume, recorder.mark if recorder else lambda _: None)
         trades = TradeFeed(stub, intake, wanted)
-        wanted.record(settings.listed_to_record)
+        wanted.name(settings.listed_to_record)
         listing = SymbolListing(stub, directory, tickers.reopened, _on_listed(settings, wanted))
         publisher = Publisher(latest, directory, store, follows.store_again)
 
@@ -85,7 +85,7 @@ async def app(settings: AggregatorSettings, life: Lifecycle) -> AsyncIterator[No
             (tickers.run(), "tickers"),
             (trades.run(), "trades"),
             (listing.run(), "listing"),
-            (WantedKey(store, lambda: wanted.symbols).run(), "wanted_key"),
+            (WantedKey(store, lambda: wanted.for_history).run(), "wanted_key"),
             (resume.run(), "resume"),
         ):
             await stack.enter_async_context(life.background(work, name))

@@ -10,6 +10,7 @@ class Wanted:
 
     symbols: frozenset[str] = frozenset()
     _followed: frozenset[str] = frozenset()
+    _named: frozenset[str] = frozenset()
     _recorded: frozenset[str] = frozenset()
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -18,10 +19,20 @@ class Wanted:
         self._followed = followed
         self._update()
 
+    def name(self, symbols: frozenset[str]) -> None:
+        """What an operator wants to be kept, as if it were followed."""
+        self._named = symbols
+        self._update()
+
     def record(self, symbols: frozenset[str]) -> None:
-        """What is wanted for the tape besides, by itself."""
+        """What is kept besides from now on; its past is not wanted for that."""
         self._recorded = symbols
         self._update()
+
+    @property
+    def for_history(self) -> frozenset[str]:
+        """The symbols whose whole past is wanted."""
+        return self._followed | self._named
 
     async def other_than(self, seen: frozenset[str] | None) -> frozenset[str]:
         """The set, as soon as it differs from `seen`. Safe to cancel. Waits without limit: it may never."""
@@ -30,7 +41,7 @@ class Wanted:
         return self.symbols
 
     def _update(self) -> None:
-        symbols = self._followed | self._recorded
+        symbols = self.for_history | self._recorded
         if symbols != self.symbols:
             self.symbols = symbols
             self._changed.set()

@@ -1,4 +1,4 @@
-"""The symbols that are wanted now, for processes that keep or fill their data: the key `market:wanted`.
+"""The symbols whose past is wanted now, for processes that fill it: the key `market:wanted`.
 
 It expires, so that readers notice when its writer has gone.
 """

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from services.aggregator.recorder import ROUND_EVENTS, Recorder
 from services.aggregator.settings import AggregatorSettings
 from services.aggregator.wanted import Wanted
 from services.market.names import AGG_TRADES
+from services.market.wanted import decode_wanted, encode_wanted
 from tests.aggregator.chain import running_chain
 from tests.aggregator.recording import Openings
 from tests.aggregator.socket_peer import START_MS, trade
@@ -57,6 +59,24 @@ async def test_what_is_recorded_is_wanted_besides_what_is_followed() -> None:
     wanted.replace(frozenset())
     wanted.record(frozenset())
     assert await waiting == frozenset()
+
+
+@pytest.mark.parametrize(("record_symbols", "named"), [("all", []), ("bnbusdt", ["bnbusdt"])])
+async def test_the_past_of_what_is_only_recorded_is_not_asked_for(
+    redis_url: str, record_symbols: str, named: list[str]
+) -> None:
+    async with running_chain(redis_url, "", {"RECORD_SYMBOLS": record_symbols}, RATE=0) as chain:
+        await chain.until_streamed("bnbusdt")
+        await chain.follow("ethusdt")
+
+        async def wanted() -> list[str]:
+            return decode_wanted(cast("bytes | None", await chain.redis.get("market:wanted")) or encode_wanted([]))
+
+        async def follow_shows() -> bool:
+            return "ethusdt" in await wanted()
+
+        await until(follow_shows, what="what is followed is in Redis")
+        assert await wanted() == sorted([*named, "ethusdt"])
 
 
 def messages(first: int, number: int) -> list[Message]:

@@ -16,6 +16,17 @@ async def test_the_first_set_is_read_at_once_also_when_it_is_empty() -> None:
     assert await Wanted().other_than(None) == frozenset()
 
 
+def test_what_is_followed_or_named_has_a_past_that_is_wanted_and_what_is_only_recorded_has_not() -> None:
+    wanted = Wanted()
+    wanted.record(frozenset({"btcusdt", "ethusdt", "solusdt"}))
+    assert wanted.symbols == {"btcusdt", "ethusdt", "solusdt"}
+    assert wanted.for_history == frozenset()
+    wanted.replace(frozenset({"btcusdt"}))
+    wanted.name(frozenset({"bnbusdt"}))
+    assert wanted.for_history == {"btcusdt", "bnbusdt"}
+    assert wanted.symbols == {"btcusdt", "ethusdt", "solusdt", "bnbusdt"}
+
+
 async def test_a_change_wakes_every_reader_and_one_that_is_taken_back_none() -> None:
     wanted = Wanted()
     readers = [asyncio.create_task(wanted.other_than(frozenset())) for _ in range(2)]
