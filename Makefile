@@ -65,10 +65,11 @@ lock: setup ## Choose package versions anew for requirements.lock
 	@echo chdb-core | $(compile) - --no-deps --universal -o deploy/local/chdb.txt
 	@echo cyclonedx-bom | $(compile) - --universal -o deploy/sbom.txt
 
-soak: setup ## Break the analytic contour for as long as things may really last (twenty minutes)
+soak: setup ## Break the analytic contour for as long as things may really last (forty minutes)
 	@deploy/local/test-tools.sh
-	@KAFKA_OUTAGE_S=60 CLICKHOUSE_OUTAGE_S=300 KILLS=20 REBALANCES=6 REBALANCE_INTERVAL_S=10 \
-		$(python) -m pytest tests/kafka_clickhouse/test_faults.py tests/kafka_clickhouse/test_poison.py tests/e2e/test_analytics.py $(ARGS)
+	@KAFKA_OUTAGE_S=60 CLICKHOUSE_OUTAGE_S=300 TAPE_OUTAGE_S=600 KILLS=20 REBALANCES=6 REBALANCE_INTERVAL_S=10 \
+		$(python) -m pytest tests/kafka_clickhouse/test_faults.py tests/kafka_clickhouse/test_poison.py tests/e2e/test_analytics.py \
+		tests/backfill/test_tape_outage.py $(ARGS)
 
 bench: setup ## Measure what a price costs on its way, as ratios
 	@$(python) -m bench
