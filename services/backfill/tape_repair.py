@@ -31,8 +31,8 @@ from services.common.backoff import Backoff
 
 log = structlog.get_logger()
 
-LATE_MS = 10_000
-"""An insert may show so much later than its rows' time of insertion."""
+LATE_MS = 60_000
+"""An insert may show so much later than its rows' time of insertion: it is given 30 s before it is sent again."""
 TRIES = 3
 """So often the exchange lacks a trade before that is believed: its REST interface may lag behind its stream."""
 MAX_KNOWN = 100_000

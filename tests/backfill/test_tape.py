@@ -16,13 +16,15 @@ from services.backfill.clickhouse import ClickHouse
 from services.backfill.errors import AccessDeniedError, ExchangeError, RateLimitedError, StorageError
 from services.backfill.klines import KlineSource, open_http_client
 from services.backfill.tape import EXCHANGE_LACKS, PENDING, TOO_LONG, Coverage, Gap, HourKey, Seen
-from services.backfill.tape_repair import TRIES, TapeRepair
+from services.backfill.tape_repair import LATE_MS, TRIES, TapeRepair
 from services.backfill.tape_store import TapeStore
 from services.backfill.trade_source import TradeSource
 from services.exchanges.registry import EXCHANGES
+from services.exchanges.weight import WeightLimit
 from services.kafka_clickhouse.messages import TRADE_MESSAGES
 from services.kafka_clickhouse.native import TRADES
 from services.market.trade_msg import TradeMsg, ending
+from tests.backfill.exchange import Answer, scripted_exchange
 from tests.backfill.running import connected, own_database
 from tests.clickhouse_server import RunningClickHouse
 from tests.simulator.running import Running, running
@@ -207,6 +209,119 @@ async def test_nonsense_about_one_gap_is_no_obstacle_to_another() -> None:
     assert [(row.filled, row.missing, row.reason) for row in memory.ledger.values()] == [(0, 1, PENDING), (1, 0, "")]
 
 
+@dataclass
+class Dated(Memory):
+    """The same, which knows when each trade was inserted, in ms."""
+
+    inserted: dict[int, int] = field(default_factory=dict)
+    ledger_ms: int = 0
+
+    async def touched(self, since_ms: int) -> tuple[list[HourKey], int]:
+        new = {one: at_ms for one, at_ms in self.inserted.items() if at_ms >= since_ms}
+        return sorted({self.hour(self.stored[one]) for one in new}), max(new.values(), default=since_ms)
+
+    async def written_ms(self) -> int:
+        return self.ledger_ms
+
+    def insert(self, trade_id: int, made_ms: int, at_ms: int) -> None:
+        self.stored[trade_id] = made_ms
+        self.came.add(trade_id)
+        self.inserted[trade_id] = at_ms
+
+
+async def test_an_insert_that_shows_late_is_seen() -> None:
+    """At the start, when the ledger was written after it, and later, when another one showed before it."""
+    memory = Dated({}, {}, ledger_ms=1_000_000)
+    memory.insert(1, START_MS, 1_000_000 - LATE_MS)
+    repair = repairing(memory)
+    await repair.look()
+    assert [row.present for row in memory.ledger.values()] == [1]
+    memory.insert(2, START_MS + 1, 1_100_000)
+    await repair.look()
+    memory.insert(3, START_MS + 2, 1_100_000 - LATE_MS)
+    await repair.look()
+    assert [row.present for row in memory.ledger.values()] == [3]
+
+
+async def test_a_trade_that_comes_late_completes_the_hour_after_its_own() -> None:
+    memory = Dated({}, {})
+    memory.insert(1, START_MS, 100_000)
+    memory.insert(3, START_MS + HOUR_MS, 100_000)
+    repair = repairing(memory)
+    for _ in range(TRIES):
+        await repair.look()
+    assert [(row.missing, row.reason) for row in memory.ledger.values()] == [(0, ""), (1, EXCHANGE_LACKS)]
+    memory.insert(2, START_MS + 1, 200_000)
+    await repair.look()
+    assert [(row.present, row.missing, row.reason) for row in memory.ledger.values()] == [(2, 0, ""), (1, 0, "")]
+
+
+async def test_an_hour_whose_trades_are_no_longer_kept_is_not_looked_at_again() -> None:
+    made = {one: START_MS + one for one in range(5)}
+    memory = Memory({0: made[0], 4: made[4]}, {})
+    repair = repairing(memory)
+    await repair.look()
+    assert repair._open
+    memory.stored.clear()
+    await repair.look()
+    assert not repair._open
+
+
+async def test_what_is_remembered_of_hours_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tape_repair, "MAX_KNOWN", 4)
+    memory = Dated({}, {})
+    for one in range(20):
+        memory.insert(one, START_MS + one * HOUR_MS, 100_000)
+    repair = repairing(memory)
+    await repair.look()
+    for one, at_ms in ((20, 900_000), (21, 1_800_000)):
+        memory.insert(one, START_MS + one * HOUR_MS, at_ms)
+        await repair.look()
+    assert len(repair._before) <= 4
+    assert len(memory.ledger) == 22
+
+
+class EnoughError(Exception):
+    """Ends a loop that has none."""
+
+
+@pytest.mark.parametrize(
+    ("error", "wait_s"),
+    [(RateLimitedError(77.0), 77.0), (AccessDeniedError("by law"), tape_repair.DENIED_S)],
+)
+async def test_an_exchange_that_asks_to_be_left_alone_is_for_so_long(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, wait_s: float
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(delay_s: float) -> None:
+        slept.append(delay_s)
+        if len(slept) == 2:
+            raise EnoughError
+
+    async def refused(symbol: str, first: int, last: int) -> list[TradeMsg]:
+        raise error
+
+    monkeypatch.setattr(tape_repair, "_sleep", sleep)
+    memory = Memory({0: START_MS, 4: START_MS + 1}, {})
+    memory.page = refused  # type: ignore[method-assign]
+    with pytest.raises(EnoughError):
+        await repairing(memory).run()
+    assert slept == [wait_s, 1.0]
+
+
+async def test_only_what_was_asked_for_is_taken() -> None:
+    rows = [
+        {"a": one, "p": "1.5", "q": "1", "f": one, "l": one, "T": START_MS + one, "m": False, "M": True}
+        for one in range(5, 16)
+    ]
+    with scripted_exchange(lambda path, query: Answer(rows)) as exchange:
+        async with open_http_client(exchange.url) as http:
+            rest = KlineSource(EXCHANGES["binance"], http, WeightLimit(print, 3_000), 0.0, print)
+            page = await TradeSource(rest, "simulator").page("BTCUSDT", 8, 10)
+    assert [one.a for one in page] == [8, 9, 10]
+
+
 @pytest.fixture
 async def exchange() -> AsyncIterator[Running]:
     async with running() as simulator:
@@ -221,10 +336,10 @@ class Place:
     client: AsyncClient
     exchange: Running
 
-    async def store(self, symbol: str, ids: Collection[int]) -> None:
+    async def store(self, symbol: str, ids: Collection[int], source: str = "simulator") -> None:
         """What of the exchange's trades has come by the usual way."""
         payloads = [record["data"] for record in await self.exchange.journal(symbol=symbol, kind="aggTrade")]
-        values = [json.dumps(data).encode()[:-1] + ending("simulator", data["T"] + 60) for data in payloads]
+        values = [json.dumps(data).encode()[:-1] + ending(source, data["T"] + 60) for data in payloads]
         messages, bad = TRADE_MESSAGES.decode(values)
         assert bad == []
         block = TRADES.encode([message for message in messages if message.a in ids])
@@ -275,6 +390,27 @@ async def test_gaps_are_filled_with_the_exchanges_own_trades(place: Place) -> No
         assert filled == (trade_id not in came)
 
 
+async def test_a_trade_that_has_come_both_ways_counts_as_present(place: Place) -> None:
+    burst = await place.exchange.control("burst", symbol="BTCUSDT", count=5)
+    every = range(burst["first_id"], burst["last_id"] + 1)
+    await place.store("BTCUSDT", {every[0], every[-1]})
+    await place.repair.look()
+    await place.store("BTCUSDT", every)  # Kafka had them after all
+    await place.repair.look()
+    ledger = await place.ledger()
+    assert [sum(figures) for figures in zip(*(row[3:6] for row in ledger), strict=True)] == [5, 0, 0]
+
+
+async def test_another_sources_trades_complete_nothing(place: Place) -> None:
+    burst = await place.exchange.control("burst", symbol="BTCUSDT", count=5)
+    every = range(burst["first_id"], burst["last_id"] + 1)
+    await place.store("BTCUSDT", {every[0], every[-1]})
+    await place.store("BTCUSDT", every, "elsewhere")
+    await place.repair.look()
+    ledger = await place.ledger()
+    assert [sum(figures) for figures in zip(*(row[3:6] for row in ledger), strict=True)] == [2, 3, 0]
+
+
 async def test_an_exchange_that_asks_to_be_left_alone_is_by_all_and_the_ledger_knows(place: Place) -> None:
     burst = await place.exchange.control("burst", symbol="BTCUSDT", count=10)
     await place.store("BTCUSDT", {burst["first_id"], burst["last_id"]})
@@ -283,7 +419,7 @@ async def test_an_exchange_that_asks_to_be_left_alone_is_by_all_and_the_ledger_k
         await place.repair.look()
     assert [row[3:] for row in await place.ledger()] == [(2, 0, 8, PENDING)]
     with pytest.raises(RateLimitedError):
-        await place.repair.source.rest.limit.spend(1)
+        await place.repair.source.rest.now_ms()
 
 
 async def test_a_symbol_that_the_exchange_does_not_know_any_more(place: Place) -> None:
