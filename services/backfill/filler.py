@@ -77,20 +77,20 @@ class Filler:
 
     def progress(self) -> FillProgress:
         """How far it is, for a person."""
-        wanted, filled, days_left, current = self.schedule.standing()
+        wanted, filled, days_left, current, pending = self.schedule.standing()
         metrics.WANTED.set(wanted)
         metrics.FILLED.set(filled)
         metrics.PAUSED.set(bool(self._obstacle))
         metrics.WEIGHT.set(self.limit.used)
         if self._obstacle:
-            return FillProgress("waiting", wanted, filled, None, self._obstacle)
+            return FillProgress("waiting", wanted, filled, None, self._obstacle, pending)
         if filled < wanted:
             doing = f"Filling the history of {_counted(wanted - filled)}."
         elif days_left:
             doing = f"Filling the last day of {_counted(days_left)}."
         else:
             return FillProgress("idle", wanted, filled)
-        return FillProgress("filling", wanted, filled, current, doing)
+        return FillProgress("filling", wanted, filled, current, doing, pending)
 
     def advance(self, task: Task) -> None:
         """Nothing: candles are counted when a job ends."""

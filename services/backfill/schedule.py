@@ -89,6 +89,8 @@ class Standing(NamedTuple):
     filled: int
     days_left: int
     current: str | None
+    pending: dict[str, int]
+    """The wanted symbols that are not filled, with the number of steps that each has left."""
 
 
 @dataclass(slots=True)
@@ -181,14 +183,16 @@ class Schedule:
         return any(entry.aside_until_s > now_s for entry in self._entries.values())
 
     def standing(self) -> Standing:
-        counted = [entry for entry in self._entries.values() if not entry.aside_until_s]
-        wanted = [entry for entry in counted if entry.wanted]
+        counted = {symbol: entry for symbol, entry in self._entries.items() if not entry.aside_until_s}
+        wanted = {symbol: entry for symbol, entry in counted.items() if entry.wanted}
+        pending = {symbol: len(entry.steps) or len(_WHOLE) for symbol, entry in wanted.items() if not entry.filled}
         doing = sorted((entry.doing.rank, symbol) for symbol, entry in self._entries.items() if entry.doing)
         return Standing(
             len(wanted),
-            sum(entry.filled for entry in wanted),
-            sum(not entry.has_day for entry in counted),
+            len(wanted) - len(pending),
+            sum(not entry.has_day for entry in counted.values()),
             next((symbol for rank, symbol in doing if rank), None),
+            pending,
         )
 
     def _end(self, job: Job) -> _Entry | None:

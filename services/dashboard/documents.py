@@ -3,7 +3,7 @@
 Prices go from Redis' digits to the answer's; ages are as of the snapshot's time, so one snapshot has one document.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -27,7 +27,11 @@ def symbols_document(listings: Iterable[Listing], following: str | None) -> byte
     return msgspec.json.encode({"symbols": list(listings), "next": following})
 
 
-def fill_document(progress: FillProgress) -> bytes:
+def fill_document(progress: FillProgress, named: Collection[str] | None) -> bytes:
+    """With what is pending of the `named` symbols; None: of all."""
+    if named is not None:
+        pending = {symbol: steps for symbol, steps in progress.pending.items() if symbol in named}
+        progress = msgspec.structs.replace(progress, pending=pending)
     return msgspec.json.encode(progress)
 
 

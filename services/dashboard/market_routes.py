@@ -78,21 +78,27 @@ def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
         return await answer(request, Document(symbols_document(listings, following), MAX_AGE_S))
 
     @router.get("/fill", response_model=a.Fill, responses=documented(422, 429, 503))
-    async def fill(request: Request) -> Response:
+    async def fill(request: Request, symbols: p.FillSymbols = None) -> Response:
         """How far the history of the followed symbols is, which fills itself from the exchange's candles."""
-        return await answer(request, Document(fill_document(await market.fill()), MAX_AGE_S))
+        named = None if symbols is None else {name.lower() for name in read_names(symbols, p.MAX_NAMED)}
+        return await answer(request, Document(fill_document(await market.fill(), named), MAX_AGE_S))
 
     return router
 
 
-def read_symbols(text: str, snapshot: Snapshot, limit: int) -> Asked:
-    """A list of symbols, known ones once each and in order. Raises InvalidRequestError for too many."""
+def read_names(text: str, limit: int) -> list[str]:
+    """A list of names, once each and in order. Raises InvalidRequestError for none and for too many."""
     named = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not 1 <= len(named) <= limit:
         raise InvalidRequestError(f"symbols: name 1 to {limit} symbols, separated by commas.")
+    return named
+
+
+def read_symbols(text: str, snapshot: Snapshot, limit: int) -> Asked:
+    """A list of symbols, known ones once each and in order. Raises InvalidRequestError for too many."""
     known: dict[str, None] = {}
     unknown: dict[str, list[str]] = {}
-    for name in named:
+    for name in read_names(text, limit):
         symbol = snapshot.directory.recognise(name)
         if symbol is not None:
             known[symbol] = None

@@ -1,12 +1,14 @@
 """The progress of the history that fills itself: `market:fill`, and the market API's `/fill`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from services.market.symbols import MAX_SYMBOL_LENGTH
 
 FillState = Literal["filling", "idle", "waiting"]
+_Symbol = Annotated[str, msgspec.Meta(max_length=MAX_SYMBOL_LENGTH)]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class FillProgress(msgspec.Struct, frozen=True):
@@ -16,8 +18,10 @@ class FillProgress(msgspec.Struct, frozen=True):
     """`waiting`: something is in the way, which `detail` names."""
     symbols_total: int = 0
     symbols_done: int = 0
-    current: str | None = None
+    current: _Symbol | None = None
     detail: str = ""
+    pending: dict[_Symbol, _Count] = {}
+    """The followed symbols that are not done, with the steps that each has left: fewer is progress."""
 
 
 ABSENT = FillProgress("waiting", detail="Its process (services.backfill) does not run.")
@@ -26,10 +30,7 @@ ABSENT = FillProgress("waiting", detail="Its process (services.backfill) does no
 
 def decode_fill(document: bytes) -> FillProgress:
     """Raises ValueError or RecursionError for what is none."""
-    progress = _decode(document)
-    if progress.current is not None and len(progress.current) > MAX_SYMBOL_LENGTH:
-        raise ValueError("no symbol is that long")
-    return progress
+    return _decode(document)
 
 
 _decode = msgspec.json.Decoder(FillProgress).decode

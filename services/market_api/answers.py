@@ -195,6 +195,10 @@ class Fill(BaseModel):
     symbols_done: int = Field(examples=[3], description="Those whose history is as far as the exchange has it.")
     current: str | None = Field(examples=["btcusdt"], description="A symbol that is being filled now.")
     detail: str = Field(examples=["Filling the history of 9 symbols."], description="A sentence, or empty.")
+    pending: dict[str, int] = Field(
+        examples=[{"btcusdt": 7}],
+        description="Of `symbols` those that are not done, with the steps of work that each has left.",
+    )
 
 
 HISTORY_FORMATS = {

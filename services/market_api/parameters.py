@@ -31,6 +31,10 @@ SymbolsQuery = Annotated[
     SymbolList | None,
     Query(description=f"In any case, separated by commas, at most {MAX_NAMED}.", examples=["btcusdt"]),
 ]
+FillSymbols = Annotated[
+    SymbolList | None,
+    Query(description=f"Those to name in `pending`: at most {MAX_NAMED}. Default: all.", examples=["btcusdt"]),
+]
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PRICES)]
 After = Annotated[SymbolText | None, Query(description="`next` of the page before.")]
 Search = Annotated[

@@ -105,6 +105,29 @@ def test_a_job_that_failed_comes_again_and_one_set_aside_later() -> None:
     assert schedule.standing()[:3] == (2, 2, 0)
 
 
+def test_what_is_pending_has_fewer_steps_left_with_each_that_is_done_and_is_none_while_it_comes_round() -> None:
+    schedule = Schedule()
+    schedule.update(["btcusdt"], ["ethusdt"])
+    assert list(schedule.standing().pending) == ["btcusdt"]
+    left = []
+    while (pending := schedule.standing().pending) and (job := schedule.next(0)):
+        left.append(pending["btcusdt"])
+        schedule.finish(job)
+    assert left == sorted(left, reverse=True)
+    assert (set(left), pending) == (set(range(1, left[0] + 1)), {})
+    assert schedule.next(ROUND_S) is not None
+    assert schedule.standing().pending == {}
+
+
+def test_what_was_set_aside_is_not_pending() -> None:
+    schedule = Schedule()
+    schedule.update(["btcusdt"], [])
+    job = schedule.next(0)
+    assert job is not None
+    schedule.set_aside(job, 100)
+    assert schedule.standing().pending == {}
+
+
 def test_what_was_filled_comes_round_again_and_looks_back_further_than_a_round() -> None:
     schedule = Schedule()
     schedule.update(["btcusdt"], [])

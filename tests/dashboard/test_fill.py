@@ -14,7 +14,8 @@ from tests.conftest import RunningRedis
 from tests.dashboard.conftest import Dashboard, assert_error, client_of, start_dashboard
 from tests.processes import until
 
-FILLING = FillProgress("filling", 12, 3, "btcusdt", "Filling the history of 9 symbols.")
+PENDING = {"btcusdt": 4, "ethusdt": 9}
+FILLING = FillProgress("filling", 12, 3, "btcusdt", "Filling the history of 9 symbols.", PENDING)
 
 
 @pytest.fixture
@@ -43,14 +44,36 @@ async def test_progress_is_answered_as_it_was_published(client: httpx.AsyncClien
         "symbols_done": 3,
         "current": "btcusdt",
         "detail": "Filling the history of 9 symbols.",
+        "pending": PENDING,
     }
     await until_answered(client, expected)
     assert (await client.get("/fill")).json() == expected
 
 
-@pytest.mark.parametrize(
-    "value", [None, b"{", b"[]", b"\xff", b'{"state":"dancing"}', b'{"state":"idle","current":"' + b"a" * 50 + b'"}']
-)
+async def test_of_the_symbols_that_are_named_those_that_are_pending_are_answered(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    await redis.set("market:fill", msgspec.json.encode(FILLING))
+    await until_answered(client, msgspec.to_builtins(FILLING))
+    for named, pending in (("ETHUSDT, solusdt", {"ethusdt": 9}), ("solusdt", {})):
+        found = (await client.get("/v1/fill", params={"symbols": named})).json()
+        assert (found["pending"], found["symbols_total"]) == (pending, 12)
+    for none in (",", ",".join(f"a{number}" for number in range(501))):
+        assert_error(await client.get("/v1/fill", params={"symbols": none}), 422, "invalid_request")
+
+
+UNREADABLE = [
+    b"{",
+    b"[]",
+    b"\xff",
+    b'{"state":"dancing"}',
+    b'{"state":"idle","current":"' + b"a" * 50 + b'"}',
+    b'{"state":"idle","pending":{"' + b"a" * 50 + b'":1}}',
+    b'{"state":"idle","pending":{"btcusdt":-1}}',
+]
+
+
+@pytest.mark.parametrize("value", [None, *UNREADABLE])
 async def test_without_progress_that_can_be_read_it_waits(
     client: httpx.AsyncClient, redis: Redis, value: bytes | None
 ) -> None:

@@ -140,6 +140,6 @@ async def sparklines(request: Request, symbols: p.SparklineSymbols, market: Mark
 
 
 @router.get("/fill", response_model=a.Fill, responses=documented(422, 429, 503))
-async def fill(request: Request, market: Market = AllowedMarket) -> Response:
+async def fill(request: Request, symbols: p.FillSymbols = None, market: Market = AllowedMarket) -> Response:
     """How far the history of the followed symbols is, which fills itself from the exchange's candles."""
     return market.relay(request, "fill")
