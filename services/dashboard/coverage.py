@@ -33,12 +33,13 @@ class Hour(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CoverageRequest:
-    """The hours with `start_s` ≤ time < `end_s`."""
+    """The hours with `start_s` ≤ time < `end_s`; `only_missing`: of them those of which trades are missing."""
 
     symbol: str
     source: str
     start_s: int
     end_s: int
+    only_missing: bool = False
 
     def parameters(self) -> dict[str, object]:
         return {"source": self.source, "symbol": self.symbol.upper(), "start": self.start_s, "end": self.end_s}
@@ -54,7 +55,7 @@ def range_s(from_s: int | None, to_s: int | None) -> tuple[int, int]:
 
 
 def document(request: CoverageRequest, rows: bytes) -> bytes:
-    """The answer, from the rows of `QUERY` as JSON lines."""
+    """The answer, from the rows of `QUERY` as JSON lines. The sums are those of all hours in any case."""
     hours = msgspec.json.Decoder(Hour).decode_lines(rows)
     return msgspec.json.encode(
         {
@@ -65,6 +66,6 @@ def document(request: CoverageRequest, rows: bytes) -> bytes:
             "present": sum(hour.present for hour in hours),
             "filled": sum(hour.filled for hour in hours),
             "missing": sum(hour.missing for hour in hours),
-            "hours": hours,
+            "hours": [hour for hour in hours if hour.missing or not request.only_missing],
         }
     )

@@ -63,13 +63,15 @@ def trade_routes(market: MarketReader, pages: TradePages, limited: Limited) -> A
         from_: p.CoverageFrom = None,
         to: p.To = None,
         source: p.PinnedSource = None,
+        *,
+        missing: p.OnlyMissing = False,
     ) -> Response:
         """What of a symbol's tape is there, hour by hour: present, filled later, missing and why."""
         start_s, end_s = range_s(
             None if from_ is None else parse_time_s("from", from_), None if to is None else parse_time_s("to", to)
         )
         snapshot = await market.snapshot()
-        request = CoverageRequest(snapshot.directory.find(symbol), source or snapshot.source, start_s, end_s)
+        request = CoverageRequest(snapshot.directory.find(symbol), source or snapshot.source, start_s, end_s, missing)
         return await answer(http, await pages.coverage(request, client_address(http)))
 
     return router

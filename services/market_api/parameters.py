@@ -81,6 +81,12 @@ TradesFrom = Annotated[
 CoverageFrom = Annotated[
     TimeText | None, Query(alias="from", description="ms or ISO 8601. Default: a week before `to`.")
 ]
+OnlyMissing = Annotated[
+    bool,
+    Query(
+        description="Name only the hours of which trades are missing. The sums are those of all hours.", examples=[True]
+    ),
+]
 TradesLimit = Annotated[int, Query(ge=1, le=MAX_TRADES)]
 PinnedSource = Annotated[
     SourceName | None, Query(description="Default: the one that prices come from now.", examples=["binance"])

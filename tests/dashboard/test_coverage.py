@@ -72,6 +72,13 @@ async def test_the_range_is_half_open_and_the_source_can_be_chosen(client: httpx
     assert (other["source"], other["present"], other["missing"]) == ("binance", 9, 0)
 
 
+async def test_the_hours_that_are_whole_can_be_left_out_and_the_sums_count_them(client: httpx.AsyncClient) -> None:
+    begin = DAY_S * 1000
+    found = await document(client, f"btcusdt?from={begin}&to={begin + 24 * HOUR_MS}&missing=true")
+    assert [(hour["t"], hour["missing"]) for hour in found["hours"]] == [(begin + 2 * HOUR_MS, 5)]
+    assert (found["present"], found["filled"], found["missing"]) == (10, 6, 5)
+
+
 async def test_by_default_it_is_the_last_week(client: httpx.AsyncClient) -> None:
     found = await document(client, "ethusdt")
     assert found["to"] - found["from"] == 7 * 24 * HOUR_MS

@@ -113,6 +113,8 @@ async def coverage(
     from_: p.CoverageFrom = None,
     to: p.To = None,
     source: p.PinnedSource = None,
+    *,
+    missing: p.OnlyMissing = False,
     market: Market = AllowedMarket,
 ) -> Response:
     """What of a symbol's tape is there, hour by hour: present, filled later, missing and why."""
