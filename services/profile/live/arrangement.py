@@ -10,7 +10,7 @@ from operator import mul
 from typing import Any
 
 from services.market.decimals import plain, shortest
-from services.market.valuation import ROUNDING, UNIT, is_exact
+from services.market.valuation import ROUNDING, UNIT, Leg, is_exact
 from services.profile.live.holdings import Holding
 from services.profile.live.prices import Price
 from services.profile.live.rates import Rates
@@ -33,6 +33,7 @@ class Arrangement:
         "_assets",
         "_bare",
         "_converted",
+        "_converting",
         "_full_parts",
         "_head",
         "_is_all_rounded",
@@ -65,6 +66,7 @@ class Arrangement:
         self._is_all_valued = len(valued) == len(priced)
         self._valued = range(len(priced)) if self._is_all_valued else tuple(valued)
         self._prepare_conversion([holding.asset for holding in priced if holding.valued and holding.asset])
+        self._converting = tuple(dict.fromkeys(holding.asset for holding in held if holding.asset))
         self._head = head
         self._tail = (
             f'"Total":{_GAP},"UpdatedAt":{_GAP},"Source":{_GAP},"Currency":{quoted(rates.currency)},'
@@ -158,8 +160,18 @@ class Arrangement:
         members, valued = _members(self._priced), _members(self._priced[at] for at in self._valued)
         return _parts(
             f'{self._head}{members}}},"Totals":{{{members}}},"Values":{{{valued}}},"Times":{{{members}}}}},'
-            f'{self._tail[:-1]},"RatesAt":{_GAP}}}'
+            f'{self._tail[:-1]},"RatesAt":{_GAP},"Paths":{{{_paths(self._converting, self._rates)}}}}}'
         )
+
+
+def _paths(assets: Iterable[str], rates: Rates) -> str:
+    """The pairs that lead from each of the assets to the currency, as the graph has chosen them, priced or not."""
+    paths = ((asset, rates.graph.path(asset, rates.currency)) for asset in assets)
+    return ",".join(f"{quoted(asset)}:[{','.join(map(_leg, path))}]" for asset, path in paths if path)
+
+
+def _leg(leg: Leg) -> str:
+    return f'{{"Symbol":{quoted(leg.symbol)},"Backwards":{json.dumps(leg.backwards)}}}'
 
 
 def _members(symbols: Iterable[str]) -> str:

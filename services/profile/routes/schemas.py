@@ -162,6 +162,13 @@ class Holdings(Answer):
     )
 
 
+class PathLeg(Answer):
+    """One pair of a path: its price multiplies, or divides if the pair is used backwards."""
+
+    symbol: str = Field(alias="Symbol", examples=["eurusdt"])
+    backwards: bool = Field(alias="Backwards", examples=[True])
+
+
 class ProfileDocument(Answer):
     """All numbers are exact decimals. `Prices` and `Totals` hold the coins whose price is known."""
 
@@ -182,6 +189,13 @@ class ProfileDocument(Answer):
         default_factory=lambda: None,
         examples=[1767225600123],
         description="ms; the event time of the oldest price that converts a coin into `Currency`. With `detail=full`.",
+    )
+    paths: dict[str, list[PathLeg]] = Field(
+        alias="Paths",
+        default_factory=dict,
+        examples=[{"USDT": [{"Symbol": "eurusdt", "Backwards": True}]}],
+        description="The pairs that convert what coins are priced in into `Currency`, by asset, in their order. With "
+        "`detail=full`.",
     )
 
 

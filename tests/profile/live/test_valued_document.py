@@ -61,8 +61,8 @@ def full(held: Portfolio, at: Mapping[str, Price]) -> dict[str, Any]:
     shown = parse(document.render_full(at))
     plain = parse(document.render(at))
     coins = {name: shown["Coins"][name] for name in ("Quantities", "Prices", "Totals")}
-    assert plain | {"RatesAt": shown["RatesAt"]} == shown | {"Coins": coins}
-    assert "RatesAt" not in plain
+    assert plain | {name: shown[name] for name in ("RatesAt", "Paths")} == shown | {"Coins": coins}
+    assert not {"RatesAt", "Paths"} & set(plain)
     assert list(shown["Coins"]) == ["Quantities", "Prices", "Totals", "Values", "Times"]
     return shown
 
@@ -127,6 +127,19 @@ def test_parts_add_up_to_the_last_digit_in_every_currency(
             price = Fraction(drawn[leg.symbol])
             true = true / price if leg.backwards else true * price
         assert abs(Fraction(values[symbol]) - true) <= Fraction(1, 2 * 10**18)
+
+
+def leg(symbol: str, *, backwards: bool = False) -> dict[str, Any]:
+    return {"Symbol": symbol, "Backwards": backwards}
+
+
+def test_the_pairs_that_convert_are_named_in_their_order_priced_or_not() -> None:
+    held = portfolio("EUR", btcusdt="1", ethbtc="2", eur="3", sol="4", islandshell="5")
+    to_eur = leg("eurusdt", backwards=True)
+    assert full(held, known())["Paths"] == {"USDT": [to_eur], "BTC": [leg("btcusdt"), to_eur]}
+    unpriced = {symbol: price for symbol, price in known().items() if symbol != "eurusdt"}
+    assert full(held, unpriced)["Paths"] == full(held, known())["Paths"]
+    assert full(portfolio("USDT", btcusdt="1", usdt="2"), known())["Paths"] == {}
 
 
 def test_what_is_not_in_the_total_is_named_in_order() -> None:

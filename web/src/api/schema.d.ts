@@ -792,6 +792,16 @@ export interface components {
              * @example Filling the history of 9 symbols.
              */
             readonly detail: string;
+            /**
+             * Pending
+             * @description Of `symbols` those that are not done, with the steps of work that each has left.
+             * @example {
+             *       "btcusdt": 7
+             *     }
+             */
+            readonly pending: {
+                readonly [key: string]: number;
+            };
         };
         /** History */
         readonly History: {
@@ -969,6 +979,22 @@ export interface components {
             /** Movers */
             readonly movers: readonly components["schemas"]["Price"][];
         };
+        /**
+         * PathLeg
+         * @description One pair of a path: its price multiplies, or divides if the pair is used backwards.
+         */
+        readonly PathLeg: {
+            /**
+             * Symbol
+             * @example eurusdt
+             */
+            readonly Symbol: string;
+            /**
+             * Backwards
+             * @example true
+             */
+            readonly Backwards: boolean;
+        };
         /** Price */
         readonly Price: {
             /**
@@ -1139,6 +1165,21 @@ export interface components {
              * @example 1767225600123
              */
             readonly RatesAt?: number | null;
+            /**
+             * Paths
+             * @description The pairs that convert what coins are priced in into `Currency`, by asset, in their order. With `detail=full`.
+             * @example {
+             *       "USDT": [
+             *         {
+             *           "Backwards": true,
+             *           "Symbol": "eurusdt"
+             *         }
+             *       ]
+             *     }
+             */
+            readonly Paths?: {
+                readonly [key: string]: readonly components["schemas"]["PathLeg"][];
+            };
         };
         /** RefreshAnswer */
         readonly RefreshAnswer: {
@@ -2863,6 +2904,8 @@ export interface operations {
                 readonly to?: string | null;
                 /** @description Default: the one that prices come from now. */
                 readonly source?: string | null;
+                /** @description Name only the hours of which trades are missing. The sums are those of all hours. */
+                readonly missing?: boolean;
             };
             readonly header?: never;
             readonly path: {
@@ -3028,7 +3071,10 @@ export interface operations {
     };
     readonly fill_v1_market_fill_get: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description Those to name in `pending`: at most 500. Default: all. */
+                readonly symbols?: string | null;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
