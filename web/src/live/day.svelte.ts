@@ -16,7 +16,7 @@ const EVERY_MS = 10_000;
 const KEPT_MS = 60_000;
 const MOST_PER_REQUEST = 200;
 const ONE = decimal('1');
-/** Of a price that is used the other way round; what is shown has far fewer. */
+/** Of a rate that is a quotient; what is shown has far fewer. */
 const PLACES = 40;
 
 interface Open {
@@ -66,13 +66,18 @@ class Day {
     return open === null ? null : decimal(open);
   }
 
-  /** What one of `unit` was worth in the portfolio's currency; null where no one pair shows it. */
+  /** What one of `unit` was worth in the portfolio's currency; null where a pair on the way there has no price of then. */
   #rate(unit: string): Decimal | null {
-    if (unit === portfolio.currency) return ONE;
-    const leg = directory.leg(unit, portfolio.currency);
-    const open = leg === null ? null : this.open(leg.symbol);
-    if (leg === null || open === null) return null;
-    return leg.inverted ? divide(ONE, decimal(open), PLACES) : decimal(open);
+    const path = portfolio.path(unit);
+    if (path === null) return null;
+    let [dividend, divisor] = [ONE, ONE];
+    for (const { symbol, backwards } of path) {
+      const open = this.open(symbol);
+      if (open === null) return null;
+      if (backwards) divisor = multiply(divisor, decimal(open));
+      else dividend = multiply(dividend, decimal(open));
+    }
+    return path.some(({ backwards }) => backwards) ? divide(dividend, divisor, PLACES) : dividend;
   }
 
   /** Keep asking about `holdings()` until the returned function is called. */
@@ -122,8 +127,8 @@ class Day {
 /** The pairs among them, and those that convert them into the portfolio's currency. */
 export function symbolsOf(holdings: readonly Holding[]): readonly string[] {
   const pairs = holdings.map(({ symbol }) => symbol).filter((symbol) => !directory.isAsset(symbol));
-  const legs = holdings.flatMap(({ symbol }) => directory.leg(directory.unit(symbol), portfolio.currency)?.symbol ?? []);
-  return [...new Set([...pairs, ...legs])];
+  const legs = holdings.flatMap(({ symbol }) => portfolio.path(directory.unit(symbol)) ?? []);
+  return [...new Set([...pairs, ...legs.map(({ symbol }) => symbol)])];
 }
 
 export const day = new Day();

@@ -5,7 +5,7 @@ import type { Num } from '../lib/json';
 import type { ListedSymbol } from '../api/types';
 import { directory } from '../market/directory.svelte';
 import { day } from './day.svelte';
-import { Holding, portfolio } from './portfolio.svelte';
+import { Holding, portfolio, type Path } from './portfolio.svelte';
 
 const get = vi.hoisted(() => vi.fn());
 vi.mock('../api/client', () => ({ get }));
@@ -23,6 +23,10 @@ const LISTING = ['BTC/USDT', 'ETH/USDT', 'NEW/USDT', 'XRP/USDT', 'SOL/USDT', 'BN
   const [base, quote] = name.split('/');
   return { symbol: name.replace('/', '').toLowerCase(), base, quote, status: 'TRADING' } as ListedSymbol;
 });
+const along = (symbol: string) => ({ symbol, backwards: false });
+const back = (symbol: string) => ({ symbol, backwards: true });
+/** The ways as the server has chosen them. */
+let paths: Readonly<Record<string, Path>>;
 const texts = (gain: ReturnType<typeof day.gain>) => gain && [text(trimmed(gain.amount)), text(gain.percent)];
 let stop: () => void;
 
@@ -35,6 +39,8 @@ beforeEach(() => {
   directory.take(LISTING);
   portfolio.source = 'simulator';
   portfolio.currency = 'USDT';
+  paths = { BTC: [along('btcusdt')], EUR: [along('eurusdt')] };
+  vi.spyOn(portfolio, 'path').mockImplementation((asset) => (asset === portfolio.currency ? [] : (paths[asset] ?? null)));
 });
 
 afterEach(() => {
@@ -103,11 +109,33 @@ test('a gain over several quotes is in the currency, by the pairs that convert t
 
 test('a pair that is listed the other way round converts, too', async () => {
   portfolio.currency = 'EUR';
+  paths = { USDT: [back('eurusdt')] };
   const btc = holding('btcusdt', '1', '110', '100');
   get.mockResolvedValue(answer([price('btcusdt', '100'), price('eurusdt', '1.25')]));
   watching([btc]);
   await vi.advanceTimersByTimeAsync(0);
   expect(texts(day.gain([btc]))).toEqual(['20', '25.0000']); // 80 then
+});
+
+test('a way of several pairs converts by the prices of then of each of them, rounded once', async () => {
+  portfolio.currency = 'TRY';
+  paths = { USDT: [back('eurusdt'), along('eurtry')], BTC: [along('btcusdt'), back('eurusdt'), along('eurtry')] };
+  const [btc, ethbtc] = [holding('btcusdt', '1', '110', '4400'), holding('ethbtc', '10', '0.1', '4400')];
+  get.mockResolvedValue(answer([price('btcusdt', '100'), price('ethbtc', '0.05'), price('eurusdt', '3'), price('eurtry', '120')]));
+  watching([btc, ethbtc]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(get.mock.calls[0]?.[1].query.symbols).toBe('btcusdt,ethbtc,eurusdt,eurtry');
+  expect(texts(day.gain([btc, ethbtc]))).toEqual(['2800', '46.6667']); // 100 × 120 ÷ 3 = 4000, and half of it: 8800 now
+});
+
+test('where one pair of the way has no price of then, nothing is guessed', async () => {
+  portfolio.currency = 'TRY';
+  paths = { USDT: [back('eurusdt'), along('eurtry')] };
+  const btc = holding('btcusdt', '1', '110', '4400');
+  get.mockResolvedValue(answer([price('btcusdt', '100'), price('eurusdt', '3'), price('eurtry', null)]));
+  watching([btc]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(day.gain([btc])).toBeNull();
 });
 
 test('a gain that cannot be given in the currency is not shown; what the total leaves out does not count', async () => {

@@ -39,6 +39,15 @@ export class Holding {
   }
 }
 
+/** One pair of the way from an asset to the portfolio's currency: its price multiplies, or divides where it is used backwards. */
+export interface Leg {
+  readonly symbol: string;
+  readonly backwards: boolean;
+}
+
+/** In the order of the way; empty from the currency to itself. */
+export type Path = readonly Leg[];
+
 /** The state shown for the figures: `live`, or why they may be old. */
 export type Trust = 'connecting' | 'live' | 'unpriced' | 'stale' | 'reconnecting' | 'offline';
 
@@ -54,6 +63,8 @@ class Portfolio {
   /** ms: the oldest price that converts a coin into the currency; null where nothing is converted. */
   ratesAt: number | null = $state(null);
   totalDirection: -1 | 0 | 1 = $state(0);
+  /** The server's choice of pairs, as it values by them now. */
+  #paths: ProfileDocument['Paths'] = $state.raw({});
   source: string | null = $state(null);
   /** ms: the newest price event in the document. */
   updatedAt: number | null = $state(null);
@@ -86,6 +97,7 @@ class Portfolio {
     this.known = false;
     this.holdings = [];
     this.unvalued = [];
+    this.#paths = {};
     this.total = this.source = this.updatedAt = this.ratesAt = null;
     this.name = this.currency = '';
     this.#bySymbol.clear();
@@ -93,6 +105,12 @@ class Portfolio {
 
   holding(symbol: string): Holding | undefined {
     return this.holdings.find((holding) => holding.symbol === symbol);
+  }
+
+  /** The way from an asset to the currency; null where there is none. */
+  path(asset: string): Path | null {
+    if (asset === this.currency) return [];
+    return this.#paths?.[asset]?.map(({ Symbol, Backwards }) => ({ symbol: Symbol, backwards: Backwards })) ?? null;
   }
 
   get trust(): Trust {
@@ -128,6 +146,7 @@ class Portfolio {
     this.total = document.Total;
     this.currency = document.Currency;
     if (document.Unvalued.join() !== this.unvalued.join()) this.unvalued = document.Unvalued;
+    if (JSON.stringify(document.Paths) !== JSON.stringify(this.#paths)) this.#paths = document.Paths;
     this.ratesAt = timeOf(document.RatesAt);
     this.updatedAt = timeOf(document.UpdatedAt);
     this.known = true;

@@ -18,15 +18,16 @@ interface More {
   readonly currency?: string;
   readonly unvalued?: readonly string[];
   readonly ratesAt?: number | null;
+  readonly paths?: object;
 }
 
 function document(coins: Readonly<Record<string, Coin>>, total: string, updatedAt: number | null = 1000, more: More = {}): ProfileDocument {
   const part = (key: keyof Coin) =>
     Object.entries(coins).flatMap(([symbol, coin]) => (coin[key] === undefined ? [] : [`"${symbol}":${coin[key]}`])).join(',');
-  const { currency = 'USDT', unvalued = [], ratesAt = null } = more;
+  const { currency = 'USDT', unvalued = [], ratesAt = null, paths = {} } = more;
   return parseExact(
     `{"ID":1,"Name":"ada","Coins":{"Quantities":{${part('quantity')}},"Prices":{${part('price')}},"Totals":{},"Values":{${part('value')}},"Times":{${part('time')}}},` +
-      `"Total":${total},"UpdatedAt":${updatedAt},"Source":"simulator","Currency":"${currency}","Unvalued":${JSON.stringify(unvalued)},"RatesAt":${ratesAt}}`,
+      `"Total":${total},"UpdatedAt":${updatedAt},"Source":"simulator","Currency":"${currency}","Unvalued":${JSON.stringify(unvalued)},"RatesAt":${ratesAt},"Paths":${JSON.stringify(paths)}}`,
   ) as ProfileDocument;
 }
 
@@ -126,4 +127,16 @@ test('a lost connection is shown as what it is', () => {
   expect(portfolio.trust).toBe('reconnecting');
   portfolio.connection = { state: 'offline' };
   expect(portfolio.trust).toBe('offline');
+});
+
+test('the ways into the currency are the server’s', () => {
+  const paths = { USDT: [{ Symbol: 'eurusdt', Backwards: true }, { Symbol: 'eurtry', Backwards: false }] };
+  portfolio.apply(document(btc('9'), '1', 1000, { currency: 'TRY', paths }));
+  expect(portfolio.path('USDT')).toEqual([
+    { symbol: 'eurusdt', backwards: true },
+    { symbol: 'eurtry', backwards: false },
+  ]);
+  expect([portfolio.path('TRY'), portfolio.path('BTC')]).toEqual([[], null]);
+  portfolio.apply(document(btc('9'), '1'));
+  expect([portfolio.path('USDT'), portfolio.path('TRY')]).toEqual([[], null]);
 });

@@ -22,12 +22,6 @@ export interface Pair {
   readonly quote: string;
 }
 
-/** The pair that converts one asset into another: multiplied by its price, or divided where it is listed the other way round. */
-export interface Leg {
-  readonly symbol: string;
-  readonly inverted: boolean;
-}
-
 /** `unknown`: the listing has not loaded, or has no status for it. */
 export type Trading = 'traded' | 'halted' | 'delisted' | 'unknown';
 
@@ -37,7 +31,6 @@ class Directory {
   #complete = $state(false);
   /** The assets of everything that is not delisted, as symbols. */
   readonly #assets: ReadonlySet<string> = $derived.by(() => assetsOf([...this.#listed.values()]));
-  readonly #byAssets: ReadonlyMap<string, string> = $derived.by(() => pairsOf([...this.#listed.values()]));
   /** What a portfolio can be valued in, of all that can be converted into: what something is priced in, those of most pairs first, and `COMMON`. */
   readonly currencies: readonly string[] = $derived.by(() => currenciesOf([...this.#listed.values()]));
   #askedAt = -Infinity;
@@ -103,14 +96,6 @@ class Directory {
     return this.isAsset(symbol) ? base : quote;
   }
 
-  /** The traded pair of both assets; null where there is none: other ways to convert are the server's to choose. */
-  leg(asset: string, currency: string): Leg | null {
-    const along = this.#byAssets.get(`${asset}/${currency}`);
-    if (along !== undefined) return { symbol: along, inverted: false };
-    const back = this.#byAssets.get(`${currency}/${asset}`);
-    return back === undefined ? null : { symbol: back, inverted: true };
-  }
-
   trading(symbol: string): Trading {
     const listed = this.#listed.get(symbol);
     if (listed !== undefined) return tradingOf(listed);
@@ -130,12 +115,6 @@ function currenciesOf(listed: readonly ListedSymbol[]): readonly string[] {
   const quotes = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([quote]) => quote.toUpperCase());
   const bases = new Set(listed.filter((one) => tradingOf(one) === 'traded').map(({ base }) => base.toUpperCase()));
   return [...new Set([...quotes, ...COMMON.filter((asset) => bases.has(asset))])];
-}
-
-/** The symbol of `BASE/QUOTE`, where it is traded. */
-function pairsOf(listed: readonly ListedSymbol[]): ReadonlyMap<string, string> {
-  const traded = listed.filter((one) => one.quote !== '' && tradingOf(one) === 'traded');
-  return new Map(traded.map(({ symbol, base, quote }) => [`${base}/${quote}`.toUpperCase(), symbol]));
 }
 
 /** Whether it is a row of a search that stands for an asset by itself. */

@@ -58,12 +58,6 @@ test('an asset of the listing is no unknown pair: it is its own unit, and is not
   expect(['aeur', 'matic'].map((symbol) => directory.trading(symbol))).toEqual(['traded', 'delisted']);
 });
 
-test('one traded pair converts, along or against; a halted one does not, and other ways are the server’s', () => {
-  expect(directory.leg('BTC', 'U')).toEqual({ symbol: 'btcu', inverted: false });
-  expect(directory.leg('IDRT', 'BNB')).toEqual({ symbol: 'bnbidrt', inverted: true });
-  expect([directory.leg('POL', 'USDT'), directory.leg('U', 'AEUR')]).toEqual([null, null]);
-});
-
 test('an asset that a search finds is no row of the listing', () => {
   directory.learn([listed('btc', 'BTC', ''), listed('ethu', 'ETH', 'U')]);
   expect(directory.all.map(({ symbol }) => symbol)).not.toContain('btc');

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { text } from '../lib/decimal';
 import type { Num } from '../lib/json';
-import { intervalOf, over, valueOverTime, type Close } from './history';
+import { converted, intervalOf, over, valueOverTime, type Close } from './history';
 
 const closes = (...pairs: (readonly [number, string])[]): readonly Close[] => pairs.map(([t, c]) => ({ t, c: c as Num }));
 const coin = (quantity: string, ...pairs: (readonly [number, string])[]) => ({ quantity: quantity as Num, closes: closes(...pairs) });
@@ -49,6 +49,17 @@ test('a range that has closes at its ends keeps them', () => {
 test('what was never traded before begins with its first close, and what was never traded at all has none', () => {
   expect(over(closes([13, '5']), 10, 20)).toEqual(closes([13, '5'], [20, '5']));
   expect(over([], 10, 20)).toEqual([]);
+});
+
+test('closes are converted along several pairs with one rounding', () => {
+  const legs = [
+    { closes: closes([1, '3'], [2, '7']), backwards: true },
+    { closes: closes([1, '3']), backwards: false },
+  ];
+  expect(converted(closes([1, '0.1']), legs)).toEqual(closes([1, `0.1${'0'.repeat(29)}`], [2, '0.042857142857142857142857142857']));
+  expect(converted(closes([1, '0.10']), [])).toEqual(closes([1, '0.10']));
+  expect(converted(closes([1, '1']), [{ closes: [], backwards: false }])).toEqual([]);
+  expect(converted(closes([1, '1']), [{ closes: closes([1, '0']), backwards: true }])).toEqual([]);
 });
 
 test('a day comes in minutes only for a few coins', () => {

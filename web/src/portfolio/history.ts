@@ -45,17 +45,32 @@ export function over(closes: readonly Close[], from: number, to: number): readon
   return last === undefined || last.t >= to ? known : [...known, { t: to, c: last.c }];
 }
 
-/** Places of a close that is divided by a rate: below what any chart or figure shows. */
+/** Places of a close that is a quotient: below what any chart or figure shows. */
 const PLACES = 30;
+const ONE = decimal('1');
 
-/** Closes × rates, or ÷ where `inverted`: at each time of either, from where both are known. */
-export function converted(closes: readonly Close[], rates: readonly Close[], inverted: boolean): readonly Close[] {
-  const start = Math.max(closes[0]?.t ?? Infinity, rates[0]?.t ?? Infinity);
-  const times = [...new Set([...closes, ...rates].map(({ t }) => t))].filter((t) => t >= start).sort((a, b) => a - b);
-  const [prices, factors] = [pricesAt(times, closes), pricesAt(times, rates)];
+/** One pair of the way into another unit, with its closes: they multiply, or divide where it is used backwards. */
+export interface PastLeg {
+  readonly closes: readonly Close[];
+  readonly backwards: boolean;
+}
+
+/**
+ * Closes in the unit to which the legs lead, rounded at most once: at each time of any of them, from where all are known. A
+ * leg without a candle at that time has the close of its last one; without any candle nothing is known.
+ */
+export function converted(closes: readonly Close[], legs: readonly PastLeg[]): readonly Close[] {
+  if (legs.length === 0) return closes;
+  const lines = [closes, ...legs.map((leg) => leg.closes)];
+  const times = timesOf(lines);
+  const prices = pricesAt(times, closes);
+  const rates = legs.map((leg) => ({ ...leg, prices: pricesAt(times, leg.closes) }));
+  const product = (index: number, backwards: boolean): Decimal =>
+    rates.filter((leg) => leg.backwards === backwards).reduce((result, leg) => multiply(result, leg.prices[index] ?? ZERO), ONE);
+  const isQuotient = legs.some(({ backwards }) => backwards);
   return times.flatMap((t, index) => {
-    const [price, factor] = [prices[index] ?? ZERO, factors[index] ?? ZERO];
-    const c = inverted ? divide(price, factor, PLACES) : multiply(price, factor);
+    const dividend = multiply(prices[index] ?? ZERO, product(index, false));
+    const c = isQuotient ? divide(dividend, product(index, true), PLACES) : dividend;
     return c === null ? [] : [{ t, c: text(c) as Num }];
   });
 }
@@ -67,13 +82,18 @@ export function converted(closes: readonly Close[], rates: readonly Close[], inv
 export function valueOverTime(
   coins: readonly { readonly quantity: Num; readonly closes: readonly Close[] }[],
 ): readonly Point[] {
-  const start = Math.max(...coins.map(({ closes }) => closes[0]?.t ?? Infinity));
-  const times = [...new Set(coins.flatMap(({ closes }) => closes.map(({ t }) => t)))].filter((t) => t >= start).sort((a, b) => a - b);
+  const times = timesOf(coins.map(({ closes }) => closes));
   const lines = coins.map(({ quantity, closes }) => pricesAt(times, closes).map((price) => multiply(decimal(quantity), price)));
   return times.map((time, index) => ({
     time,
     value: lines.reduce((sum, line) => add(sum, line[index] ?? ZERO), ZERO),
   }));
+}
+
+/** Every time of any line, from where each of them has begun. */
+function timesOf(lines: readonly (readonly Close[])[]): readonly number[] {
+  const start = Math.max(...lines.map((closes) => closes[0]?.t ?? Infinity));
+  return [...new Set(lines.flatMap((closes) => closes.map(({ t }) => t)))].filter((t) => t >= start).sort((a, b) => a - b);
 }
 
 function pricesAt(times: readonly number[], closes: readonly Close[]): readonly Decimal[] {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ApiError } from '../api/errors';
 import type { ListedSymbol } from '../api/types';
 import { text } from '../lib/decimal';
-import type { Holding } from '../live/portfolio.svelte';
+import type { Holding, Path } from '../live/portfolio.svelte';
 import { directory } from '../market/directory.svelte';
 import type { Range } from './history';
 import { fetchPast } from './past';
@@ -35,8 +35,18 @@ afterEach(() => {
 const START = NOW - 3_600_000;
 const MINUTE = 60_000;
 
-async function known(range: Range, held: readonly Holding[] = holdings, currency = 'USDT') {
-  const past = await fetchPast(held, currency, range, signal);
+const along = (symbol: string) => ({ symbol, backwards: false });
+const back = (symbol: string) => ({ symbol, backwards: true });
+const TO_USDT = { BTC: [along('btcusdt')], EUR: [along('eurusdt')] };
+
+const valued = (held: readonly Holding[] = holdings, currency = 'USDT', paths: Readonly<Record<string, Path>> = TO_USDT) => ({
+  holdings: held,
+  currency,
+  path: (asset: string): Path | null => (asset === currency ? [] : (paths[asset] ?? null)),
+});
+
+async function known(range: Range, ...held: Parameters<typeof valued>) {
+  const past = await fetchPast(valued(...held), range, signal);
   if (past.state !== 'known') throw new Error(past.state);
   return { ...past, shown: past.points.map(({ time, value }) => [(time - START) / MINUTE, text(value)]) };
 }
@@ -95,9 +105,29 @@ test('coins of several quotes are added up in the currency, at the rates of then
 
 test('a pair that is listed the other way round divides', async () => {
   get.mockResolvedValue({ closes: { btcusdt: line([[START, '100']]), eurusdt: line([[START, '1.25'], [NOW, '2']]) } });
-  const { shown, currency } = await known('1h', some('btcusdt'), 'EUR');
+  const { shown, currency } = await known('1h', some('btcusdt'), 'EUR', { USDT: [back('eurusdt')] });
   expect(shown.map(([at, value]) => [at, Number(value)])).toEqual([[0, 160], [60, 100]]);
   expect(currency).toBe('EUR');
+});
+
+test('a way of several pairs converts candle by candle, from where each of them is on record', async () => {
+  get.mockResolvedValue({
+    closes: {
+      btcusdt: line([[START, '100']]),
+      eurusdt: line([[START, '2'], [START + 10 * MINUTE, '4']]),
+      eurtry: line([[START + 5 * MINUTE, '50'], [NOW, '60']]),
+    },
+  });
+  const { shown, complete } = await known('1h', some('btcusdt'), 'TRY', { USDT: [back('eurusdt'), along('eurtry')] });
+  expect(get.mock.calls[0]?.[1].query.symbols).toBe('btcusdt,eurusdt,eurtry');
+  expect(shown.map(([at, value]) => [at, Number(value)])).toEqual([[5, 5000], [10, 2500], [60, 3000]]);
+  expect(complete).toBe(false);
+});
+
+test('where one pair of the way was never traded, the coin is left out and named', async () => {
+  get.mockResolvedValue({ closes: { btcusdt: line([[START, '100']]), eurusdt: line([[START, '2']]), eurtry: [] } });
+  const { shown, unconverted } = await known('1h', some('btcusdt'), 'TRY', { USDT: [back('eurusdt'), along('eurtry')] });
+  expect([shown, unconverted]).toEqual([[], ['btcusdt']]);
 });
 
 test('a coin of which no past rate in the currency is known is left out and named', async () => {
@@ -110,14 +140,14 @@ test('a coin of which no past rate in the currency is known is left out and name
 test('as many coins as there are cost one request', async () => {
   get.mockResolvedValue({ closes: {} });
   const many = Array.from({ length: 150 }, (_, index) => ({ symbol: `c${index}usdt`, quantity: '1' }) as Holding);
-  await fetchPast(many, 'USDT', '24h', signal);
+  await fetchPast(valued(many), '24h', signal);
   expect(get).toHaveBeenCalledTimes(1);
 });
 
 test('without an answer there is no curve; what is not wanted any more raises', async () => {
   get.mockRejectedValue(new ApiError('history_unavailable', 503, ''));
-  expect(await fetchPast(holdings, 'USDT', '24h', signal)).toEqual({ state: 'failed' });
+  expect(await fetchPast(valued(), '24h', signal)).toEqual({ state: 'failed' });
   const controller = new AbortController();
   controller.abort();
-  await expect(fetchPast(holdings, 'USDT', '24h', controller.signal)).rejects.toThrow();
+  await expect(fetchPast(valued(), '24h', controller.signal)).rejects.toThrow();
 });

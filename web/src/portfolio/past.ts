@@ -1,6 +1,6 @@
 /** The portfolio's past: the closes of all its coins, and of the pairs that convert them, asked for at once, added up in one currency. */
 import { get } from '../api/client';
-import type { Holding } from '../live/portfolio.svelte';
+import type { Holding, Path } from '../live/portfolio.svelte';
 import { clock } from '../lib/clock.svelte';
 import type { Num } from '../lib/json';
 import { directory } from '../market/directory.svelte';
@@ -23,23 +23,30 @@ interface Known {
   readonly symbols: ReadonlySet<string>;
   /** Those of which no price is on record. */
   readonly missing: readonly string[];
-  /** Those whose prices are on record, in a unit of which no past rate in the currency is. */
+  /** Those whose prices are on record, in a unit from which some pair on the way to the currency has none. */
   readonly unconverted: readonly string[];
 }
 
 const ONE = '1' as Num;
 
+/** What is held, and the ways from what it is priced in to the currency of the points. */
+interface Held {
+  readonly holdings: readonly Holding[];
+  readonly currency: string;
+  path(asset: string): Path | null;
+}
+
 /** Raises the signal's reason when it is aborted. */
-export async function fetchPast(holdings: readonly Holding[], currency: string, range: Range, signal: AbortSignal): Promise<Past> {
+export async function fetchPast(held: Held, range: Range, signal: AbortSignal): Promise<Past> {
+  const { holdings, currency } = held;
   const interval = intervalOf(range, holdings.length);
   const step = STEP_MS[interval];
   const to = Math.floor(clock.read() / step) * step;
   const from = to - LENGTH_MS[range];
   const coins = holdings.map(({ symbol, quantity }) => {
-    const unit = directory.unit(symbol);
-    return { symbol, quantity, isAsset: directory.isAsset(symbol), same: unit === currency, leg: directory.leg(unit, currency) };
+    return { symbol, quantity, isAsset: directory.isAsset(symbol), path: held.path(directory.unit(symbol)) };
   });
-  const pairs = coins.flatMap(({ symbol, isAsset, same, leg }) => [...(isAsset ? [] : [symbol]), ...(same || leg === null ? [] : [leg.symbol])]);
+  const pairs = coins.flatMap(({ symbol, isAsset, path }) => [...(isAsset ? [] : [symbol]), ...(path ?? []).map((leg) => leg.symbol)]);
   let closes: ReadonlyMap<string, readonly Close[]>;
   try {
     closes = await closesOf([...new Set(pairs)], interval, from, signal);
@@ -52,7 +59,10 @@ export async function fetchPast(holdings: readonly Holding[], currency: string, 
     .map((coin) => ({ ...coin, closes: coin.isAsset ? [{ t: from, c: ONE }, { t: to, c: ONE }] : lineOf(coin.symbol) }))
     .filter((coin) => coin.closes.length > 0);
   const known = recorded
-    .map(({ same, leg, ...coin }) => (same ? coin : { ...coin, closes: leg === null ? [] : converted(coin.closes, lineOf(leg.symbol), leg.inverted) }))
+    .map(({ path, ...coin }) => ({
+      ...coin,
+      closes: path === null ? [] : converted(coin.closes, path.map(({ symbol, backwards }) => ({ closes: lineOf(symbol), backwards }))),
+    }))
     .filter((coin) => coin.closes.length > 0);
   const unconverted = recorded.map(({ symbol }) => symbol).filter((symbol) => !known.some((coin) => coin.symbol === symbol));
   const symbols = new Set(known.map(({ symbol }) => symbol));
