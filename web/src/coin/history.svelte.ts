@@ -39,6 +39,10 @@ export class CandleHistory {
   #settled = -Infinity;
   #lastPrice: { readonly price: Num; readonly time: number } | null = null;
   #poll: Poll;
+  /** Whether there is more than has been read: the past was filled in. */
+  #outdated = false;
+  /** Whether a page before the first has come: a reader has gone back there. */
+  #reached = false;
   #waiting: ReturnType<typeof setTimeout> | undefined;
   #controller = new AbortController();
 
@@ -49,7 +53,10 @@ export class CandleHistory {
     const { interval } = span;
     this.#poll = poll({
       everyMs: TAIL_EVERY_MS[interval],
-      ask: (signal) => (this.#candles.length === 0 || this.state !== 'known' ? this.#load(signal) : this.#readTail(signal)),
+      ask: (signal) => {
+        if (this.#outdated) return this.#reload(signal);
+        return this.#candles.length === 0 || this.state !== 'known' ? this.#load(signal) : this.#readTail(signal);
+      },
       outcome: (error) => this.#heard(error),
     });
   }
@@ -79,6 +86,7 @@ export class CandleHistory {
     try {
       const { candles, previous } = await this.#page({ to: this.#previous, limit: PAGE }, this.#controller.signal);
       this.#candles = prepended(candles, this.#candles);
+      this.#reached = true;
       this.#before(previous);
       this.#changed();
     } catch {
@@ -86,6 +94,13 @@ export class CandleHistory {
     } finally {
       this.reaching = false;
     }
+  }
+
+  /** Read all that is shown again: more of the past is there now. Not under the eyes of one who has gone back in it. */
+  reread(): void {
+    if (this.#reached) return;
+    this.#outdated = true;
+    this.#poll.hurry();
   }
 
   retry(): void {
@@ -101,12 +116,23 @@ export class CandleHistory {
     const limit = Math.min(candlesIn(this.span) + 50, 5000);
     const { candles, previous } = await this.#page({ limit }, signal);
     this.#candles = [...candles];
+    this.#reached = false;
     this.#before(previous);
     this.#settled = candles.at(-1)?.t ?? -Infinity;
     this.state = 'known';
     if (candles.length > 0) this.#tick();
     else this.#lookAgain(signal);
     this.#changed();
+  }
+
+  async #reload(signal: AbortSignal): Promise<void> {
+    this.#outdated = false;
+    try {
+      await this.#load(signal);
+    } catch (error) {
+      this.#outdated = true;
+      throw error;
+    }
   }
 
   #lookAgain(signal: AbortSignal): void {

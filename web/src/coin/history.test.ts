@@ -161,3 +161,23 @@ test('the range defines where the view begins', async () => {
   await opened();
   expect(history.candles[history.firstShown]?.t).toBe(START + 40 * MINUTE);
 });
+
+test('what has been filled in is read again whole, but not under one who has gone back', async () => {
+  get.mockReturnValueOnce(answer([8, 9], { previous: START + 8 * MINUTE }));
+  await opened();
+  get.mockReturnValueOnce(Promise.reject(new ApiError('history_unavailable', 503, '')));
+  history.reread();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([minutes(), history.state]).toEqual([[8, 9], 'known']);
+  get.mockReturnValueOnce(answer([4, 5, 6, 7, 8, 9], { previous: START + 4 * MINUTE }));
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(query(2)).toEqual({ interval: '1m', limit: 110 });
+  expect(minutes()).toEqual([4, 5, 6, 7, 8, 9]);
+  get.mockReturnValueOnce(answer([2, 3]));
+  await history.older();
+  get.mockReturnValue(answer([8, 9]));
+  history.reread();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(query(4)).toHaveProperty('from');
+  expect(minutes()).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+});

@@ -46,6 +46,10 @@ export const t = translator(
       haltedHint: 'The exchange does not trade this coin now. The price is the last one.',
       delisted: 'Delisted',
       delistedHint: 'The exchange no longer lists this coin. The price is the last one.',
+      filling: 'Filling history: {done} of {total}',
+      fillingPaused: 'Filling history is paused: {done} of {total}',
+      fillingCoin: 'Filling history of {coin}',
+      fillingCoinPaused: 'Filling history of {coin} is paused',
     },
     {
       appName: 'Crypto-Service',
@@ -91,6 +95,10 @@ export const t = translator(
       haltedHint: 'Биржа сейчас не торгует этой монетой. Показана последняя цена.',
       delisted: 'Снята с торгов',
       delistedHint: 'Биржа больше не торгует этой монетой. Показана последняя цена.',
+      filling: 'Загружаем историю: {done} из {total}',
+      fillingPaused: 'Загрузка истории приостановлена: {done} из {total}',
+      fillingCoin: 'Загружаем историю {coin}',
+      fillingCoinPaused: 'Загрузка истории {coin} приостановлена',
     },
   ),
 );
