@@ -132,12 +132,27 @@ test('who is faster than the suggestions gets what is written, not what was', as
   await context.close();
 });
 
-test('a coin without any price on record is named below the curve of the others', async () => {
-  const { page, context } = await loggedIn(browser);
+test('a coin without any price on record is named below the curve of the others, and is in it as soon as its history is filled', async () => {
+  const { page, context } = await loggedIn(browser, { serviceWorkers: 'block' });
+  let filled = false;
+  await page.route('**/v1/market/fill?*', (route) =>
+    route.fulfill({ json: { state: 'filling', symbols_total: 9, symbols_done: 2, current: null, detail: '', pending: filled ? {} : { adausdt: 4 } } }),
+  );
+  await page.route('**/v1/market/closes?*', async (route) => {
+    const response = await route.fetch();
+    const { closes, ...rest } = (await response.json()) as { closes: Record<string, unknown> };
+    await route.fulfill({ response, json: { ...rest, closes: filled ? { ...closes, adausdt: closes['btcusdt'] } : closes } });
+  });
   await add(page, 'btc/usdt', '1');
   await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
   await add(page, 'ada/usdt', '1');
   await page.getByText('Excludes ADA: no recorded prices.').waitFor();
+  await page.getByRole('button', { name: '30 days' }).click(); // which is asked for again every ten minutes
+  await page.getByText('Excludes ADA: no recorded prices.').waitFor();
+  await page.getByText('Filling history: 1 of 2').waitFor();
+  filled = true;
+  await page.getByText('Filling history').waitFor({ state: 'detached' });
+  await page.getByText('Excludes ADA').waitFor({ state: 'detached' });
   await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
   await context.close();
 });
@@ -191,6 +206,9 @@ test('two tabs show one portfolio, refresh one after the other, and are left tog
   if (other === undefined) throw new Error('no tab');
   await add(other, 'eth/usdt', '2');
   await row(page, 'ethusdt').waitFor();
+  await other.getByLabel('Currency of the values').selectOption('BTC');
+  await until(async () => /BTC$/.test(await total(page)), 'the currency that was chosen in the other tab');
+  await page.getByRole('columnheader', { name: 'Value, BTC' }).waitFor();
   await context.unroute('**/v1/refresh'); // once left, a tab may be refused before it hears of it
   await page.goto('/account');
   await page.getByRole('button', { name: 'Log out' }).click();
@@ -221,11 +239,13 @@ test('who logs in next finds nothing of the one before: no way back, and no fiel
   await page.fill('input[name=password]', PASSWORD);
   await page.click('form button[type=submit]');
   await page.getByText('Your portfolio is empty').waitFor();
+  await page.getByLabel('Currency of the values').selectOption('BTC');
   expect(await page.getByRole('button', { name: 'Undo' }).count()).toBe(0);
   await page.getByRole('heading', { name: 'Your portfolio is empty' }).click();
   await page.keyboard.press('Control+z');
   await add(page, 'sol/usdt', '3');
   await row(page, 'solusdt').waitFor();
+  await page.getByRole('columnheader', { name: 'Value, BTC' }).waitFor();
   expect(await row(page, 'btcusdt').count()).toBe(0);
   await context.close();
 });
