@@ -152,8 +152,18 @@ test('what is misspelt leads to what is near', async () => {
   await context.close();
 });
 
-test('intervals and ranges switch, and the crosshair reads exact figures', async () => {
-  const { page, context, complaints } = await visitor(browser);
+/** As if trades of the hour before, of this one and of the next were missing: the stack keeps no tape. */
+async function holes(page: Page): Promise<void> {
+  const now = Math.floor(Date.now() / 3_600_000);
+  const hours = [-1, 0, 1].map((at) => ({ t: (now + at) * 3_600_000, first: 1, last: 9000, present: 7765, filled: 0, missing: 1234, reason: 'exchange_lacks' }));
+  await page.route('**/v1/market/coverage/*', (route) =>
+    route.fulfill({ json: { symbol: 'btcusdt', source: 'simulator', from: 0, to: 1, present: 23295, filled: 0, missing: 3702, hours } }),
+  );
+}
+
+test('intervals and ranges switch, and the crosshair reads exact figures and what is missing', async () => {
+  const { page, context, complaints } = await visitor(browser, { serviceWorkers: 'block' });
+  await holes(page);
   await page.goto('/coin/btcusdt');
   await drawn(page);
   const range = page.getByRole('group', { name: 'Range' });
@@ -165,6 +175,10 @@ test('intervals and ranges switch, and the crosshair reads exact figures', async
   await until(async () => / of 1 minute,/.test(await page.locator('#chart-summary').innerText()), 'minutes are shown');
   expect(await range.getByRole('button', { name: 'Last month' }).getAttribute('aria-pressed')).toBe('false');
   await chart(page).focus();
+  const missing = '1,234 trades of this hour are missing: the exchange does not have them.';
+  await page.getByText(/^Trades are missing in \d hours of this chart: [2-9],\d+ in all\.$/).waitFor();
+  await page.keyboard.press('End');
+  await page.getByRole('status').filter({ hasText: missing }).waitFor();
   for (let step = 0; step < 4; step++) await page.keyboard.press('ArrowLeft');
   const spoken = page.getByRole('status').filter({ hasText: 'Open' });
   await spoken.waitFor();
@@ -336,7 +350,8 @@ test('paper gets every row of the market, and the chart as a picture', async () 
 });
 
 test.each(['light', 'dark'] as const)('axe finds nothing, in %s', async (colorScheme) => {
-  const { page, context } = await loggedIn(browser, { colorScheme, bypassCSP: true, reducedMotion: 'reduce' });
+  const { page, context } = await loggedIn(browser, { colorScheme, bypassCSP: true, reducedMotion: 'reduce', serviceWorkers: 'block' });
+  await holes(page);
   const found: Record<string, readonly string[]> = {};
   await page.goto('/market');
   await row(page, 'btcusdt').waitFor();
@@ -350,6 +365,7 @@ test.each(['light', 'dark'] as const)('axe finds nothing, in %s', async (colorSc
   found['nothing'] = await axe(page);
   await page.goto('/coin/btcusdt');
   await drawn(page);
+  await page.getByText('Which ones, and why').click();
   found['coin'] = await axe(page);
   await page.setViewportSize(PHONE.viewport);
   found['coin on a phone'] = await axe(page);

@@ -28,6 +28,7 @@ type Schemas = components['schemas'];
 export type ProfileDocument = Exact<Schemas['ProfileDocument']>;
 export type SessionView = Exact<Schemas['SessionView']>;
 export type Price = Exact<Schemas['Price']>;
+export type CoverageHour = Exact<Schemas['CoverageHour']>;
 export type Candle = Exact<Schemas['Candle']>;
 export type ListedSymbol = Exact<Schemas['ListedSymbol']>;
 export type Ticket = Exact<Schemas['Ticket']>;

@@ -13,6 +13,8 @@ import { areMostlyFlat, bar, candleStyle, close, column, directionOf, point, vol
 const NEAR = 10;
 /** Empty candles to the right of the last. */
 const ROOM = 3;
+/** The part of the height that marks take, and volumes leave to them where there are any. */
+const STRIP = 0.02;
 
 export interface PlotListener {
   /** The crosshair is at this candle; null: nowhere. */
@@ -28,6 +30,8 @@ export class Plot {
   readonly #closes: ISeriesApi<'Area'>;
   readonly #columns: ISeriesApi<'Histogram'>;
   readonly #line: ISeriesApi<'Line'>;
+  /** A strip above the axis, where trades are missing. */
+  readonly #marks: ISeriesApi<'Histogram'>;
   #axis: Axis;
   #kind: VolumeKind = 'none';
   #flat = false;
@@ -50,7 +54,14 @@ export class Plot {
     const overlay = { priceScaleId: 'volume', lastValueVisible: false, priceLineVisible: false } as const;
     this.#columns = this.#chart.addSeries(charts.HistogramSeries, { ...overlay, priceFormat: { type: 'volume' } });
     this.#line = this.#chart.addSeries(charts.LineSeries, { ...overlay, lineWidth: 1, crosshairMarkerVisible: false });
-    this.#chart.priceScale('volume').applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+    this.#marks = this.#chart.addSeries(charts.HistogramSeries, {
+      priceScaleId: 'marks',
+      lastValueVisible: false,
+      priceLineVisible: false,
+      autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 1 } }),
+    });
+    this.#chart.priceScale('marks').applyOptions({ scaleMargins: { top: 1 - STRIP, bottom: 0 } });
+    this.mark([]);
     this.restyle(places);
     this.#chart.subscribeCrosshairMove(({ logical, point: at }) => {
       const index = logical === undefined || at === undefined ? null : Math.round(logical);
@@ -87,6 +98,7 @@ export class Plot {
     this.#volumes = { up: faded('--up', 0.25), down: faded('--down', 0.5) }; // apart in lightness, as hollow and filled
     this.#columns.applyOptions({ priceFormat: { type: 'custom', minMove: 0.01, formatter: (value: number) => compact(decimal(value.toPrecision(6))) } });
     this.#line.applyOptions({ color: faded('--muted', 0.8) });
+    this.#marks.applyOptions({ color: colour('--warn') });
   }
 
   /** Everything anew, where the view stands; `showFrom` moves it so that this candle is the first that is seen. */
@@ -104,6 +116,12 @@ export class Plot {
     if (showFrom === null) return;
     this.#chart.priceScale('right').setAutoScale(true);
     this.#chart.timeScale().setVisibleLogicalRange({ from: showFrom - 0.5, to: candles.length - 1 + Math.max(ROOM, (candles.length - showFrom) * 0.02) });
+  }
+
+  /** Mark these candles, and no others: trades of their time are missing. */
+  mark(candles: readonly Candle[]): void {
+    this.#marks.setData(candles.map(({ t }) => ({ time: this.#axis.seconds(t) as UTCTimestamp, value: 1 })));
+    this.#chart.priceScale('volume').applyOptions({ scaleMargins: { top: 0.84, bottom: candles.length === 0 ? 0 : 1.5 * STRIP } });
   }
 
   /** The last candle, or one after it. */
