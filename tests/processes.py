@@ -12,30 +12,55 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from deploy.local.leash import leashed
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def free_port() -> int:
-    """A TCP port without a listener.
+PORTS = range(12_000, 20_000)
+"""Below those from which the kernel takes ports for outgoing connections (one of these would now and then have a port
+before the server does), and below those of the launchers under test."""
+BLOCK = 250
 
-    It lies below the range from which the kernel takes ports for outgoing connections, or one of those would now and
-    then have it before the server does.
+
+@cache
+def _own_ports() -> tuple[socket.socket, Iterator[int]]:
+    """A claim that lasts as long as this process, and the ports that it keeps from other processes with tests, in turn.
+
+    The first port of a block is bound and stands for all of them.
     """
-    while True:
-        port = random.randrange(12_000, 32_000)
+    blocks = [range(first, first + BLOCK) for first in PORTS[::BLOCK]]
+    for claimed, *rest in random.sample(blocks, len(blocks)):
+        claim = socket.socket()
+        with suppress(OSError):
+            claim.bind(("127.0.0.1", claimed))
+            return claim, cycle(rest)
+        claim.close()
+    raise RuntimeError("other tests hold all blocks of ports")
+
+
+def free_port() -> int:
+    """A TCP port without a listener, which no other test is given before hundreds of others.
+
+    So it stays free until it is listened on, and while what listened on it is down.
+    """
+    _, ports = _own_ports()
+    for port in islice(ports, BLOCK):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+    raise RuntimeError("every port of this process is taken")
 
 
 @dataclass(slots=True)
@@ -84,7 +109,7 @@ class Process:
         """End it at once, undrained (SIGKILL), and wait."""
         self.send(signal.SIGKILL)
         if self.popen is not None:
-            self.popen.wait(10)
+            self.popen.wait(60)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 60.0) -> int:
         """End it politely and return its exit code; SIGKILL when the time is over."""
@@ -100,6 +125,14 @@ class Process:
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
+
+
+def alive(pid: int) -> bool:
+    """Whether that process runs; one that has ended and was not waited for does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def service(name: str, env: Mapping[str, str]) -> Process:

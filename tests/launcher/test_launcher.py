@@ -20,7 +20,7 @@ import pytest
 
 from deploy.local.credentials import PASSWORDS
 from deploy.local.ports import Ports, is_free
-from tests.processes import Process, until
+from tests.processes import PORTS, Process, alive, until
 
 ACCOUNT = {"name": "satoshi", "password": "correct horse battery"}
 START_S = 240.0
@@ -60,7 +60,7 @@ def installation() -> Iterator[Installation]:
     # Open to others on the way in, so that the databases' account reaches it when the tests run as root.
     root = Path(tempfile.mkdtemp(prefix="crypto-test-run-"))
     root.chmod(0o755)
-    offsets = (random.randint(100, 15_000) for _ in range(1000))
+    offsets = (random.randint(PORTS.stop - 8_000, 15_000) for _ in range(1000))
     offset = next(one for one in offsets if all(map(is_free, Ports().shifted(one).all())))
     yield Installation(root / "state", Ports().shifted(offset), offset)
     shutil.rmtree(root, ignore_errors=True)
@@ -111,14 +111,7 @@ def listening_accounts(process: Process) -> dict[str, int]:
 
 
 def still_there(pids: dict[int, str]) -> dict[int, str]:
-    return {pid: command for pid, command in pids.items() if _is_alive(pid)}
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+    return {pid: command for pid, command in pids.items() if alive(pid)}
 
 
 def taken(ports: Ports) -> dict[str, int]:

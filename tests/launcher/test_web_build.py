@@ -6,11 +6,10 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-import psutil
 import pytest
 
 from deploy.local import web
-from tests.processes import REPOSITORY, until
+from tests.processes import REPOSITORY, alive, until
 
 NPM = """
 case $1 in
@@ -108,8 +107,8 @@ async def test_npm_does_not_outlive_who_builds(tools: Path) -> None:
     )
     pid = tools / "npm.pid"
     await until(pid.exists, what="npm")
-    npm = psutil.Process(int(pid.read_text()))
+    npm = int(pid.read_text())
     builder.kill()
     await builder.wait()
 
-    await until(lambda: not npm.is_running() or npm.status() == psutil.STATUS_ZOMBIE, what="npm's end")
+    await until(lambda: not alive(npm), what="npm's end")
