@@ -147,7 +147,7 @@ def _is_running(data_dir: Path) -> bool:
     return postgres_lock.running_server(data_dir) is not None
 
 
-async def wait_until_ready(server: PostgresServer, timeout_s: float = 30.0) -> None:
+async def wait_until_ready(server: PostgresServer, timeout_s: float = 60.0) -> None:
     """Return once the server answers a query. Raises TimeoutError, or RuntimeError when it refuses our password."""
     async with asyncio.timeout(timeout_s):
         while True:

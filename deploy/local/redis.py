@@ -155,7 +155,7 @@ def _write_private(path: Path, text: str, account: Account | None) -> None:
         file.write(text)
 
 
-async def wait_until_ready(server: RedisServer, timeout_s: float = 15.0) -> None:
+async def wait_until_ready(server: RedisServer, timeout_s: float = 60.0) -> None:
     """Return once the server answers PING. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while True:

@@ -118,9 +118,9 @@ async def test_a_frozen_socket_is_noticed(redis_url: str) -> None:
 
         await until(back, 60, "the streams are open again")
         await chain.control("pause")
-        await chain.control("trade", symbol="BTCUSDT", price="4321.12345678", quantity="1")
 
         async def current() -> bool:
+            await chain.control("trade", symbol="BTCUSDT", price="4321.12345678", quantity="1")
             last = (await chain.cached()).get("btcusdt")
             return last is not None and last.price == Decimal("4321.12345678")
 

@@ -61,6 +61,7 @@ async def test_a_follow_may_join_the_lease_and_ends_with_it(aggregator: Running)
 
 
 async def test_two_followers_share_one_stream(aggregator: Running) -> None:
+    await until(lambda: aggregator.peer.interests, what="the first statement, of none")
     for number in ("1", "2"):
         await aggregator.http.get("/coin", params={"symbol": "btcusdt", "id": number})
     await until(lambda: aggregator.peer.interest == {"btcusdt"})

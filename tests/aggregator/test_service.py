@@ -1,10 +1,12 @@
 """The whole service, between a scripted socket and a real Redis."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from services.aggregator import followers
 from services.aggregator.intake import wall_clock_ms
@@ -116,8 +118,8 @@ async def test_readiness_follows_the_mini_tickers(aggregator: Running, monkeypat
     aggregator.peer.emit_tickers(ticker_frame(ticker("btcusdt", "1")))
     await until_no_problems(aggregator)
     monkeypatch.setattr("services.aggregator.ticker_feed.FRESH_S", 0.0)
-    problems = await aggregator.life.health.problems()
-    assert problems == {"socket": "no mini-ticker accepted for 0 s"}, "open, but silent for too long"
+    problem = (await aggregator.life.health.problems())["socket"]
+    assert re.fullmatch(r"no mini-ticker accepted for \d+ s", problem), "open, but silent for too long"
 
 
 async def test_frames_of_which_nothing_is_accepted_make_no_readiness(aggregator: Running) -> None:
@@ -167,9 +169,10 @@ async def test_another_source_empties_the_cache(aggregator: Running) -> None:
 
 
 async def test_a_cache_of_another_source_is_emptied_at_the_start(peer: SocketPeer, redis_url: str) -> None:
+    async with Redis.from_url(redis_url, protocol=2) as redis:
+        await redis.set("market:source", "simulator")
+        await redis.hset("market:last", "old", b'{"s":"old","p":1,"t":5,"src":"simulator"}')
     async with running(peer, redis_url) as aggregator:
-        await aggregator.redis.set("market:source", "simulator")
-        await aggregator.redis.hset("market:last", "old", b'{"s":"old","p":1,"t":5,"src":"simulator"}')
         await aggregator.until_streaming()
 
         async def taken_over() -> bool:

@@ -1,6 +1,8 @@
 """The workers, and what they do when something is in the way; against an exchange with scripted answers."""
 
 import asyncio
+import itertools
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -79,24 +81,27 @@ def rests(filler: Filler) -> Callable[[], bool]:
 
 
 async def test_after_a_request_to_stay_away_no_worker_sends_its_next_page() -> None:
-    asked: list[str] = []
-    refused_at: list[int] = []
+    numbers, heard = itertools.count(1), threading.Event()
+    under_way: list[int] = []
 
     def script(path: str, query: dict[str, str]) -> Answer:
         if (now := clock(path)) is not None:
             return now
-        asked.append(query["interval"])
-        if len(asked) == 60:
-            refused_at.append(len(asked))
+        number = next(numbers)
+        if number == 60:
             return Answer({"code": -1003, "msg": "Too much"}, 429, {"Retry-After": "600"})
+        if number > 60:  # sent before the refusal was heard, so at most one of each of the other workers
+            under_way.append(number)
+            heard.wait(60)
         return klines(query)
 
     with scripted_exchange(script) as exchange:
         async with filling(exchange.url, MemoryStore(), *(f"s{number}usdt" for number in range(8))) as filler:
+            await until(lambda: filler.progress().state == "waiting", what="the refusal is heard")
+            heard.set()
             await until(rests(filler), what="a filler that rests")
             assert filler.progress().detail == "The exchange asks us to stay away for 600 s."
-    # What was under way, of each of the other workers, and no page more.
-    assert len(asked) - refused_at[0] < WORKERS
+    assert len(under_way) < WORKERS, "what was under way, and no page more"
 
 
 async def test_an_exchange_that_asks_to_stay_away_for_no_time_is_not_asked_again_at_once() -> None:

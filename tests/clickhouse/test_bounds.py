@@ -16,7 +16,7 @@ from tests.processes import free_port, until
 def bounded() -> Iterator[RunningClickHouse]:
     server = start_clickhouse(
         OPS_PORT=str(free_port()), MAX_RUNNING="2", MAX_WAITING="2", MAX_SESSIONS="3", MAX_DATA_BYTES="1500000",
-        MAX_QUERY_BYTES="10000", MAX_RESULT_BYTES="100000", BODY_TIMEOUT_S="1", MAX_EXECUTION_TIME_S="1",
+        MAX_QUERY_BYTES="10000", MAX_RESULT_BYTES="100000", BODY_TIMEOUT_S="3", MAX_EXECUTION_TIME_S="3",
     )  # fmt: skip
     yield server
     stop_clickhouse(server)

@@ -40,11 +40,11 @@ async def test_a_query_ends_when_its_client_leaves(clickhouse_server: RunningCli
 
 
 async def test_the_end_of_one_query_leaves_another_of_the_same_id_alone(raw: Raw) -> None:
-    stays = asyncio.create_task(raw.post("SELECT sleep(1)", query_id="same"))
+    stays = asyncio.create_task(raw.post("SELECT sleep(3)", query_id="same"))
     leaves = asyncio.create_task(raw.post(ENDLESS, query_id="same"))
 
     async def begun() -> bool:
-        return await running(raw, "1e15") + await running(raw, "sleep(1)") == 2
+        return await running(raw, "1e15") + await running(raw, "sleep(3)") == 2
 
     await until(begun)
     leaves.cancel()
@@ -157,5 +157,5 @@ async def test_two_servers_never_share_their_data(own_clickhouse: RunningClickHo
         own_clickhouse.process.command, {**own_clickhouse.process.env, "HTTP_PORT": "0"}
     ).start()
     assert second.popen is not None
-    assert await asyncio.to_thread(second.popen.wait, 30) == 1
+    assert await asyncio.to_thread(second.popen.wait, 60) == 1
     await clickhouse.check(own_clickhouse.server)

@@ -8,6 +8,7 @@ import pytest
 
 from services.common import batches as module
 from services.common.batches import Batches, QueueFullError
+from tests import virtual_time
 
 Read = Callable[[Sequence[int]], Awaitable[Sequence[int]]]
 
@@ -49,20 +50,22 @@ async def test_a_failure_fails_all_waiting_calls_and_no_later_one() -> None:
         assert await batches.get(7) == 7
 
 
-async def test_the_deadline_is_the_reads_own() -> None:
+def test_the_deadline_is_the_reads_own() -> None:
     """Ten reads in turn take longer together than one may; one that hangs does not hang its callers."""
-    hanging = asyncio.Event()
 
     async def read(keys: Sequence[int]) -> Sequence[int]:
         if 99 in keys:
-            await hanging.wait()
+            await asyncio.Event().wait()
         await asyncio.sleep(0.1)
         return keys
 
-    async with running(read, timeout_s=0.5, size=1) as batches:
-        assert await asyncio.gather(*map(batches.get, range(10))) == list(range(10))
-        with pytest.raises(TimeoutError):
-            await batches.get(99)
+    async def ask() -> None:
+        async with running(read, timeout_s=0.5, size=1) as batches:
+            assert await asyncio.gather(*map(batches.get, range(10))) == list(range(10))
+            with pytest.raises(TimeoutError):
+                await batches.get(99)
+
+    virtual_time.run(ask())
 
 
 async def test_nothing_is_read_for_callers_that_have_all_given_up() -> None:

@@ -58,7 +58,7 @@ def urls(dashboard: Dashboard, profile: Service) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def documents(urls: dict[str, str]) -> dict[str, Any]:
-    return {name: httpx.get(f"{url}/openapi.json", trust_env=False).json() for name, url in urls.items()}
+    return {name: httpx.get(f"{url}/openapi.json", trust_env=False, timeout=30).json() for name, url in urls.items()}
 
 
 def described(document: Any, path: str) -> Any:
@@ -91,7 +91,7 @@ def test_profile_describes_the_same_api(documents: dict[str, Any], route: str) -
 
 
 def test_the_page_of_the_dashboard_shows_every_route(urls: dict[str, str]) -> None:
-    page = httpx.get(f"{urls['dashboard']}/docs", trust_env=False)
+    page = httpx.get(f"{urls['dashboard']}/docs", trust_env=False, timeout=30)
     for route in ROUTES:
         assert f"curl -X GET http://localhost:8083/v1{route}" in page.text
     assert "<script" not in page.text

@@ -248,7 +248,7 @@ class Pipeline:
         async def as_expected() -> bool:
             return await self.candles(interval) == expected
 
-        await until(as_expected, 30, f"candles of {interval} as expected")
+        await until(as_expected, 60, f"candles of {interval} as expected")
 
     async def candles(self, interval: str) -> list[tuple[Any, ...]]:
         return await self.query(
@@ -263,7 +263,7 @@ class Pipeline:
         await reader.start()
         try:
             found: list[Any] = []
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len(found) < count:
                     for records in (await reader.getmany(timeout_ms=200)).values():
                         found += records

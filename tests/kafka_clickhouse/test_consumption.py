@@ -97,8 +97,12 @@ async def test_a_trade_is_in_its_row_with_all_its_figures(between: Pipeline, kin
 
 async def test_backlog_goes_in_large_batches(between: Pipeline) -> None:
     sent = between.kind.make(45_000)
-    await between.send(sent)
-    consumer = between.start(BATCH_AGE_S="5")
+    sending = [
+        await between.producer.send(between.topic, event.value, event.symbol.encode(), partition=number % 3)
+        for number, event in enumerate(sent)
+    ]
+    await asyncio.gather(*sending)
+    consumer = between.start(BATCH_ROWS="15000", BATCH_AGE_S="60")
     await between.until_stored(len(sent))
     await until(lambda: _is(consumer.metric("kafka_clickhouse_rows_total"), len(sent)), what="all to be confirmed")
     assert len(sent) / await consumer.metric("kafka_clickhouse_batches_total") >= 10_000

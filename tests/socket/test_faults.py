@@ -57,14 +57,18 @@ async def test_a_silent_exchange_makes_the_service_unready_until_it_speaks_again
     await proxy.ready()
 
 
-async def test_a_connection_that_ignores_a_subscription_is_replaced(simulator: Simulator, proxy: Proxy) -> None:
+async def test_a_connection_that_ignores_a_subscription_is_replaced(simulator: Simulator) -> None:
     before, timeouts = (
         replaced("control"),
         metric("socket_control_messages_total", method="subscribe", outcome="timeout"),
     )
-    await simulator.control("ignore-requests", count=1)
-    async with subscribed(proxy, "btcusdt") as trades:
-        await trades.more()
+    async with running_proxy(
+        simulator.urls, ack_timeout_s=5.0
+    ) as proxy:  # what is not ignored is answered in that time
+        await proxy.ready()
+        await simulator.control("ignore-requests", count=1)
+        async with subscribed(proxy, "btcusdt") as trades:
+            await trades.more()
     assert replaced("control") == before + 1
     assert metric("socket_control_messages_total", method="subscribe", outcome="timeout") == timeouts + 1
 

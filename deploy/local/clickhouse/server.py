@@ -94,7 +94,7 @@ async def check(server: ClickHouseServer) -> None:
         answer.raise_for_status()
 
 
-async def wait_until_ready(server: ClickHouseServer, timeout_s: float = 30.0) -> None:
+async def wait_until_ready(server: ClickHouseServer, timeout_s: float = 60.0) -> None:
     """Return once the server answers a query. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while True:
