@@ -49,9 +49,13 @@ class Directory:
         return self._listings, 0 if self._listed else len(self.priced)
 
     def replace(self, listings: Iterable[Listing]) -> None:
-        """Replace the exchange's listing. If it is empty, the symbols known before, and those with a price, remain."""
-        new = {listing.symbol: listing for listing in listings}
+        """Replace the exchange's listing. If it is empty, the symbols known before, and those with a price, remain.
+
+        A symbol that is listed without base and quote keeps those that are known.
+        """
         before = self._listed
+        known = self._former | (before or {})
+        new = {listing.symbol: _completed(listing, known.get(listing.symbol)) for listing in listings}
         self._listings += 1
         if new or not before:
             self._listed = new
@@ -119,6 +123,12 @@ class Directory:
 
     def _all(self) -> dict[str, Listing]:
         return {symbol: self.listing(symbol) for symbol in {*self.priced, *self._former, *(self._listed or ())}}
+
+
+def _completed(listing: Listing, known: Listing | None) -> Listing:
+    if listing.base or known is None:
+        return listing
+    return replace(listing, base=known.base, quote=known.quote)
 
 
 def _names(found: Iterable[Listing]) -> list[str]:

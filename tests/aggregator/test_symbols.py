@@ -95,6 +95,16 @@ def test_what_is_listed_again_can_be_followed_again() -> None:
     assert directory.listings() == [BTC, POL]
 
 
+def test_what_is_listed_without_base_and_quote_keeps_those_that_are_known() -> None:
+    directory = Directory(())
+    directory.replace([POL, BTC])
+    directory.replace([POL, Listing("btcusdt", "", "", "BREAK")])
+    assert directory.listing("btcusdt") == Listing("btcusdt", "BTC", "USDT", "BREAK")
+    directory.replace([Listing("btcusdt"), Listing("newusdt")])
+    assert directory.listing("btcusdt") == Listing("btcusdt", "BTC", "USDT", "")
+    assert directory.listing("newusdt") == Listing("newusdt")
+
+
 @pytest.mark.parametrize("listed_first", [True, False])
 def test_what_an_earlier_life_knew_is_known(listed_first: bool) -> None:
     directory = Directory(())

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.exchanges.binance.exchange import Binance
+from services.exchanges.binance.rows import rows_at
 from services.exchanges.errors import InvalidSymbolError, MalformedFrameError, RestError, UnknownFrameError
-from services.exchanges.exchange import Ack, Rejected, ServerShutdown, TickerFrame, TradeFrame
+from services.exchanges.exchange import Ack, Rejected, ServerShutdown, SymbolInfo, TickerFrame, TradeFrame
 from tests.mutations import mutations
 
 binance = Binance()
@@ -31,7 +32,7 @@ def test_a_trade_is_unwrapped_byte_for_byte() -> None:
 
 @given(
     st.dictionaries(
-        st.text(max_size=8).filter(lambda key: key not in {"e", "a", "T", "E"}), st.text() | st.integers(0, 9)
+        st.text(max_size=8).filter(lambda key: key not in {"e", "s", "a", "T", "E"}), st.text() | st.integers(0, 9)
     ),
     st.sampled_from([None, 1]),
     st.booleans(),
@@ -39,7 +40,7 @@ def test_a_trade_is_unwrapped_byte_for_byte() -> None:
 def test_a_payload_stays_as_it_was_written_with_any_further_fields(
     extra: dict[str, object], indent: int | None, ascii_only: bool
 ) -> None:
-    trade = {**extra, "e": "aggTrade", "a": 7, "T": MS, "E": MS}
+    trade = {**extra, "e": "aggTrade", "s": "X", "a": 7, "T": MS, "E": MS}
     payload = json.dumps(trade, indent=indent, ensure_ascii=ascii_only).encode(errors="replace")
     event = binance.parse(b'{ "data" : ' + payload + b' , "stream" : "x@aggTrade" }')
     assert event == TradeFrame("x", 7, MS, payload)
@@ -59,9 +60,9 @@ def test_no_bytes_can_do_more_than_be_refused(frame: bytes) -> None:
         b'{"stream":"btcusdt@aggTrade","data":{"e":"trade","a":1,"T":1}}',
         b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":"1","T":1}}',
         b'{"stream":"!miniTicker@arr","data":{}}',
-        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1,"T":1672515782135,"E":1672515782135000}}',
-        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1,"T":1672515782,"E":1672515782135}}',
-        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1e30,"T":1672515782135,"E":1672515782135}}',
+        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","s":"BTCUSDT","a":1,"T":1672515782135,"E":1672515782135000}}',
+        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","s":"BTCUSDT","a":1,"T":1672515782,"E":1672515782135}}',
+        b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","s":"BTCUSDT","a":1e30,"T":1672515782135,"E":1672515782135}}',
         b'{"stream":1,"data":{}}',
         b'{"stream":"btcusdt@aggTrade","data":' + TRADE,
         b"[" * 100_000,
@@ -94,6 +95,10 @@ ODD_ENTRIES = [
     b'{"e":"24hrMiniTicker","E":1672515782135000,"s":"ODDUSDT"}',
     b'{"e":"24hrMiniTicker","E":1672515782,"s":"ODDUSDT"}',
     b'{"s":"ODDUSDT"}',
+    b'{"e":"24hrMiniTicker","E":1672515782135,"s":"\\ud800USDT"}',
+    b'{"e":"24hrMiniTicker","E":NaN,"s":"ODDUSDT"}',
+    b'{"e":"24hrMiniTicker","E":1672515782135,"s":"ODD,]}\\""x}',
+    b"-Infinity",
     b"7",
     b"null",
     b"[]",
@@ -171,6 +176,10 @@ def test_a_change_of_one_row_of_past_trades_leaves_all_others_unchanged(data: st
         (b'{"error":{"code":2,"msg":"Invalid request"},"id":3}', Ack(3, "2 Invalid request")),
         (b'{"error":{"code":3,"msg":"Invalid JSON"},"id":null}', Ack(None, "3 Invalid JSON")),
         (b'{"code":2,"msg":"Invalid request"}', Ack(None, "2 Invalid request")),
+        (b'{"result":null,"id":"3"}', Ack(3, None)),
+        (b'{"error":"Invalid request","id":"3"}', Ack(3, "Invalid request")),
+        (b'{"error":{"code":"2","msg":null},"id":3}', Ack(3, "2 None")),
+        (b'{"code":2,"msg":null,"id":"' + b"9" * 5_000 + b'"}', Ack(None, "2 None")),
     ],
 )
 def test_answers_to_control_messages(frame: bytes, ack: Ack) -> None:
@@ -243,3 +252,93 @@ def test_a_recorded_ticker_frame_is_understood() -> None:
     assert event.data == array
     assert event.times_ms == {ticker["s"]: ticker["E"] for ticker in json.loads(array)}
     assert len(event.times_ms) == 26
+
+
+ODD_PARTS: list[dict[str, Any]] = [
+    {"baseAsset": None},
+    {"quoteAsset": 7},
+    {"quoteAsset": ""},
+    {"baseAsset": "B" * 41},
+    {"baseAsset": "a b"},
+    {"quoteAsset": "usdt"},
+    {"baseAsset": "USDT"},
+    {"baseAsset": "<b>"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_PARTS, ids=str)
+def test_a_pair_with_odd_assets_is_listed_without_them(odd: dict[str, Any]) -> None:
+    pair = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
+    [listed] = binance.parse_symbols(msgspec.json.encode({"symbols": [{**pair, **odd}]}))
+    assert listed == SymbolInfo("btcusdt", "", "", "TRADING")
+
+
+@pytest.mark.parametrize("status", [None, 7, "S" * 5_000, ["TRADING"]], ids=lambda status: str(status)[:9])
+def test_a_pair_with_an_odd_status_is_listed_without_it(status: object) -> None:
+    pair = {"symbol": "BTCUSDT", "status": status, "baseAsset": "BTC", "quoteAsset": "USDT"}
+    [listed] = binance.parse_symbols(msgspec.json.encode({"symbols": [pair]}))
+    assert listed == SymbolInfo("btcusdt", "BTC", "USDT", "")
+
+
+@pytest.mark.parametrize("odd_first", [True, False])
+def test_of_two_rows_of_a_pair_the_first_whole_one_counts(odd_first: bool) -> None:
+    whole = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
+    rows = [{"symbol": "btcusdt"}, whole] if odd_first else [whole, {"symbol": "btcusdt"}]
+    listed = binance.parse_symbols(msgspec.json.encode({"symbols": [*rows, {**whole, "status": "BREAK"}]}))
+    assert listed == [SymbolInfo("btcusdt", "BTC", "USDT", "TRADING")]
+
+
+@pytest.mark.parametrize("made_ms", [MS - 3 * 86_400_000, MS + 3 * 86_400_000, 1_230_768_000_000])
+def test_a_trade_that_was_sent_days_before_or_after_it_was_made_is_rejected(made_ms: int) -> None:
+    odd = b'{"stream":"bnbbtc@aggTrade","data":' + TRADE.replace(b'"T":1672515782135', b'"T":%d' % made_ms) + b"}"
+    with pytest.raises(MalformedFrameError) as rejected:
+        binance.parse(odd)
+    assert (rejected.value.kind, rejected.value.reason) == ("trade", "time")
+
+
+@pytest.mark.parametrize("used", ["9" * 5_000, "-1", "1e3", ""])
+def test_a_count_of_weight_that_is_none_counts_for_nothing(used: str) -> None:
+    assert binance.used_weight({"X-MBX-USED-WEIGHT-1M": used}) == 0
+
+
+NO_JSON = [b"NaN", b'{"symbol":"\\ud800"}', b'{"symbol":"\\udc00","a":1}', b'[1e,"]"]', b'{"a":1}x', b"", b"01"]
+
+
+@pytest.mark.parametrize("odd", NO_JSON)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_row_that_is_no_json_costs_only_itself(odd: bytes, at: int) -> None:
+    def beside(rows: list[dict[str, Any]]) -> bytes:
+        texts = [msgspec.json.encode(row) for row in rows]
+        return b"[" + b" ,".join([*texts[:at], odd, *texts[at:]]) + b"]"
+
+    assert len(binance.parse_symbols(b'{"timezone":"UTC","symbols":' + beside(PAIRS[:2]) + b',"x":1}')) == 2
+    assert [trade.trade_id for trade in binance.parse_trades("btcusdt", beside(ROWS[:2]))] == [1, 2]
+    event = binance.parse(b'{"stream":"!miniTicker@arr","data":' + beside(TICKERS[:2]) + b"}")
+    assert isinstance(event, TickerFrame)
+    assert event.data == b"[" + b",".join(msgspec.json.encode(one) for one in TICKERS[:2]) + b"]"
+    assert event.rejected is not None
+    rejected: list[bytes] = []
+    kline = [MS, "1", "2", "1", "2", "5", MS, "5", 1]
+    klines = b"[" + b",".join([msgspec.json.encode(kline), odd]) + b"]"
+    assert len(binance.parse_klines(klines, lambda row, _: rejected.append(row))) == 1
+    assert rejected == [odd]
+
+
+@pytest.mark.parametrize("cut", [b"[NaN", b"[NaN,{]", b'[NaN,"]', b"[NaN]]", b"[NaN],", b"NaN"])
+def test_an_array_that_is_cut_off_or_goes_on_has_no_rows(cut: bytes) -> None:
+    with pytest.raises(RestError):
+        binance.parse_trades("btcusdt", cut)
+    with pytest.raises(MalformedFrameError):
+        binance.parse(b'{"stream":"!miniTicker@arr","data":' + cut)
+
+
+@given(st.lists(st.recursive(st.none() | st.text() | st.integers(), st.lists, max_leaves=4), max_size=5))
+def test_rows_found_by_their_brackets_are_those_of_a_parser(rows: list[Any]) -> None:
+    array = json.dumps(rows, ensure_ascii=False).encode(errors="surrogatepass")
+    assert [json.loads(row) for row in rows_at(array, 0)[0]] == json.loads(array)
+
+
+def test_a_trade_of_another_symbol_than_its_streams_is_rejected() -> None:
+    with pytest.raises(MalformedFrameError, match="btcusdt: a trade of BNBBTC") as rejected:
+        binance.parse(b'{"stream":"btcusdt@aggTrade","data":' + TRADE + b"}")
+    assert rejected.value.kind == "trade"

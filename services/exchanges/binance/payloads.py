@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.exchanges.binance.rows import decode_rows
 from services.market.events import AggTrade, MiniTicker, TradeId
 
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -16,8 +17,8 @@ Row = TypeVar("Row")
 
 
 class Refusal(msgspec.Struct, gc=False):
-    code: int = 0
-    msg: str = ""
+    code: int | str | None = 0
+    msg: str | None = ""
 
 
 class Announcement(msgspec.Struct, gc=False):
@@ -29,16 +30,17 @@ class Envelope(msgspec.Struct, gc=False):
 
     stream: str | None = None
     data: msgspec.Raw = msgspec.Raw()
-    id: int | None = None
+    id: int | str | None = None
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: Refusal | None = None
-    code: int | None = None
-    msg: str = ""
+    error: Refusal | str | None = None
+    code: int | str | None = None
+    msg: str | None = ""
     e: str = ""
     event: Announcement | None = None
 
 
 class TradeHead(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
+    s: str
     a: TradeId
     T: int
     E: int
@@ -78,10 +80,13 @@ class StreamTrade(msgspec.Struct, gc=False, tag_field="e", tag="aggTrade"):
 
 
 class Pair(msgspec.Struct, gc=False, rename="camel"):
+    """A listed pair. What is of another type than text is none: without its symbol it would pass for a
+    delisted one."""
+
     symbol: str
-    status: str
-    base_asset: str
-    quote_asset: str
+    status: object = ""
+    base_asset: object = ""
+    quote_asset: object = ""
 
 
 class ExchangeInfo(msgspec.Struct, gc=False):
@@ -107,7 +112,7 @@ def decode_tickers(frame: bytes, reject: Callable[[bytes, str], None]) -> list[M
 
 
 def readable(
-    decoder: "msgspec.json.Decoder[Row]", rows: Iterable[msgspec.Raw], reject: Callable[[bytes, str], None]
+    decoder: "msgspec.json.Decoder[Row]", rows: Iterable[bytes | msgspec.Raw], reject: Callable[[bytes, str], None]
 ) -> Iterator[Row]:
     """The rows that can be read; `reject` gets each of the others, and why."""
     for row in rows:
@@ -117,7 +122,6 @@ def readable(
             reject(bytes(row), str(error))
 
 
-decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 decode_trade = msgspec.json.Decoder(AggTrade).decode
 _ticker = msgspec.json.Decoder(MiniTicker)
 _tickers = msgspec.json.Decoder(list[MiniTicker])

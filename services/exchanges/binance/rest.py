@@ -3,7 +3,8 @@
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -17,9 +18,9 @@ from services.exchanges.binance.payloads import (
     Row,
     ServerTime,
     StreamTrade,
-    decode_rows,
     readable,
 )
+from services.exchanges.binance.rows import decode_rows, rows_at
 from services.exchanges.clock import is_time
 from services.exchanges.errors import RestError
 from services.exchanges.exchange import RestRequest, SymbolInfo, TradeFrame
@@ -29,6 +30,7 @@ from services.market.symbols import normal_symbol
 log = structlog.get_logger()
 
 _UNKNOWN_SYMBOL = -1121
+_MOST_DIGITS = 9
 
 
 def symbols_request() -> RestRequest:
@@ -37,15 +39,23 @@ def symbols_request() -> RestRequest:
 
 
 def parse_symbols(body: bytes) -> list[SymbolInfo]:
-    """Pairs that cannot be read are left out. Raises `RestError` when there are no others."""
+    """A pair of which only the symbol can be read is listed without the rest, and one without that is left out.
+
+    Raises `RestError` when nothing is listed.
+    """
     try:
-        rows = _exchange_info.decode(body).symbols
+        rows = _listed_rows(body)
     except MALFORMED as error:
         raise RestError(f"exchangeInfo is malformed: {error}") from error
     pairs = [pair for pair in _each(_pair, rows, "exchangeInfo") if normal_symbol(pair.symbol)]
     if not pairs:
         raise RestError("exchangeInfo lists nothing")
-    return [SymbolInfo(pair.symbol.lower(), pair.base_asset, pair.quote_asset, pair.status) for pair in pairs]
+    listed: dict[str, SymbolInfo] = {}
+    for info in map(_listed, pairs):  # of two rows of a symbol, the first whole one
+        known = listed.get(info.symbol)
+        if known is None or (info.base and not known.base):
+            listed[info.symbol] = info
+    return list(listed.values())
 
 
 def trades_request(symbol: str, first_id: int, count: int) -> RestRequest:
@@ -101,7 +111,37 @@ def is_unknown_symbol(body: bytes) -> bool:
 def used_weight(headers: Mapping[str, str]) -> int:
     """What this address has used in this minute, as the exchange counts it; 0 if the answer does not hold it."""
     text = headers.get("X-MBX-USED-WEIGHT-1M", "")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
+
+
+def _listed_rows(body: bytes) -> Sequence[bytes | msgspec.Raw]:
+    """Raises one of `MALFORMED`."""
+    try:
+        return _exchange_info.decode(body).symbols
+    except msgspec.ValidationError:
+        raise
+    except MALFORMED:
+        found = _SYMBOLS.search(body)
+        if found is None:
+            raise
+        return rows_at(body, found.end() - 1)[0]
+
+
+def _listed(pair: Pair) -> SymbolInfo:
+    base, quote = _text(pair.base_asset), _text(pair.quote_asset)
+    if not (_is_asset(base) and _is_asset(quote)) or base == quote:
+        base = quote = ""
+    status = _text(pair.status)
+    return SymbolInfo(pair.symbol.lower(), base, quote, status if _STATUS.fullmatch(status) else "")
+
+
+def _is_asset(name: str) -> bool:
+    """Whether `name` can be an asset's. In another case it would pass for a second asset of the same name."""
+    return normal_symbol(name) is not None and name == name.upper()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _refusal_in(body: bytes) -> Refusal:
@@ -111,7 +151,7 @@ def _refusal_in(body: bytes) -> Refusal:
         return Refusal()
 
 
-def _each(decoder: "msgspec.json.Decoder[Row]", rows: list[msgspec.Raw], what: str) -> list[Row]:
+def _each(decoder: "msgspec.json.Decoder[Row]", rows: Sequence[bytes | msgspec.Raw], what: str) -> list[Row]:
     """The rows that can be read; how many could not is logged, with one of them."""
     unreadable: list[str] = []
 
@@ -132,6 +172,8 @@ def _as_streamed(symbol: str, row: PastTrade) -> bytes:
     return msgspec.json.encode(trade)
 
 
+_SYMBOLS = re.compile(rb'"symbols"\s*:\s*\[')
+_STATUS = re.compile(r"\w{1,40}")
 _past_trade = msgspec.json.Decoder(PastTrade)
 _pair = msgspec.json.Decoder(Pair)
 _exchange_info = msgspec.json.Decoder(ExchangeInfo)

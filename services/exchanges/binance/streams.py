@@ -5,12 +5,14 @@ a control message above 4,096 bytes on the wire is never answered (binance/binan
 `serverShutdown` has been documented both bare and under `event`.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
 
-from services.exchanges.binance.payloads import MALFORMED, Announcement, Envelope, TickerHead, TradeHead, decode_rows
-from services.exchanges.clock import is_time
+from services.exchanges.binance.payloads import MALFORMED, Announcement, Envelope, Refusal, TickerHead, TradeHead
+from services.exchanges.binance.rows import decode_rows, rows_at
+from services.exchanges.clock import MAX_OFFSET_MS, is_time
 from services.exchanges.errors import MalformedFrameError, UnknownFrameError
 from services.exchanges.exchange import Ack, Event, Rejected, ServerShutdown, TickerFrame, TradeFrame
 
@@ -40,8 +42,10 @@ def parse(frame: bytes) -> Event:
         if envelope.stream is None:
             return _answer(envelope)
         return _event(envelope.stream, envelope.data)
-    except MALFORMED as error:
+    except msgspec.ValidationError as error:
         raise MalformedFrameError(str(error)) from error
+    except MALFORMED as error:
+        return _salvaged(frame, error)
 
 
 def _control(method: str, message_id: int, symbols: Sequence[str]) -> bytes:
@@ -64,8 +68,10 @@ def _trade(symbol: str, data: msgspec.Raw) -> TradeFrame:
         trade = _agg_trade.decode(data)
     except MALFORMED as error:
         raise MalformedFrameError(f"{symbol[:50]}: {error}", "trade") from error
-    if not (is_time(trade.T) and is_time(trade.E)):
-        raise MalformedFrameError(f"{symbol[:50]}: a time of {trade.E} ms", "trade", "time")
+    if trade.s.lower() != symbol:
+        raise MalformedFrameError(f"{symbol[:50]}: a trade of {trade.s[:50]}", "trade")
+    if not (is_time(trade.T) and is_time(trade.E)) or abs(trade.E - trade.T) > MAX_OFFSET_MS:
+        raise MalformedFrameError(f"{symbol[:50]}: made at {trade.T} ms, sent at {trade.E} ms", "trade", "time")
     return TradeFrame(symbol, trade.a, trade.T, bytes(data))
 
 
@@ -80,11 +86,30 @@ def _tickers(data: msgspec.Raw) -> TickerFrame:
     return _tickers_one_by_one(data)
 
 
+def _salvaged(frame: bytes, error: Exception) -> TickerFrame:
+    """The tickers of a frame that is no JSON because of one of them. Raises MalformedFrameError."""
+    beginning = _TICKER_FRAME.match(frame)
+    if beginning is None:
+        raise MalformedFrameError(str(error)) from error
+    try:
+        entries, end = rows_at(frame, beginning.end())
+    except MALFORMED as cut:
+        raise MalformedFrameError(str(cut), "ticker") from cut
+    if frame[end:].strip() != b"}":
+        raise MalformedFrameError(str(error), "ticker") from error
+    return _usable(entries, bytes(frame[beginning.end() : end]))
+
+
 def _tickers_one_by_one(data: msgspec.Raw) -> TickerFrame:
     try:
         entries = decode_rows(data)
     except MALFORMED as error:
         raise MalformedFrameError(str(error), "ticker") from error
+    return _usable(entries, bytes(data))
+
+
+def _usable(entries: Sequence[bytes | msgspec.Raw], data: bytes) -> TickerFrame:
+    """Those of the entries of the array `data` that can be used."""
     times_ms: dict[str, int] = {}
     usable: list[bytes] = []
     rejected: list[tuple[str, str]] = []
@@ -100,23 +125,35 @@ def _tickers_one_by_one(data: msgspec.Raw) -> TickerFrame:
         else:
             rejected.append(("time", f"{ticker.s[:50]}: an event time of {ticker.E} ms"))
     if not rejected:
-        return TickerFrame(times_ms, bytes(data))
+        return TickerFrame(times_ms, data)
     reason, example = rejected[0]
     return TickerFrame(times_ms, b"[" + b",".join(usable) + b"]", Rejected("ticker", reason, example, len(rejected)))
 
 
 def _answer(envelope: Envelope) -> Event:
     if envelope.error is not None:
-        return Ack(envelope.id, f"{envelope.error.code} {envelope.error.msg}")
+        return Ack(_message_id(envelope), _reason(envelope.error))
     if envelope.code is not None:
-        return Ack(envelope.id, f"{envelope.code} {envelope.msg}")
+        return Ack(_message_id(envelope), f"{envelope.code} {envelope.msg}")
     if envelope.result is not msgspec.UNSET:
-        return Ack(envelope.id, None)
+        return Ack(_message_id(envelope), None)
     if "serverShutdown" in (envelope.e, envelope.event.e if envelope.event else ""):
         return ServerShutdown()
     raise UnknownFrameError(envelope.e or "no event")
 
 
+def _message_id(envelope: Envelope) -> int | None:
+    """Ours are numbers, whichever way they come back."""
+    text = str(envelope.id)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+def _reason(error: Refusal | str) -> str:
+    return error if isinstance(error, str) else f"{error.code} {error.msg}"
+
+
+_MOST_DIGITS = 18
+_TICKER_FRAME = re.compile(rb'\s*\{\s*"stream"\s*:\s*"!miniTicker@arr"\s*,\s*"data"\s*:\s*(?=\[)')
 _envelope = msgspec.json.Decoder(Envelope)
 _agg_trade = msgspec.json.Decoder(TradeHead)
 _mini_tickers = msgspec.json.Decoder(list[TickerHead])
