@@ -27,8 +27,8 @@ class Decoded(NamedTuple, Generic[Entry]):
     """What was accepted, in the order of arrival, and how many entries were refused, by reason.
 
     Reasons: `malformed` (not the JSON we know, not a symbol, not plain decimal text), `price` (not above zero),
-    `time` (an event time that is none in ms), `future` (an event time later than can be), `past` (days behind the other
-    entries).
+    `time` (an event time that is none in ms), `future` (an event time later than can be), `past` (days behind the
+    others).
     """
 
     accepted: list[Entry]
@@ -41,9 +41,12 @@ class Decoded(NamedTuple, Generic[Entry]):
     """Of the accepted trades, each as it came."""
 
 
-def decode_trades(exchange: Exchange, frames: Iterable[bytes], latest_ms: int) -> Decoded[AggTrade]:
-    """aggTrade frames of `exchange`, one object each, none later than `latest_ms`. A bad frame costs only itself."""
-    judge, payloads = _Judge[AggTrade](latest_ms), list[bytes]()
+def decode_trades(
+    exchange: Exchange, frames: Iterable[bytes], latest_ms: int, typical_ms: int | None = None
+) -> Decoded[AggTrade]:
+    """aggTrade frames of `exchange`, one object each, none later than `latest_ms`, nor days before `typical_ms`, the
+    time of the market. A bad frame costs only itself."""
+    judge, payloads = _Judge[AggTrade](latest_ms, (typical_ms or 0) - _PAST_MS), list[bytes]()
     for frame in frames:
         try:
             trade = exchange.decode_trade(frame)
@@ -69,8 +72,9 @@ def decode_mini_tickers(exchange: Exchange, frames: Iterable[bytes], latest_ms: 
 class _Judge(Generic[Entry]):
     """Sorts decoded entries into those that can be true and the others."""
 
-    def __init__(self, latest_ms: int) -> None:
+    def __init__(self, latest_ms: int, earliest_ms: int = 0) -> None:
         self._latest_ms = latest_ms
+        self._earliest_ms = earliest_ms
         self._accepted: list[Entry] = []
         self._times_ms: list[int] = []
         self._refused: Counter[str] = Counter()
@@ -80,6 +84,8 @@ class _Judge(Generic[Entry]):
         """Whether `entry` can be true."""
         event_ms = entry.event_ms
         reason = _problem(entry.symbol, price, event_ms, self._latest_ms) or other_problem
+        if reason is None and event_ms < self._earliest_ms:
+            reason = "past"
         if reason is None:
             self._accepted.append(entry)
             self._times_ms.append(event_ms)

@@ -67,6 +67,8 @@ class Intake:
         self._default_source = default_source
         self._exchange_clock = ExchangeClock(clock_ms(), clock_s())
         self._is_offset = False
+        self._typical_ms: int | None = None
+        """Of the last mini-tickers: the time of the market."""
         self._throttle = Throttle()
         self.refusal: str | None = None
         """Why nothing of the last mini-tickers was accepted, in one line; None while some are."""
@@ -76,6 +78,7 @@ class Intake:
         source = (source or self._default_source)[:MAX_SOURCE_LENGTH]
         before = self._latest.source
         if source != before:
+            self._typical_ms = None
             self._latest.switch_source(source)
             metrics.SOURCE.clear()
             metrics.SOURCE.labels(source).set(1)
@@ -91,7 +94,7 @@ class Intake:
             _count_refused("agg_trades", {"source": len(frames)})
             return
         latest_ms = self._exchange_clock.latest_ms(self._clock_s())
-        decoded = decode_trades(self._exchange, frames, latest_ms)
+        decoded = decode_trades(self._exchange, frames, latest_ms, self._typical_ms)
         decoded.refused["capacity"] += self._latest.apply_trades(decoded.accepted, latest_ms)
         if self._tape is not None and decoded.accepted:
             receive_ms = self._clock_ms()
@@ -111,6 +114,8 @@ class Intake:
         if decoded.typical_ms is not None:
             self._exchange_clock.observe(decoded.typical_ms, receive_ms, now_s)
             self._note_offset(receive_ms, now_s)
+            if decoded.accepted:
+                self._typical_ms = decoded.typical_ms
         self._note_refusal(decoded)
         decoded.refused["capacity"] += self._latest.apply_mini_tickers(decoded.accepted, latest_ms)
         self._hand_on(decoded.accepted, source, receive_ms)

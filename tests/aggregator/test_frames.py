@@ -80,6 +80,15 @@ def test_an_entry_days_behind_the_others_is_refused(old_ms: int, at: int) -> Non
     assert (decoded.refused, decoded.examples) == ({"past": 1}, {"past": "OLDUSDT"})
 
 
+@pytest.mark.parametrize("old_ms", [1_230_768_000_000, START_MS - 3 * DAY_MS])
+def test_a_trade_days_behind_the_market_is_refused(old_ms: int) -> None:
+    frames = [trade("btcusdt", 1, "1"), trade("btcusdt", 2, "2", old_ms), trade("btcusdt", 3, "3")]
+    decoded = decode_trades(BINANCE, frames, NOW_MS, START_MS)
+    assert ([t.trade_id for t in decoded.accepted], decoded.refused) == ([1, 3], {"past": 1})
+    assert decoded.payloads == [frames[0], frames[2]]
+    assert len(decode_trades(BINANCE, frames, NOW_MS).accepted) == 3, "before a mini-ticker has shown what time it is"
+
+
 def test_a_market_of_another_time_is_accepted_as_a_whole() -> None:
     entries = [ticker(symbol, "1", START_MS - 400 * DAY_MS + number) for number, symbol in enumerate(["a", "b", "c"])]
     assert len(decode_mini_tickers(BINANCE, [ticker_frame(*entries)], NOW_MS).accepted) == 3

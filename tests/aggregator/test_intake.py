@@ -49,6 +49,20 @@ def test_every_accepted_trade_reaches_the_tape_byte_for_byte() -> None:
     )
 
 
+def test_a_trade_of_another_time_does_not_reach_the_tape() -> None:
+    taken: list[bytes] = []
+    intake = Intake(
+        BINANCE,
+        LatestPrices(),
+        tape=lambda messages, *_: taken.extend(m.key for m in messages),
+        clock_ms=lambda: START_MS,
+    )
+    source = intake.open_source("binance")
+    intake.mini_tickers(source, [ticker_frame(ticker("btcusdt", "1"))])
+    intake.trades(source, [trade("oldusdt", 1, "1", START_MS - 30 * MAX_OFFSET_MS), trade("btcusdt", 2, "2")])
+    assert taken == [b"BTCUSDT"]
+
+
 def test_frames_of_a_replaced_source_are_refused() -> None:
     latest = LatestPrices()
     intake = Intake(BINANCE, latest)
