@@ -44,6 +44,8 @@ UNREADABLE_S = 60.0
 """How long one is left alone whose answers cannot be used."""
 CLOCK_S = 600.0
 """How long the exchange's clock is believed to run on as ours does."""
+MAX_STEP_MS = 3_600_000
+"""A step of that clock within `CLOCK_S` by more than this means that one of its two readings was wrong."""
 _monotonic_s = time.monotonic
 
 
@@ -172,8 +174,11 @@ class Filler:
         """The exchange's clock."""
         now_s = _monotonic_s()
         if self._clock_read_s is None or now_s - self._clock_read_s >= CLOCK_S:
+            before = None if self._clock_read_s is None else self._clock_ms - self._clock_read_s * 1_000
             self._clock_ms = await self.klines.now_ms()
             self._clock_read_s = now_s = _monotonic_s()
+            if before is not None and abs(self._clock_ms - now_s * 1_000 - before) > MAX_STEP_MS:
+                self.schedule.begin_anew()  # what was done was of another time
         now_ms = self._clock_ms + int((now_s - self._clock_read_s) * 1_000)
         self.klines.note_time(now_ms)
         return now_ms

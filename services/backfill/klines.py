@@ -21,7 +21,7 @@ from services.backfill.retries import MAX_RETRY_AFTER_S, retry_until
 from services.common.network import proxy_for, through
 from services.exchanges import errors as exchange_errors
 from services.exchanges import rest_client
-from services.exchanges.clock import LATEST_MS, is_time
+from services.exchanges.clock import LATEST_MS, MAX_OFFSET_MS, is_time
 from services.exchanges.errors import RestError
 from services.exchanges.exchange import Exchange, RestRequest
 from services.exchanges.weight import WeightLimit
@@ -32,6 +32,8 @@ _TIMEOUT_S = 20.0
 _DEADLINE_S = 30.0
 _MAX_BODY_BYTES = 4 * 1024 * 1024
 _DEFAULT_RETRY_AFTER_S = 60.0
+_LONGEST_RETRY_AFTER_S = 6 * 3_600.0
+"""A ban may last for days, and one request in so long does not prolong it; a wrong number must not hold for ever."""
 _TOO_MANY_REQUESTS, _BANNED = 429, 418
 _FORBIDDEN, _UNLAWFUL = 403, 451
 _SERVER_ERRORS = 500
@@ -74,7 +76,8 @@ class KlineSource:
             now_ms = self.exchange.parse_time(body)
         except RestError as error:
             raise ExchangeError(str(error)) from error
-        if not is_time(now_ms):
+        # What is asked for by a clock of next year would count as filled.
+        if not is_time(now_ms) or now_ms > _clock_s() * 1_000 + MAX_OFFSET_MS:
             raise ExchangeError(f"the exchange's time cannot be {now_ms} ms")
         self.note_time(now_ms)
         return now_ms
@@ -103,6 +106,7 @@ class KlineSource:
         except RestError as error:
             raise ExchangeError(str(error)) from error
         klines, untrue = _judge(rows, interval, start_ms, self.latest_ms)
+        klines = _before_leaps(klines, interval, count)
         # A short answer is not taken for the end: what lies beyond would count as not to be had.
         answered = len(rows) + len(unreadable)
         if not answered:
@@ -155,7 +159,8 @@ def open_http_client(base_url: str) -> httpx.AsyncClient:
 
 def _retry_after_s(response: httpx.Response) -> float:
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else _DEFAULT_RETRY_AFTER_S
+    is_number = text.isascii() and text.isdecimal()
+    return min(float(text), _LONGEST_RETRY_AFTER_S) if is_number else _DEFAULT_RETRY_AFTER_S
 
 
 async def _bounded_body(response: httpx.Response) -> bytes:
@@ -180,6 +185,19 @@ def _judge(rows: Sequence[Kline], interval: Interval, start_ms: int, latest_ms: 
             contradicted.add(kline.open_ms)
     rejected += [f"{_time_of(found.pop(open_ms))} (twice, and different)" for open_ms in sorted(contradicted)]
     return [found[open_ms] for open_ms in sorted(found)], rejected
+
+
+def _before_leaps(klines: list[Kline], interval: Interval, count: int) -> list[Kline]:
+    """The klines (ascending) without a last one that stands apart, and without those before it that follow a gap longer
+    than a page.
+
+    By one row with a wrong time, all candles up to it would count as not to be had. A true one begins the next page.
+    """
+    kept, allowed = list(klines), 1
+    while len(kept) > 1 and kept[-1].open_ms - kept[-2].open_ms > allowed * interval.length_ms:
+        kept.pop()
+        allowed = count
+    return kept
 
 
 def _problem(kline: Kline, interval: Interval, start_ms: int, latest_ms: int) -> str | None:

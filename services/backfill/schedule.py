@@ -120,6 +120,12 @@ class _Entry:
         if not self.filled:
             self.round_s = None
 
+    def begin_anew(self) -> None:
+        """Nothing of it counts as done any more."""
+        self.steps.clear()
+        self.filled = self.has_day = self.corrected = False
+        self.round_s = self.listed_round_s = self.reviewed_s = None
+
 
 @dataclass(slots=True)
 class Schedule:
@@ -140,6 +146,11 @@ class Schedule:
             entry.order = orders[symbol]
             if entry.wanted != (symbol in named):
                 entry.change()
+
+    def begin_anew(self) -> None:
+        """Nothing counts as done any more."""
+        for entry in self._entries.values():
+            entry.begin_anew()
 
     def next(self, now_s: float) -> Job | None:
         """The job that comes first now, if there is any."""

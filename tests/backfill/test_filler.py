@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+import pytest
+
+from services.backfill import filler as filler_module
 from services.backfill.errors import AccessDeniedError, RateLimitedError, StorageError, TemporarilyUnavailableError
 from services.backfill.filler import DENIED_S, LEAST_S, WORKERS, Filler
 from services.backfill.klines import KlineSource, open_http_client
@@ -159,3 +162,25 @@ async def test_a_database_that_is_away_is_waited_for_and_named() -> None:
             store.error = None
             await until(lambda: filler.progress().state == "idle", what="a filler with nothing to do")
     assert store.written["BTCUSDT"] > 50_000
+
+
+async def test_a_step_of_the_exchanges_clock_has_everything_done_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of last year, nothing was to be had, and all counted as filled."""
+    behind_ms = 400 * 86_400_000
+
+    def script(path: str, query: dict[str, str]) -> Answer:
+        if path == "/api/v3/time":
+            return Answer({"serverTime": time.time_ns() // 1_000_000 - behind_ms})
+        return klines(query)
+
+    monkeypatch.setattr(filler_module, "CLOCK_S", 0.0)
+    with scripted_exchange(script) as exchange:
+        async with filling(exchange.url, MemoryStore(), "btcusdt") as filler:
+            await until(lambda: filler.schedule.standing().filled == 1, what="a symbol that counts as filled")
+            begun: list[None] = []
+            monkeypatch.setattr(Schedule, "begin_anew", lambda _: begun.append(None))
+            await filler._now_ms()
+            assert not begun
+            behind_ms = 0
+            await filler._now_ms()
+            assert begun

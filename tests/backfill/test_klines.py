@@ -239,12 +239,52 @@ def data_of(entry: Any) -> object:
     return entry[0] if isinstance(entry, list) and entry else None
 
 
-@pytest.mark.parametrize("server_time", [0, 1_767_225_600, 1_767_225_600_000_000])
+@pytest.mark.parametrize("server_time", [0, 1_767_225_600, 1_767_225_600_000_000, 4_000_000_000_000])
 async def test_a_clock_of_the_exchange_that_is_none_is_refused(server_time: int) -> None:
     with scripted_exchange(lambda path, query: Answer({"serverTime": server_time})) as exchange:
         async with source(exchange.url) as (klines, _):
             with pytest.raises(ExchangeError, match="cannot be"):
                 await klines.now_ms()
+
+
+@pytest.mark.parametrize("odd", [FIRST + 7, FIRST + 500, FIRST + 10_000])
+@pytest.mark.parametrize("at", [0, 2, 5])
+async def test_a_row_with_the_time_of_a_later_candle_hides_none_before_it(odd: int, at: int) -> None:
+    """It would be the newest of its page, and all before it would count as not to be had."""
+    rows = [row(FIRST + number) for number in range(5)]
+    rows.insert(at, row(odd))
+    with scripted_exchange(lambda path, query: Answer(rows)) as exchange:
+        async with source(exchange.url) as (klines, _):
+            page = await klines.page("BTCUSDT", MINUTE, FIRST, 10)
+    assert [kline.open_ms // 60_000 for kline in page.klines] == [FIRST + number for number in range(5)]
+    assert page.until == FIRST + 5
+
+
+async def test_a_true_gap_is_passed_with_the_next_page() -> None:
+    there = [*range(FIRST, FIRST + 3), *range(FIRST + 5_000, FIRST + 5_002)]
+
+    def answer(path: str, query: dict[str, str]) -> Answer:
+        first = int(query["startTime"]) // 60_000
+        return Answer([row(number) for number in there if number >= first][:5])
+
+    found, position = list[int](), FIRST
+    with scripted_exchange(answer) as exchange:
+        async with source(exchange.url) as (klines, _):
+            while (page := await klines.page("BTCUSDT", MINUTE, position, 5)).until is not None:
+                found += [kline.open_ms // 60_000 for kline in page.klines]
+                position = page.until
+    assert found == there
+    assert len(exchange.requests) <= 5
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "99999999999", "\u0663" * 9])
+async def test_no_request_to_stay_away_holds_for_ever(text: str) -> None:
+    headers = {"Retry-After": text.encode().decode("latin-1")}
+    with scripted_exchange(lambda path, query: Answer({}, 429, headers)) as exchange:
+        async with source(exchange.url, max_retry_after_s=-1.0) as (klines, _):
+            with pytest.raises(RateLimitedError) as limited:
+                await klines.page("BTCUSDT", MINUTE, FIRST, 1)
+    assert limited.value.retry_after_s <= 6 * 3_600
 
 
 @pytest.mark.parametrize(("used", "waits"), [("2998", False), ("2999", True), ("3000", True), ("many", False)])

@@ -241,3 +241,24 @@ def test_many_wanted_symbols_come_round_less_often_but_within_the_hour() -> None
         due.add(job.symbol)
         schedule.finish(job)
     assert due == set(symbols)
+
+
+def test_what_was_done_by_a_wrong_clock_is_done_anew() -> None:
+    schedule = Schedule()
+    schedule.update(["btcusdt"], ["btcusdt", "ethusdt"])
+    before = drained(schedule, 0.0)
+    assert drained(schedule, 1.0) == []
+    schedule.begin_anew()
+    assert schedule.standing().filled == 0
+    assert drained(schedule, 2.0) == before
+    assert schedule.standing().filled == 1
+
+
+def test_a_job_that_is_under_way_when_all_begins_anew_does_not_count() -> None:
+    schedule = Schedule()
+    schedule.update(["btcusdt"], [])
+    job = schedule.next(0.0)
+    assert job is not None
+    schedule.begin_anew()
+    schedule.finish(job)
+    assert schedule.next(0.0) == job

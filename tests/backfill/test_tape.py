@@ -1,6 +1,7 @@
 """The tape's repair: all that is missing is fetched or named, and the ledger adds up."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -366,6 +367,17 @@ async def place(clickhouse_server: RunningClickHouse, exchange: Running) -> Asyn
         store = TapeStore(ClickHouse(url), "simulator")
         yield Place(TapeRepair(TradeSource(rest, "simulator"), store, 1.0), client, exchange)
         await store.close()
+
+
+async def test_a_trade_of_the_future_is_not_taken_from_a_page() -> None:
+    made_ms = time.time_ns() // 1_000_000
+    row = {"p": "1.5", "q": "2", "m": True, "M": True}
+    rows = [{**row, "a": at, "f": at, "l": at, "T": made_ms + (at == 2) * 3 * 86_400_000} for at in (1, 2, 3)]
+    with scripted_exchange(lambda path, query: Answer(rows)) as exchange:
+        async with open_http_client(exchange.url) as http:
+            rest = KlineSource(EXCHANGES["binance"], http, WeightLimit(print), 0.0, print)
+            page = await TradeSource(rest, "binance").page("BTCUSDT", 1, 3)
+    assert [trade.a for trade in page] == [1, 3]
 
 
 async def test_gaps_are_filled_with_the_exchanges_own_trades(place: Place) -> None:
