@@ -49,4 +49,4 @@ def user_key(user_id: int) -> str:
 
 encode_revocation = msgspec.json.Encoder().encode
 decode_revocation = msgspec.json.Decoder(RevocationMessage).decode
-"""Raises msgspec.DecodeError."""
+"""Raises ValueError or RecursionError."""

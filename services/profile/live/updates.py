@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -109,7 +108,7 @@ class Updates:
     def _on_revocation(self, payload: bytes) -> None:
         try:
             revocation = decode_revocation(payload)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             metrics.MALFORMED.labels("revocation").inc()
             return
         audience = self._seats.audience(revocation.user_id)

@@ -47,9 +47,10 @@ async def test_a_session_revoked_before_it_is_attached_is_refused(replica: Repli
     assert refused.value.response.status_code == 401
 
 
-async def test_a_malformed_revocation_is_counted(replica: Replica, redis: Redis) -> None:
+@pytest.mark.parametrize("message", [b"{", b'{"user_id":1,"session_id":"\xff"}', b"[" * 10_000], ids=len)
+async def test_a_malformed_revocation_is_counted(replica: Replica, redis: Redis, message: bytes) -> None:
     before = metric("profile_live_malformed_total", kind="revocation")
-    await redis.publish("auth:revocations", "{")
+    await redis.publish("auth:revocations", message)
     await until(lambda: metric("profile_live_malformed_total", kind="revocation") > before)
 
 
