@@ -58,7 +58,7 @@ def load_or_make(path: Path) -> Credentials:
 def _stored(path: Path) -> dict[str, Any]:
     try:
         stored = msgspec.json.decode(path.read_bytes(), type=_Stored)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LaunchError(
             f"{path} is damaged ({error}). It holds the passwords of the databases: put a copy of it back. "
             "Without a copy, `make clean` deletes all accounts and portfolios and begins anew."

@@ -110,6 +110,7 @@ def _format(server: KafkaServer, topics: Path, controller_port: int) -> None:
             check=True,
             capture_output=True,
             text=True,
+            errors="replace",
             cwd="/",
             env={**os.environ, **server.env},
             **as_account(server.account),

@@ -86,7 +86,7 @@ def _fetch(target: Path) -> None:
     maven = ["mvn", *options, f"-DoutputDirectory={partial}", "-f", str(POM), "dependency:copy-dependencies"]
     command = leashed(maven, signal.SIGTERM)
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_LIMIT_S)
+        subprocess.run(command, check=True, capture_output=True, text=True, errors="replace", timeout=FETCH_LIMIT_S)
     except subprocess.CalledProcessError as error:
         # Colours may stand before the mark, even if Maven was asked for none.
         reason = next((line for line in error.stdout.splitlines() if "[ERROR]" in line), error.stderr or error.stdout)
@@ -130,6 +130,7 @@ def _java_itself(binary: str, account: Account | None = None) -> tuple[Path, int
             command,
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
             timeout=ANSWER_LIMIT_S,
             cwd="/" if account else None,

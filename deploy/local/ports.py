@@ -140,7 +140,7 @@ def _remembered(path: Path) -> dict[str, int]:
     """What `path` holds; nothing if it is missing or damaged, for new ports do as well."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Annotated[int, msgspec.Meta(ge=1024, le=65_535)]])
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
 
 

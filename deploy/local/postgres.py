@@ -130,6 +130,7 @@ def _initdb(server: PostgresServer) -> None:
             check=True,
             capture_output=True,
             text=True,
+            errors="replace",
             cwd="/",
             **as_account(server.account),
         )

@@ -7,28 +7,43 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+DEBIAN = Path("/usr/lib/postgresql")
 ANSWER_LIMIT_S = 20
 
 
 def system_bin_dirs() -> list[Path]:
     """Where this system keeps `postgres` and `initdb`, the best first."""
     on_path = [Path(found).resolve().parent for name in ("postgres", "pg_ctl") if (found := shutil.which(name))]
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("[0-9]*/bin"), key=lambda path: float(path.parent.name), reverse=True
-    )
+    debian = sorted(DEBIAN.glob("[0-9]*/bin"), key=_version_in_name, reverse=True)
     # Before pg_config's, which may be that of another version that has but a client.
     return [path for path in dict.fromkeys((*on_path, *debian, *_configured_bin_dirs())) if _has_server(path)]
 
 
+def _version_in_name(bin_dir: Path) -> tuple[int, ...]:
+    """Of /usr/lib/postgresql/15/bin. What an operator has set aside there (15.old) is of that version, too."""
+    return tuple(map(int, re.findall(r"[0-9]+", bin_dir.parent.name)))
+
+
 def _configured_bin_dirs() -> list[Path]:
     """What `pg_config` on PATH answers: it also knows the way where the programs on PATH are shims."""
+    answer = _answer(["pg_config", "--bindir"]).strip()
+    return [Path(answer).resolve()] if answer else []
+
+
+def _answer(command: Sequence[str | Path]) -> str:
+    """What a program prints; nothing if it cannot be run, fails, or does not end."""
     try:
-        answer = subprocess.run(
-            ["pg_config", "--bindir"], stdout=subprocess.PIPE, text=True, check=True, timeout=ANSWER_LIMIT_S
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+            timeout=ANSWER_LIMIT_S,
         )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [Path(answer.stdout.strip()).resolve()]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode(errors="replace")
 
 
 def _has_server(bin_dir: Path) -> bool:
@@ -80,6 +95,5 @@ def installation(bin_dir: Path) -> tuple[Path, list[str]]:
 
 
 def _major_version(bin_dir: Path) -> str:
-    answer = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=False)
-    found = re.search(r"PostgreSQL\) (\d+)", answer.stdout)
+    found = re.search(r"PostgreSQL\) (\d+)", _answer([bin_dir / "postgres", "--version"]))
     return found[1] if found else ""

@@ -24,6 +24,7 @@ BUNDLE = WEB / "dist"
 """WEB_DIR of profile."""
 NODE_NEEDED = (20, 19)
 NPM_LIMIT_S = 900
+ANSWER_LIMIT_S = 20
 GET_NODE = "Node.js 20.19 or newer, with npm (nodejs.org, or the packages of your system)"
 SOURCES = ("src", "public", "build", "index.html", "vite.config.ts", "svelte.config.js", "tsconfig.json")
 
@@ -110,8 +111,16 @@ def _npm(*arguments: str) -> None:
 
 def _version(node: str) -> tuple[int, ...]:
     try:
-        answer = subprocess.run([node, "--version"], stdout=subprocess.PIPE, text=True, check=False).stdout
-    except OSError:  # made for another machine
+        answer = subprocess.run(
+            [node, "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=ANSWER_LIMIT_S,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):  # made for another machine, or a shim that waits for something
         return (0,)
     numbers = answer.strip().removeprefix("v").split(".")[:2]
     return tuple(int(number) for number in numbers) if all(map(str.isdecimal, numbers)) else (0,)

@@ -66,7 +66,17 @@ def test_secrets_do_not_show_when_printed(tmp_path: Path) -> None:
     assert not any(secret in repr(credentials) for secret in credentials.passwords.values())
 
 
-DAMAGED = [b"", b"{", b"{}", b"[]", b"\xff\xfe\x00", b'{"passwords": {"postgres": 1}}', b"null"]
+DAMAGED = [
+    b"",
+    b"{",
+    b"{}",
+    b"[]",
+    b"\xff\xfe\x00",
+    b'{"passwords": {"postgres": 1}}',
+    b"null",
+    b'{"passwords": {"postgres": "\xff"}}',
+    b'{"passwords": ' + b"[" * 100_000,
+]
 
 
 @pytest.mark.parametrize("content", DAMAGED)

@@ -136,6 +136,35 @@ def fake_installation(bin_dir: Path, major: str) -> None:
         (bin_dir / name).chmod(0o755)
 
 
+def test_a_broken_server_is_passed_over_at_each_start(place: Path) -> None:
+    """Made for another machine, not to be run, or printing nonsense."""
+    (bundled,) = postgres_binaries.bundled_bin_dirs()
+    (place / "PG_VERSION").write_text(postgres_binaries._major_version(bundled))
+    foreign, closed, noisy = (place / name for name in ("foreign", "closed", "noisy"))
+    for directory in (foreign, closed, noisy):
+        fake_installation(directory, "99")
+    (foreign / "postgres").write_bytes(b"\x7fELF\0")
+    (closed / "postgres").chmod(0o644)
+    (noisy / "postgres").write_bytes(b"#!/bin/sh\nprintf '\\377\\376'\n")
+
+    assert postgres_binaries.find_bin_dirs(place, [foreign, closed, noisy, bundled]) == [bundled]
+
+
+def test_a_directory_that_was_set_aside_beside_debians_is_no_obstacle(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundled,) = postgres_binaries.bundled_bin_dirs()
+    for version in ("9.6", "15.old", "16", "14-rc1"):
+        (place / version).mkdir()
+        (place / version / "bin").symlink_to(bundled)
+    monkeypatch.setattr(postgres_binaries, "DEBIAN", place)
+    monkeypatch.setenv("PATH", str(place))
+
+    found = postgres_binaries.system_bin_dirs()
+
+    assert [path.parent.name for path in found] == ["16", "15.old", "14-rc1", "9.6"]
+
+
 def test_shims_on_path_are_not_taken_for_servers(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """mise's are links to mise, asdf's are scripts; `pg_config` knows the way."""
     (bundled,) = postgres_binaries.bundled_bin_dirs()

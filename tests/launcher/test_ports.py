@@ -82,7 +82,18 @@ def test_private_ports_avoid_those_for_outgoing_connections_of_this_machine(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b'{"postgres": 2', b"\xff\xfe", b"[1]", b'{"postgres": "5432"}', b'{"postgres": -1}', b"null"]
+    "content",
+    [
+        b"",
+        b'{"postgres": 2',
+        b"\xff\xfe",
+        b"[1]",
+        b'{"postgres": "5432"}',
+        b'{"postgres": -1}',
+        b"null",
+        b'{"postgres\xff": 5432}',
+        b"[" * 100_000,
+    ],
 )
 def test_damaged_private_ports_are_drawn_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ports.json").write_bytes(content)
