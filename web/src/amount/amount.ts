@@ -20,7 +20,8 @@ export type Amount =
 export function amountOf(input: string, coin: string): Amount {
   const written = ascii(input);
   if (written === '') return fault('empty');
-  const { number, unit } = measured(written, coin);
+  const { number: digits, unit } = measured(written, coin);
+  const number = withoutTail(digits);
   if (number.startsWith('-')) return fault(readings(number.slice(1), () => false).length > 0 ? 'negative' : 'unreadable');
   const signs = tags().map(groupSign);
   const found = readings(number, (sign) => !',.'.includes(sign) || signs.includes(sign));
@@ -30,13 +31,24 @@ export function amountOf(input: string, coin: string): Amount {
   const [first, second] = possible;
   if (first === undefined) return fault(faultOf(found[0] ?? '') ?? 'unreadable');
   if (second === undefined) return { kind: 'amount', value: first };
-  if (everyTag().every((tag) => number.includes(groupSign(tag)))) return { kind: 'amount', value: second };
+  if (everyTag().every((tag) => groupSigns(tag).every((sign) => number.includes(sign)))) return { kind: 'amount', value: second };
   // Of two readings, that of the first language's groups comes first.
   return { kind: 'question', values: number.includes(signs[0] ?? ' ') ? [second, first] : [first, second] };
 }
 
+/** Without one sign at the end, as a list or a sentence leaves it: it separates nothing, neither groups nor decimals. */
+function withoutTail(digits: string): string {
+  const tail = /\d([,.٫])$/.exec(digits)?.[1];
+  return tail !== undefined && digits.indexOf(tail) === digits.length - 1 ? digits.slice(0, -1) : digits;
+}
+
 function groupSign(tag: string): string {
   return ascii(signsOf(tag).group) || ' ';
+}
+
+/** In ASCII digits and in the language's own. */
+function groupSigns(tag: string): readonly string[] {
+  return [groupSign(tag), ascii(signsOf(tag).ownGroup) || ' '];
 }
 
 function faultOf(value: string): Fault | null {

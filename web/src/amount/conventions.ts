@@ -4,6 +4,8 @@ import { locale } from '../lib/i18n.svelte';
 export interface Signs {
   /** What stands between groups of digits. */
   readonly group: string;
+  /** The same among the language's own digits, which may be others: `١٬٢٣٤`. */
+  readonly ownGroup: string;
   /** What stands before the decimals. */
   readonly decimal: string;
 }
@@ -33,7 +35,12 @@ function browserTags(): readonly string[] {
 }
 
 function made(tag: string): Signs {
-  const parts = new Intl.NumberFormat(tag, { numberingSystem: 'latn' }).formatToParts(1_234_567.5);
-  const sign = (kind: 'group' | 'decimal'): string => parts.find(({ type }) => type === kind)?.value ?? '';
-  return { group: sign('group'), decimal: sign('decimal') || '.' };
+  const parts = (format: Intl.NumberFormat): Intl.NumberFormatPart[] => format.formatToParts(1_234_567.5);
+  const latin = parts(new Intl.NumberFormat(tag, { numberingSystem: 'latn' }));
+  const group = signIn(latin, 'group');
+  return { group, ownGroup: signIn(parts(new Intl.NumberFormat(tag)), 'group') || group, decimal: signIn(latin, 'decimal') || '.' };
+}
+
+function signIn(parts: readonly Intl.NumberFormatPart[], kind: 'group' | 'decimal'): string {
+  return parts.find(({ type }) => type === kind)?.value ?? '';
 }

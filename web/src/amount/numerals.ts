@@ -11,7 +11,7 @@ import { decimal, text, trimmed } from '../lib/decimal';
 const GROUP_SIGNS = [',', '.', ' ', "'", '_', '٬'];
 const DECIMAL_SIGNS = [',', '.', '٫'];
 
-const FORM = /^\+?([\d,. '_٫٬]*\d[,.٫]?)(?:[eE]([+-]?\d{1,3}))?$/;
+const FORM = /^\+?([\d,. '_٫٬]*\d)(?:[eE]([+-]?\d{1,3}))?$/;
 const GROUPS_OF_THREE = /^[1-9]\d{0,2}(\|\d{3})+$/;
 /** Lakh and crore: the last group has three digits, the others two. */
 const INDIAN_GROUPS = /^[1-9]\d?(\|\d{2})*\|\d{3}$/;
@@ -36,8 +36,7 @@ function withDecimals(written: string): string | null {
   if (at < 0 || written.indexOf(written.charAt(at)) !== at) return null;
   const [before, after] = [written.slice(0, at), written.slice(at + 1)];
   const whole = before === '' ? '0' : withoutDecimals(before, () => true);
-  if (whole === null || !/^\d*$/.test(after)) return null;
-  return after === '' ? whole : `${whole}.${after}`;
+  return whole === null || !/^\d+$/.test(after) ? null : `${whole}.${after}`;
 }
 
 function withoutDecimals(written: string, grouping: (sign: string) => boolean): string | null {
