@@ -375,7 +375,7 @@ async def test_a_trade_of_the_future_is_not_taken_from_a_page() -> None:
     rows = [{**row, "a": at, "f": at, "l": at, "T": made_ms + (at == 2) * 3 * 86_400_000} for at in (1, 2, 3)]
     with scripted_exchange(lambda path, query: Answer(rows)) as exchange:
         async with open_http_client(exchange.url) as http:
-            rest = KlineSource(EXCHANGES["binance"], http, WeightLimit(print), 0.0, print)
+            rest = KlineSource(EXCHANGES["binance"], http, WeightLimit(print, 3_000), 0.0, print)
             page = await TradeSource(rest, "binance").page("BTCUSDT", 1, 3)
     assert [trade.a for trade in page] == [1, 3]
 
