@@ -29,7 +29,7 @@ from services.market.symbols import normal_symbol
 
 log = structlog.get_logger()
 
-_UNKNOWN_SYMBOL = -1121
+_UNKNOWN_SYMBOL = "-1121"
 _MOST_DIGITS = 9
 
 
@@ -100,12 +100,12 @@ def parse_klines(body: bytes, reject: Callable[[bytes, str], None]) -> list[Klin
 
 def refusal(body: bytes) -> str:
     """The exchange's own words for why it refuses a request; empty if there are none."""
-    return _refusal_in(body).msg
+    return _refusal_in(body).msg or ""
 
 
 def is_unknown_symbol(body: bytes) -> bool:
     """Whether a request is refused because the exchange does not know its symbol."""
-    return _refusal_in(body).code == _UNKNOWN_SYMBOL
+    return str(_refusal_in(body).code) == _UNKNOWN_SYMBOL
 
 
 def used_weight(headers: Mapping[str, str]) -> int:
