@@ -181,10 +181,23 @@ SELECT dictGet('x', 'y', 1)
 SELECT addressToSymbol(1)
 SELECT url('x')
 SELECT x -> file(x)
+SELECT arrayMap(file, ['/etc/passwd'])
+SELECT arrayMap(`file` AS f, ['/etc/passwd'])
+SELECT arraySort(if(1, file, file), ['/etc/passwd'])
+SELECT arrayMap({f:Identifier}, ['/etc/passwd'])
+SELECT * APPLY(file) FROM (SELECT '/etc/passwd' AS a)
+SELECT * APPLY file FROM (SELECT '/etc/passwd' AS a)
+SELECT COLUMNS('a') APPLY(FILE, 'x') FROM (SELECT '/etc/passwd' AS a)
+SELECT s.* APPLY(x -> file(x)) FROM (SELECT '/etc/passwd' AS a) AS s
+WITH p AS (SELECT '/etc/passwd' AS a) SELECT * REPLACE (file(a) AS a) FROM p
+SELECT getServerSetting('path')
+CREATE MATERIALIZED VIEW f REFRESH EVERY 1 SECOND APPEND TO t AS SELECT 1 AS a
+CREATE MATERIALIZED VIEW f REFRESH AFTER 1 SECOND ENGINE = Memory AS SELECT 1 AS a
+ALTER TABLE t MODIFY REFRESH EVERY 1 SECOND
 CREATE TABLE f ENGINE = Memory AS SELECT 1 PARALLEL WITH SYSTEM FLUSH LOGS
 EXPLAIN TABLE OVERRIDE mysql('x') PARTITION BY 1
 """.strip().splitlines()
-"""For both users. `t` is a table; the parameters d and t are `system` and `users`."""
+"""For both users. `t` is a table; the parameters d, t and f are `system`, `users` and `file`."""
 
 FORBIDDEN_DATA = [
     "INSERT INTO t SETTINGS format_schema = '/etc/passwd' FORMAT CSV\n1\n",

@@ -33,7 +33,7 @@ UNKNOWN_TABLE = "60"
 NESTABLE = [
     disguise for disguise in DISGUISES if disguise.upper().startswith(("SELECT", "WITH")) and ";" not in disguise
 ]
-PARAMS = {"param_d": "system", "param_t": "users"}
+PARAMS = {"param_d": "system", "param_t": "users", "param_f": "file"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ TABLE_FUNCTIONS = frozenset(
 TABLE_AND_ORDINARY_FUNCTIONS = frozenset({"format"})
 """Table functions whose names ordinary functions have, too."""
 REFUSED_FUNCTIONS = re.compile(
-    r"(file|filesystem\w*|ai[a-z]+|dictget\w*|evalmlmethod|catboost\w*|showcertificate)$", re.IGNORECASE
+    r"(file|filesystem\w*|ai[a-z]+|dictget\w*|evalmlmethod|catboost\w*|showcertificate|getserversetting|logtrace)$",
+    re.IGNORECASE,
 )
 """Ordinary functions that reach beyond their arguments; the engine asks no grant for `file`."""
 ENGINES = frozenset(
@@ -128,6 +129,7 @@ REFUSED_KEYS = frozenset(
         "is_time_series_table",
         "out_file",
         "query_parameters",
+        "refresh_strategy",
         "table_override",
     ]
 )

@@ -87,10 +87,15 @@ class Permissions:
         elif kind == "DATABASE_ENGINE":
             is_allowed = name in allowed.DATABASE_ENGINES
         else:
-            is_allowed = name.lower() not in self.table_functions and not allowed.REFUSED_FUNCTIONS.match(name)
+            for called in (name, *_names_alone(node)):  # arrayMap(file, …) calls it, too
+                _require_callable(called)
+            is_allowed = name.lower() not in self.table_functions
             is_allowed = is_allowed and not (_IN.fullmatch(name) and _has_table_function(node))
         if not is_allowed:
             raise denied(f"{kind or 'function'} {name}")
+
+    def require_transformer(self, node: Node, _params: Mapping[str, str]) -> None:
+        _require_callable(str(node.get("func_name", "")))
 
     def require_settings(self, node: Node, _params: Mapping[str, str]) -> None:
         names = [change["name"] for change in node.get("changes", [])] + list(node.get("default_settings", []))
@@ -110,6 +115,7 @@ class Permissions:
             if name not in params:
                 raise error(Code.UNKNOWN_QUERY_PARAMETER, f"Substitution `{name}` is not set")
             require_database(params[name].partition(".")[0].strip('`" '))
+            _require_callable(params[name].strip('`" '))
 
     def require_use(self, node: Node, _params: Mapping[str, str]) -> None:
         require_database(str(node["database"].get("name", "")))
@@ -129,6 +135,7 @@ class Permissions:
 
 
 _CHECKS = {
+    "ColumnsApplyTransformer": Permissions.require_transformer,
     "Function": Permissions.require_function,
     "SetQuery": Permissions.require_settings,
     "Identifier": Permissions.require_table,
@@ -141,10 +148,27 @@ _CHECKS = {
 }
 
 
+def _require_callable(name: str) -> None:
+    if allowed.REFUSED_FUNCTIONS.match(name):
+        raise denied(f"function {name}")
+
+
+def _operands(node: Node) -> list[Node]:
+    found: list[Node] = (node.get("arguments") or {}).get("children", [])
+    return found
+
+
+def _names_alone(node: Node) -> Iterator[str]:
+    """The operands of a function that are names of one part: of columns, or of functions."""
+    for operand in _operands(node):
+        if operand.get("type") == "Identifier" and not operand.get("name_parts"):
+            yield str(operand.get("name"))
+
+
 def _has_table_function(node: Node) -> bool:
     """Whether an operand of IN is a table function by a name that an ordinary function has, too."""
-    operands = (node.get("arguments") or {}).get("children", [])
-    return any(str(operand.get("name")).lower() in allowed.TABLE_AND_ORDINARY_FUNCTIONS for operand in operands)
+    names = (str(operand.get("name")).lower() for operand in _operands(node))
+    return any(name in allowed.TABLE_AND_ORDINARY_FUNCTIONS for name in names)
 
 
 def refused_table_functions(names: Iterable[str]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from deploy.local.clickhouse.allowed import READER_LIMITS
 from deploy.local.clickhouse.errors import Code, error
 from deploy.local.clickhouse.permissions import require_database, require_setting
 
+_SECONDS = re.compile(r"[0-9]{1,6}")
+_NUMBER = re.compile(r"[0-9]{1,20}")
 SESSION_TIMEOUT_S = 60
 MAX_SESSION_TIMEOUT_S = 3600
 
@@ -96,8 +99,8 @@ class Request:
     def session_timeout_s(self) -> int:
         """Raises DatabaseError."""
         asked = self.arguments.get("session_timeout", str(SESSION_TIMEOUT_S))
-        if not asked.isdecimal() or int(asked) > MAX_SESSION_TIMEOUT_S:
-            raise error(Code.INVALID_SESSION_TIMEOUT, f"Invalid session timeout: '{asked}'")
+        if not _SECONDS.fullmatch(asked) or int(asked) > MAX_SESSION_TIMEOUT_S:
+            raise error(Code.INVALID_SESSION_TIMEOUT, f"Invalid session timeout: '{asked[:20]}'")
         return int(asked)
 
 
@@ -169,4 +172,4 @@ def with_form(request: Request, body: bytes) -> Request:
 
 def _at_most(asked: str, limit: int) -> str:
     """The limit, or what was asked for, if that is a number below it; 0 asks for none."""
-    return asked if asked.isdecimal() and 0 < int(asked) < limit else str(limit)
+    return asked if _NUMBER.fullmatch(asked) and 0 < int(asked) < limit else str(limit)
