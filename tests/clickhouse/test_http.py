@@ -271,3 +271,16 @@ async def test_settings_of_the_answer_do_not_reach_the_check_of_the_statement(ra
     session = {"session_id": "arrays", **settings}
     assert (await raw.post("SELECT 1 AS n FORMAT JSONEachRow", None, **session)).json() == [{"n": 1}]
     assert (await raw.post("SELECT file('/etc/passwd') FORMAT JSONEachRow", None, **session)).status_code >= 400
+
+
+@pytest.mark.parametrize("where", ["url", "clause"])
+async def test_rows_in_one_array_are_one_array_however_many(raw: Raw, where: str) -> None:
+    """The engine writes each of its pieces as if it were all."""
+    setting = "output_format_json_array_of_rows"
+    clause, in_url = ("", {setting: 1}) if where == "url" else (f" SETTINGS {setting} = 1", {})
+    await raw.post("CREATE TABLE t (n UInt32) ENGINE = ReplacingMergeTree ORDER BY n")
+    for first in (0, 70_000):  # rows of two parts come in pieces, too
+        await raw.post(f"INSERT INTO t SELECT number + {first} FROM numbers(70000)")
+    for source, rows in (("t FINAL ORDER BY n", 140_000), ("t", 140_000), ("t WHERE n IN (1, 70001)", 2)):
+        answer = await raw.post(f"SELECT n FROM {source}{clause} FORMAT JSONEachRow", None, **in_url)
+        assert len(answer.json()) == rows, source

@@ -9,7 +9,7 @@ from deploy.local.clickhouse import metrics
 from deploy.local.clickhouse.answer import Answer
 from deploy.local.clickhouse.engine import Connection, Engine
 from deploy.local.clickhouse.errors import Code, DatabaseError, error
-from deploy.local.clickhouse.formats import DEFAULT, content_type, empty_native, may_stream
+from deploy.local.clickhouse.formats import DEFAULT, content_type, empty_native, is_one_array, may_stream
 from deploy.local.clickhouse.permissions import Permissions, as_select, is_about_names
 from deploy.local.clickhouse.request import Request
 from deploy.local.clickhouse.statement import Statement
@@ -74,13 +74,18 @@ class Execution:
             await self._write_whole(result, answer)
             return
         answer.headers["X-ClickHouse-Format"] = name
-        if may_stream(name) and statement.first_word in ("SELECT", "WITH"):  # the engine streams nothing else
+        if self._streams(statement, name):
             await self._stream(statement, name, answer)
         else:
             result = await self._killable(self._connection.query, statement.text, name, self._request.params)
             await self._write_whole(result, answer)
             if name == "Native" and not result.size():
                 await answer.write(await self._killable(self._columns, statement))
+
+    def _streams(self, statement: Statement, name: str) -> bool:
+        if statement.first_word not in ("SELECT", "WITH"):  # the engine streams nothing else
+            return False
+        return may_stream(name) and not is_one_array(self._request.arguments, statement.text)
 
     async def _require_allowed(self, statement: Statement) -> None:
         """Raises DatabaseError for a statement that the user may not send, or that cannot be parsed."""

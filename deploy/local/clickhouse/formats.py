@@ -1,5 +1,7 @@
 """What an answer's format means for HTTP: its Content-Type, and whether it may leave in parts."""
 
+from collections.abc import Mapping
+
 DEFAULT = "TabSeparated"
 
 _ALIASES = {
@@ -17,6 +19,7 @@ _STREAMED = {
     "JSONEachRow",
     "JSONCompactEachRow",
 }
+_ARRAY = "output_format_json_array_of_rows"
 _TEXT = "text/plain; charset=UTF-8"
 _JSON = "application/json; charset=UTF-8"
 
@@ -27,6 +30,11 @@ def may_stream(name: str) -> bool:
     With the other formats, whose header or footer stands once, the answer is made whole before it leaves.
     """
     return _ALIASES.get(name, name) in _STREAMED
+
+
+def is_one_array(settings: Mapping[str, str], sql: bytes) -> bool:
+    """Whether the rows may stand in one JSON array: pieces of that would be an array each."""
+    return settings.get(_ARRAY, "0") not in ("0", "false") or _ARRAY.encode() in sql
 
 
 def content_type(name: str) -> str:

@@ -15,7 +15,7 @@ from deploy.local.clickhouse.connections import Connections
 from deploy.local.clickhouse.engine import Engine
 from deploy.local.clickhouse.errors import Code, DatabaseError, error
 from deploy.local.clickhouse.execution import Execution, readonly_error
-from deploy.local.clickhouse.formats import DEFAULT, may_stream
+from deploy.local.clickhouse.formats import DEFAULT, is_one_array, may_stream
 from deploy.local.clickhouse.gate import Gate
 from deploy.local.clickhouse.request import Request, authenticate, is_form, read_request, with_form
 from deploy.local.clickhouse.settings import ClickHouseSettings
@@ -127,7 +127,8 @@ class Handler:
     async def _read(self, request: Request, statement: Statement, answer: Answer) -> None:
         limits = self._limits(request)
         limits.setdefault("max_execution_time", str(self._settings.max_execution_time_s))
-        if not may_stream(statement.format or request.default_format or DEFAULT):
+        form = statement.format or request.default_format or DEFAULT
+        if not may_stream(form) or is_one_array(request.arguments, statement.text):
             limits.setdefault("max_result_bytes", str(self._settings.max_result_bytes))
         elif request.waits_for_end:
             limits.setdefault("max_result_bytes", str(self._settings.max_kept_bytes))
