@@ -36,10 +36,10 @@ def is_own_host(host: str | None, allowed: Collection[str] = ()) -> bool:
 
 def is_own_origin(headers: Headers) -> bool:
     """Whether a request was sent by no page, or by one of the very server that it is for."""
-    origin, host = headers.get("origin"), headers.get("host")
-    if origin is not None and origin.partition("://")[2].lower() != (host or "").lower():
+    host = headers.get("host", "").lower()
+    if any(origin.partition("://")[2].lower() != host for origin in headers.getlist("origin")):
         return False
-    return headers.get("sec-fetch-site") not in _FOREIGN_SITES
+    return _FOREIGN_SITES.isdisjoint(site.lower() for site in headers.getlist("sec-fetch-site"))
 
 
 class OwnHosts:

@@ -88,6 +88,24 @@ async def test_requests_of_foreign_pages_are_refused(pages: bool) -> None:
                 assert set(answer.json()) == {"error", "code"}
 
 
+@pytest.mark.parametrize(
+    "twice",
+    [
+        [("Origin", "own"), ("Origin", "http://evil.example")],
+        [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")],
+        [("Sec-Fetch-Site", "CROSS-SITE")],
+    ],
+)
+async def test_no_header_hides_behind_another_or_in_capitals(twice: list[tuple[str, str]]) -> None:
+    sock = listen("127.0.0.1", 0)
+    address = f"127.0.0.1:{sock.getsockname()[1]}"
+    app = internal(Starlette(routes=[Route("/", hello)]), pages=False)
+    sent = [(name, value.replace("own", f"http://{address}")) for name, value in twice]
+    async with serve_http(app, sock), httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+        for headers in (sent, sent[::-1]):
+            assert (await client.get("/", headers=headers)).status_code == 403
+
+
 async def test_a_link_of_another_site_may_only_read_and_what_is_refused_is_counted() -> None:
     def refused(reason: str) -> float:
         return float(HTTP_REFUSED.labels("internal", reason)._value.get())

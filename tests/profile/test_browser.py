@@ -50,6 +50,18 @@ def test_foreign_pages(headers: dict[str, str]) -> None:
         require_same_origin(connection(**headers), OURS)
 
 
+@pytest.mark.parametrize("name", ["origin", "sec-fetch-site"])
+def test_no_foreign_page_hides_behind_a_header_that_is_sent_twice(name: str) -> None:
+    values = (
+        [b"https://coins.example", b"https://evil.example"] if name == "origin" else [b"same-origin", b"cross-site"]
+    )
+    for sent in (values, values[::-1]):
+        twice = connection()
+        twice.scope["headers"] += [(name.encode(), value) for value in sent]
+        with pytest.raises(ForbiddenError):
+            require_same_origin(twice, OURS)
+
+
 LAN = "http://192.168.1.20:8080"
 ORIGINS = OURS | {LAN, "http://localhost:8080", "https://coins.example:8443"}
 SIGNER = Signer(("k" * 32,), "refresh token owner")

@@ -15,8 +15,8 @@ def require_same_origin(connection: HTTPConnection, origins: Collection[str]) ->
     `Origin` decides where there is one; else `Sec-Fetch-Site` (Fetch Metadata), where there is one. A request with
     neither comes from no browser page.
     """
-    origin = connection.headers.get("origin")
-    fetch_site = connection.headers.get("sec-fetch-site", "none")
-    own = fetch_site in _OWN_FETCH_SITES if origin is None else origin in origins
+    sent = connection.headers.getlist("origin")
+    sites = connection.headers.getlist("sec-fetch-site")
+    own = all(origin in origins for origin in sent) if sent else _OWN_FETCH_SITES.issuperset(sites)
     if not own:
         raise ForbiddenError("foreign_origin", "Requests from pages of other sites are refused here.")
