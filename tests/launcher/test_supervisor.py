@@ -205,6 +205,7 @@ async def test_a_component_that_hangs_is_ended_and_started_again(
     await until(lambda: stream.getvalue().count(heard) >= 2, what="the second start")
     assert "web hangs: it no longer answers. Ending it by force" in stream.getvalue()
     assert "web ended (SIGKILL); starting it again" in stream.getvalue()
+    supervisor.hurry.set()
 
 
 async def test_a_component_that_does_not_end_is_ended_by_force(
@@ -236,7 +237,10 @@ async def _supervise_deaf(console: Console, stream: io.StringIO, *, hurry: bool)
     return pid
 
 
-async def test_children_of_a_component_end_with_it(tmp_path: Path, stream: io.StringIO) -> None:
+async def test_children_of_a_component_end_with_it(
+    tmp_path: Path, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "STOP_GRACE_S", 2.0)  # the child, which has its output too, is not asked to end
     parent = (
         "import subprocess, signal; print('child', subprocess.Popen(['sleep', '1000']).pid, flush=True); signal.pause()"
     )
