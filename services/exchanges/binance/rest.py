@@ -25,7 +25,7 @@ from services.exchanges.clock import is_time
 from services.exchanges.errors import RestError
 from services.exchanges.exchange import RestRequest, SymbolInfo, TradeFrame
 from services.market.events import Kline
-from services.market.symbols import normal_symbol
+from services.market.symbols import MAX_SYMBOL_LENGTH, normal_symbol
 
 log = structlog.get_logger()
 
@@ -132,12 +132,16 @@ def _listed(pair: Pair) -> SymbolInfo:
     if not (_is_asset(base) and _is_asset(quote)) or base == quote:
         base = quote = ""
     status = _text(pair.status)
-    return SymbolInfo(pair.symbol.lower(), base, quote, status if _STATUS.fullmatch(status) else "")
+    return SymbolInfo(pair.symbol.lower(), base, quote, status if _is_word(status) else "")
 
 
 def _is_asset(name: str) -> bool:
     """Whether `name` can be an asset's. In another case it would pass for a second asset of the same name."""
     return normal_symbol(name) is not None and name == name.upper()
+
+
+def _is_word(status: str) -> bool:
+    return len(status) <= MAX_SYMBOL_LENGTH and status.isprintable()
 
 
 def _text(value: object) -> str:
@@ -173,7 +177,6 @@ def _as_streamed(symbol: str, row: PastTrade) -> bytes:
 
 
 _SYMBOLS = re.compile(rb'"symbols"\s*:\s*\[')
-_STATUS = re.compile(r"\w{1,40}")
 _past_trade = msgspec.json.Decoder(PastTrade)
 _pair = msgspec.json.Decoder(Pair)
 _exchange_info = msgspec.json.Decoder(ExchangeInfo)
