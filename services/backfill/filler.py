@@ -17,6 +17,7 @@ from services.backfill.errors import (
     ExchangeError,
     RateLimitedError,
     StorageError,
+    TemporarilyUnavailableError,
     UsageError,
 )
 from services.backfill.filling import Backfill
@@ -41,7 +42,7 @@ DENIED_S = 600.0
 UNKNOWN_S = 3_600.0
 """How long a symbol is left alone that the exchange does not know."""
 UNREADABLE_S = 60.0
-"""How long one is left alone whose answers cannot be used."""
+"""How long one is left alone whose answers cannot be used, or that alone gets none."""
 CLOCK_S = 600.0
 """How long the exchange's clock is believed to run on as ours does."""
 MAX_STEP_MS = 3_600_000
@@ -62,6 +63,10 @@ class Filler:
     _backoff: Backoff = field(default_factory=lambda: Backoff(cap_s=30.0), init=False)
     _paused_until_s: float = field(default=0.0, init=False)
     _obstacle: str = field(default="", init=False)
+    _done: int = field(default=0, init=False)
+    """Jobs."""
+    _failed: dict[str, int] = field(default_factory=dict, init=False)
+    """By symbol that got no answer: how many jobs were done by then."""
     _clock_ms: int = field(default=0, init=False)
     _clock_read_s: float | None = field(default=None, init=False)
 
@@ -124,6 +129,8 @@ class Filler:
             raise
         else:
             self.schedule.finish(job)
+            self._done += 1
+            self._failed.pop(job.symbol, None)
             self._clear_obstacle()
             _note(task)
 
@@ -131,6 +138,9 @@ class Filler:
         metrics.SETBACKS.labels(type(error).__name__.removesuffix("Error")).inc()
         if isinstance(error, UsageError):
             self._set_aside(job, error, UNKNOWN_S)
+            return
+        if self._fails_alone(job, error):
+            self._set_aside(job, error, UNREADABLE_S)
             return
         if isinstance(error, ExchangeError) and not isinstance(error, AccessDeniedError):
             self._obstacle = _sentence(error)  # until something succeeds: it may be all that is answered
@@ -143,6 +153,16 @@ class Filler:
             self._stay_away(DENIED_S, error)
         elif self._paused_until_s <= _monotonic_s():  # another worker has not met the same already
             self._pause(self._backoff.next_delay_s(), error)
+
+    def _fails_alone(self, job: Job, error: BackfillError) -> bool:
+        """Whether a job gets no answer again while others of this process were done: that is no obstacle to them."""
+        if type(error) is not TemporarilyUnavailableError:
+            return False
+        before = self._failed.pop(job.symbol, self._done)
+        if self._done > before:
+            return True
+        self._failed[job.symbol] = before
+        return False
 
     def _set_aside(self, job: Job, error: BackfillError, wait_s: float) -> None:
         log.warning("fill.symbol_set_aside", symbol=job.symbol, reason=str(error), wait_s=wait_s)

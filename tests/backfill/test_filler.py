@@ -184,3 +184,28 @@ async def test_a_step_of_the_exchanges_clock_has_everything_done_anew(monkeypatc
             behind_ms = 0
             await filler._now_ms()
             assert begun
+
+
+async def test_a_symbol_that_alone_gets_no_answer_is_set_aside() -> None:
+    """It would come first again and again, and make all others wait each time."""
+
+    def script(path: str, query: dict[str, str]) -> Answer:
+        if (now := clock(path)) is not None:
+            return now
+        return Answer(b"oops", 500) if query["symbol"] == "S0USDT" else klines(query)
+
+    with scripted_exchange(script) as exchange:
+        async with filling(exchange.url, MemoryStore(), "s0usdt", "s1usdt", "s2usdt") as filler:
+            entries = filler.schedule._entries
+            await until(lambda: entries["s0usdt"].aside_until_s > 0, what="a symbol that is set aside")
+            await until(lambda: entries["s1usdt"].filled and entries["s2usdt"].filled, what="the others' history")
+
+
+async def test_no_symbol_is_set_aside_while_none_gets_an_answer() -> None:
+    def script(path: str, query: dict[str, str]) -> Answer:
+        return clock(path) or Answer(b"oops", 500)
+
+    with scripted_exchange(script) as exchange:
+        async with filling(exchange.url, MemoryStore(), "s0usdt", "s1usdt") as filler:
+            await until(lambda: len(exchange.requests) > 12, what="some attempts")
+            assert not any(entry.aside_until_s for entry in filler.schedule._entries.values())
