@@ -4,6 +4,8 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from aiokafka import TopicPartition
+
 from services.common.kafka import silence_client_log
 from services.common.lifecycle import Lifecycle
 from services.kafka_clickhouse.consumption import Consumption
@@ -34,9 +36,10 @@ async def app(settings: KafkaClickHouseSettings, life: Lifecycle) -> AsyncIterat
         for letters in dead_letters.values():
             stack.push_async_callback(letters.close)
 
-        def new_intake(topic: str) -> Intake:
+        def new_intake(partition: TopicPartition) -> Intake:
+            stream, letters = by_topic[partition.topic], dead_letters[partition.topic]
             limit = settings.poison_limit_percent / 100
-            return Intake(by_topic[topic], store, dead_letters[topic], PoisonWatch(limit), PoisonWatch(limit))
+            return Intake(partition, stream, store, letters, PoisonWatch(limit), PoisonWatch(limit))
 
         async def check_dead_letters() -> None:
             for letters in dead_letters.values():

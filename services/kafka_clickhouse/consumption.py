@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.common.backoff import Backoff
@@ -16,6 +16,7 @@ from services.kafka_clickhouse.errors import KafkaSilentError, MostMessagesFailE
 from services.kafka_clickhouse.intake import Intake
 from services.kafka_clickhouse.lane import BatchLimits
 from services.kafka_clickhouse.lanes import Lanes
+from services.kafka_clickhouse.records import plain
 from services.kafka_clickhouse.settings import KafkaClickHouseSettings
 
 log = structlog.get_logger()
@@ -38,8 +39,8 @@ class Consumption:
 
     settings: KafkaClickHouseSettings
     topics: Sequence[str]
-    new_intake: Callable[[str], Intake]
-    """Makes what the messages of a topic go through; of one partition each."""
+    new_intake: Callable[[TopicPartition], Intake]
+    """Makes what the messages of a partition go through."""
     _lanes: Lanes | None = None
     _answered_s: float = field(default=float("-inf"))
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
@@ -145,6 +146,7 @@ class Consumption:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+            value_deserializer=plain,
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // 4,
             request_timeout_ms=session_ms * 2,

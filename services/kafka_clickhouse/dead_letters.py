@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from services.common.backoff import Backoff
@@ -26,6 +26,7 @@ AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
+    partition: TopicPartition
     record: Record
     kind: str
     """`undecodable` or `refused`."""
@@ -113,8 +114,8 @@ def _headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
     record = letter.record
     return [
         ("reason", letter.reason[:REASON_LENGTH].encode()),
-        ("topic", record.topic.encode()),
-        ("partition", str(record.partition).encode()),
+        ("topic", letter.partition.topic.encode()),
+        ("partition", str(letter.partition.partition).encode()),
         ("offset", str(record.offset).encode()),
         ("kind", letter.kind.encode()),
     ]

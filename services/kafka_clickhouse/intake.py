@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import TopicPartition
+
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.dead_letters import DeadLetter, DeadLetters
 from services.kafka_clickhouse.errors import MostRefusedError, RefusedError
@@ -30,6 +32,7 @@ class Outcome:
 class Intake:
     """What a partition's messages go through. One batch at a time."""
 
+    partition: TopicPartition
     stream: Stream[Any]
     store: Store
     dead_letters: DeadLetters
@@ -48,7 +51,10 @@ class Intake:
             records = records[:allowed]
             bad = [undecodable for undecodable in bad if undecodable.index < allowed]
             messages = messages[: allowed - len(bad)]
-        letters = [DeadLetter(records[undecodable.index], "undecodable", undecodable.reason) for undecodable in bad]
+        letters = [
+            DeadLetter(self.partition, records[undecodable.index], "undecodable", undecodable.reason)
+            for undecodable in bad
+        ]
         refused: list[DeadLetter] = []
         try:
             await self._store(_without(records, bad), messages, refused)
@@ -76,10 +82,10 @@ class Intake:
             return
         table = self.stream.table
         try:
-            await self.store.insert(table, table.encode(messages), _token(records))
+            await self.store.insert(table, table.encode(messages), self._token(records))
         except RefusedError as error:
             if len(records) == 1:
-                refused.append(DeadLetter(records[0], "refused", str(error)))
+                refused.append(DeadLetter(self.partition, records[0], "refused", str(error)))
                 if self.refusals.check(1, [0]) is not None:
                     raise MostRefusedError from error
                 return
@@ -92,12 +98,11 @@ class Intake:
         metrics.BATCHES.inc()
         metrics.BATCH_ROWS.observe(len(messages))
 
+    def _token(self, records: Sequence[Record]) -> str:
+        topic, partition = self.partition
+        return f"{topic}:{partition}:{records[0].offset}-{records[-1].offset}"
+
 
 def _without(records: Sequence[Record], bad: Sequence[Undecodable]) -> Sequence[Record]:
     spoilt = {undecodable.index for undecodable in bad}
     return [record for index, record in enumerate(records) if index not in spoilt] if bad else records
-
-
-def _token(records: Sequence[Record]) -> str:
-    first, last = records[0], records[-1]
-    return f"{first.topic}:{first.partition}:{first.offset}-{last.offset}"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 
 import structlog
 from aiokafka import TopicPartition
@@ -175,7 +176,10 @@ class Lane:
 
 
 def _size_bytes(records: Sequence[Record]) -> int:
-    return sum(len(record.value or b"") for record in records)
+    try:
+        return sum(map(len, map(attrgetter("value"), records)))
+    except TypeError:  # one has no value
+        return sum(len(record.value or b"") for record in records)
 
 
 def _age_s(time_ms: int) -> float:

@@ -131,8 +131,6 @@ class Message:
     offset: int
     value: bytes | None
     key: bytes | None = None
-    topic: str = "test"
-    partition: int = 0
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from services.common.kafka import close_producer
 from services.kafka_clickhouse import dead_letters
@@ -29,7 +29,7 @@ async def test_a_producer_that_a_silent_kafka_keeps_from_starting_is_closed(monk
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as kafka:
         host, port = kafka.sockets[0].getsockname()
         letters = DeadLetters(f"{host}:{port}", "none")
-        letter = DeadLetter(Message(0, b"not JSON"), "undecodable", "no JSON")
+        letter = DeadLetter(TopicPartition("none", 0), Message(0, b"not JSON"), "undecodable", "no JSON")
         putting = asyncio.create_task(letters.put([letter]))
         await asked.wait()
         putting.cancel()

@@ -24,7 +24,8 @@ async def test_a_batch_in_work_counts_among_the_bytes_that_are_held() -> None:
     unreachable = f"127.0.0.1:{free_port()}"
     store = Store(f"http://user:password@{unreachable}/none", 1)  # what goes there stays in work
     tickers = Stream("test", TICKER_MESSAGES, MARKET_TICKERS, "none")
-    intake = Intake(tickers, store, DeadLetters(unreachable, "none"), PoisonWatch(), PoisonWatch())
+    partition = TopicPartition("test", 7)
+    intake = Intake(partition, tickers, store, DeadLetters(unreachable, "none"), PoisonWatch(), PoisonWatch())
 
     async def beginning() -> int:
         return 0
@@ -32,7 +33,7 @@ async def test_a_batch_in_work_counts_among_the_bytes_that_are_held() -> None:
     async def commit(_: int) -> None:
         raise AssertionError("nothing has been stored")
 
-    lane = Lane(TopicPartition("test", 7), intake, BatchLimits(1_000, 0.01), beginning, commit, on_room=lambda: None)
+    lane = Lane(partition, intake, BatchLimits(1_000, 0.01), beginning, commit, on_room=lambda: None)
     (tick,) = ticks(1)
     large = tick.value[:-1] + b',"ignored":"' + b"x" * MIB + b'"}'
     half = [Message(offset, large) for offset in range(MAX_HELD_BYTES // MIB // 2)]

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kafka_clickhouse.errors import UndecodableError
-from services.kafka_clickhouse.messages import TICKER_MESSAGES
+from services.kafka_clickhouse.messages import TICKER_MESSAGES, are_numbers
 
 OURS: dict[str, Any] = {
     "message_id": "BTCUSDT:1767225600123",
@@ -92,6 +92,26 @@ def test_numbers_are_as_good_as_text_and_exact() -> None:
 def test_what_cannot_be_stored_is_refused_with_a_reason(value: bytes | None, reason: str) -> None:
     with pytest.raises(UndecodableError, match=re.escape(reason)):
         TICKER_MESSAGES.decode_one(value)
+
+
+def is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@given(
+    st.lists(st.text("0123456789.", max_size=4) | st.text("07.-_e \n\u0661", max_size=4) | st.just("1.5"), max_size=6)
+)
+@example(["1.5", "."])
+@example(["1.5", ".5", "5."])
+@example(["1.5\n2.5", ""])
+@example(["1", "1.2.3"])
+@example(["1.5", "\ud800"])
+def test_a_column_is_of_numbers_if_each_text_is_one(texts: list[str]) -> None:
+    assert are_numbers(texts) == all(map(is_float, texts))
 
 
 def test_the_good_ones_of_a_batch_are_read_and_the_bad_ones_named() -> None:

@@ -92,8 +92,8 @@ async def test_a_gap_is_found_wherever_a_batch_has_it(ticker_pipeline: Pipeline,
         committed.append(offset)
 
     tickers = Stream(between.topic, TICKER_MESSAGES, MARKET_TICKERS, between.dead_letter_topic)
-    intake = Intake(tickers, store, dead_letters, PoisonWatch(), PoisonWatch())
     limits, partition = BatchLimits(1_000, 60), TopicPartition(between.topic, 7)
+    intake = Intake(partition, tickers, store, dead_letters, PoisonWatch(), PoisonWatch())
     lane = Lane(partition, intake, limits, beginning, commit, on_room=lambda: None)
     sent = ticks(20)
     lane.offer([Message(offset, tick.value) for offset, tick in enumerate(sent[:10], start=10)])
