@@ -18,9 +18,13 @@ MAX_LEGS = 4
 
 EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 """38 digits of quantity × 50 of price × 50 for each leg, summed over any portfolio, stay below 400."""
-_QUOTIENT = Context(prec=95, rounding=ROUND_HALF_EVEN)
-"""Of a rate that is no exact product. A figure that is no tie at the 18th place is further from one than the error of
-such a rate, for all prices that an exchange quotes: so it is rounded once."""
+PRODUCT = Context(prec=110, rounding=ROUND_HALF_EVEN)
+"""`PRODUCT.multiply(figure, rate)` is a figure before it is rounded, where a pair of the path is used backwards. One
+that is a tie at the 18th place is met exactly, for the error of the rate is in digits that are rounded away here. One
+that is none stays none: for all prices that an exchange quotes it is further from a tie than a unit of the 85th place.
+"""
+_QUOTIENT = Context(prec=PRODUCT.prec + 4, rounding=ROUND_HALF_EVEN)
+"""Of a rate that is no exact product."""
 _UNKNOWN = Decimal(-1)
 
 UNIT = Decimal(1).scaleb(-DECIMAL_PLACES)
@@ -155,5 +159,4 @@ def rate_along(path: Path, price_of: Callable[[str], Decimal | None]) -> Decimal
 
 def convert(figure: Decimal, rate: Decimal, path: Path) -> Decimal:
     """`figure` of the path's asset in its currency."""
-    value = EXACT.multiply(figure, rate)
-    return value if is_exact(path) else ROUNDING.quantize(value, UNIT)
+    return EXACT.multiply(figure, rate) if is_exact(path) else ROUNDING.quantize(PRODUCT.multiply(figure, rate), UNIT)

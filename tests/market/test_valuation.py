@@ -54,6 +54,8 @@ def test_forwards_is_exact_and_backwards_is_rounded_once(quantity: Decimal, draw
         ("2", "3", "0.666666666666666667"),
         ("0.000000000000000001", "2", "0"),  # a tie goes to the even digit
         ("0.000000000000000003", "2", "0.000000000000000002"),
+        ("0.0000000000000000045", "3", "0.000000000000000002"),  # though a third is rounded itself
+        ("0.0000000000000000075", "3", "0.000000000000000002"),
         ("0.000000000000000001", "1.9999999999", "0.000000000000000001"),
         ("500", "68123.45", "0.007339616534394544"),
     ],
@@ -63,6 +65,22 @@ def test_a_tie_goes_to_the_even_digit_and_nothing_else_is_a_tie(figure: str, pri
     rate = rate_along(path, {"a": Decimal(price)}.get)
     assert rate is not None
     assert convert(Decimal(figure), rate, path) == Decimal(value)
+
+
+@given(st.integers(0, 10**24), st.lists(prices, min_size=1, max_size=3), st.sampled_from([0, 1, -1]))
+def test_a_tie_is_one_also_where_the_rate_has_no_end(even: int, divisors: list[Decimal], beside: int) -> None:
+    """A rate without an end, such as a third, gives ties all the same, which the product meets only nearly."""
+    drawn = [(price, True) for price in divisors]
+    figure = Decimal(10 * even + 5).scaleb(-PLACES - 1, WIDE)
+    for price in divisors:
+        figure = EXACT.multiply(figure, price)
+    figure = EXACT.add(figure, Decimal(beside).scaleb(-28))
+    path, known = as_path(drawn)
+    rate = rate_along(path, known.get)
+    if rate is None or figure <= 0:
+        return
+    true = true_value(figure, drawn)
+    assert Fraction(convert(figure, rate, path)) == Fraction(round(true * 10**PLACES), 10**PLACES)
 
 
 @given(st.lists(st.tuples(quantities, prices), max_size=20), legs)

@@ -10,7 +10,7 @@ from operator import mul
 from typing import Any
 
 from services.market.decimals import plain, shortest
-from services.market.valuation import ROUNDING, UNIT, Leg, is_exact
+from services.market.valuation import PRODUCT, ROUNDING, UNIT, Leg, is_exact
 from services.profile.live.holdings import Holding
 from services.profile.live.prices import Price
 from services.profile.live.rates import Rates
@@ -137,12 +137,11 @@ class Arrangement:
         chosen = totals if self._is_all_valued else [totals[at] for at in self._valued]
         one_rate = len(self._assets) == 1
         rates = repeat(self._rates[self._assets[0]]) if one_rate else map(self._rates.__getitem__, self._assets)
-        values = map(mul, chosen, rates)
         if self._is_all_rounded:
-            return list(map(ROUNDING.quantize, values, repeat(UNIT)))
+            return list(map(ROUNDING.quantize, map(PRODUCT.multiply, chosen, rates), repeat(UNIT)))
         return [
-            ROUNDING.quantize(value, UNIT) if rounded else value
-            for value, rounded in zip(values, self._rounded, strict=True)
+            ROUNDING.quantize(PRODUCT.multiply(total, rate), UNIT) if rounded else total * rate
+            for rounded, total, rate in zip(self._rounded, chosen, rates, strict=False)  # one rate may be for all
         ]
 
     def _show_bare(self, totals: list[Decimal], values: Iterable[Decimal]) -> None:

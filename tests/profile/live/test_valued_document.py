@@ -23,6 +23,7 @@ LISTED = [
     Listing("ethbtc", "ETH", "BTC", TRADING),
     Listing("eurusdt", "EUR", "USDT", TRADING),
     Listing("islandshell", "ISLAND", "SHELL", TRADING),
+    Listing("usdcusdt", "USDC", "USDT", TRADING),
     Listing("oldusdt", "OLD", "USDT", "BREAK"),
     Listing("haltusdt", "HALT", "USDT", "BREAK"),
 ]
@@ -310,3 +311,12 @@ def test_a_coin_is_valued_as_soon_as_its_leg_has_a_price() -> None:
     del at["eurusdt"]
     valuations.price_changed("eurusdt")
     assert parse(document.render(at))["Unvalued"] == ["btcusdt"]
+
+
+@pytest.mark.parametrize("beside", [{}, {"ethbtc": "1"}])
+def test_a_value_that_is_a_tie_goes_to_the_even_digit(beside: Mapping[str, str]) -> None:
+    """The rate is a third, which has no end."""
+    at = known(btcusdt="3", usdcusdt="4.5")
+    document = full(portfolio("BTC", **beside, usdcusdt="0.000000000000000001"), at)
+    assert document["Coins"]["Totals"]["usdcusdt"] == Decimal("4.5E-18")
+    assert document["Coins"]["Values"]["usdcusdt"] == Decimal("2E-18")
