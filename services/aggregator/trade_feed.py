@@ -24,6 +24,7 @@ from services.aggregator.streams import (
     pump,
 )
 from services.aggregator.wanted import Wanted
+from services.common.cancellation import raise_if_cancelled
 
 if TYPE_CHECKING:
     from proto.socket_pb2_grpc import SocketServiceAsyncStub  # exists for type checkers alone
@@ -55,6 +56,7 @@ class TradeFeed:
                 raise
             self.state.batched = False
         if not self.state.batched:
+            raise_if_cancelled()
             await self._stream_per_symbol()
 
     async def _one_stream(self) -> None:

@@ -8,6 +8,9 @@ def raise_if_cancelled() -> None:
 
     A task group does when it is already ending for a child's failure: only the failure comes out of it (Python < 3.13).
     To be called where that failure is survived; otherwise the caller that has cancelled the task waits forever.
+
+    The group's body must be running when a child fails. One that has ended, and merely waits for the children, leaves
+    the task counted as cancelled (Python < 3.13), though none but the group has cancelled it.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

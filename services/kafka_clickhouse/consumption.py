@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.common.backoff import Backoff
+from services.common.cancellation import raise_if_cancelled
 from services.kafka_clickhouse import metrics
 from services.kafka_clickhouse.errors import KafkaSilentError, MostMessagesFailError
 from services.kafka_clickhouse.intake import Intake
@@ -53,6 +54,7 @@ class Consumption:
             try:
                 await self._consume()
             except (KafkaError, OSError, TimeoutError) as error:
+                raise_if_cancelled()
                 metrics.CONSUMERS_FAILED.inc()
                 log.warning("consumer.failed", error=repr(error))
             if time.monotonic() - began_s > RETRY_CAP_S:

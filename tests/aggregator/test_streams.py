@@ -2,11 +2,17 @@
 
 import asyncio
 import time
+from typing import Any, cast
 
 import pytest
+from grpc import StatusCode
+from grpc.aio import AioRpcError, Metadata
 
 from services.aggregator import streams
 from services.aggregator.streams import MIN_INTERVAL_S, keep_open
+from services.aggregator.trade_feed import TradeFeed
+from services.aggregator.wanted import Wanted
+from tests.cancellations import ends_cancelled, lose_cancellation
 
 
 async def test_an_end_is_heard_also_while_a_session_that_failed_is_cleaned_up() -> None:
@@ -59,3 +65,15 @@ async def test_a_session_that_brought_a_message_is_followed_by_another_without_a
     with pytest.raises(EnoughError):
         await keep_open(session, lambda reason: None, lambda: 0.0)
     assert delays[-1] == streams.RECONNECT_CAP_S, "a peer that brings nothing is asked more rarely"
+
+
+async def test_an_end_is_heard_also_while_a_peer_turns_out_to_lack_the_stream() -> None:
+    class Go(TradeFeed):
+        async def _one_stream(self) -> None:
+            await lose_cancellation(AioRpcError(StatusCode.UNIMPLEMENTED, Metadata(), Metadata()))
+
+        async def _stream_per_symbol(self) -> None:
+            await asyncio.Event().wait()
+
+    feed = Go(cast("Any", None), cast("Any", None), Wanted())
+    assert await ends_cancelled(asyncio.create_task(feed.run()))

@@ -2,10 +2,14 @@
 
 import asyncio
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
+from services.kafka_clickhouse.consumption import Consumption
+from tests.cancellations import ends_cancelled, lose_cancellation
 from tests.kafka_clickhouse.pipeline import START_MS, TRADES, Kind, Pipeline, Tick, Trade
 from tests.processes import until
 
@@ -151,3 +155,21 @@ async def test_messages_of_the_go_original_are_stored(ticker_pipeline: Pipeline)
         ("6f1c", Decimal("68123.45"), Decimal("1.6767910447"), 0, "binance")
     ]
     assert await between.query("SELECT volume_24h FROM candles_1m") == [(None,)]  # unknown
+
+
+async def test_a_stop_is_heard_also_while_a_consumer_that_failed_is_cleaned_up() -> None:
+    class Consumer:
+        async def start(self) -> None:
+            return
+
+        stop = start
+
+    class Failing(Consumption):
+        def _new_consumer(self) -> Any:
+            return Consumer()
+
+        async def _read(self, consumer: Any, tasks: asyncio.TaskGroup) -> None:
+            await lose_cancellation(KafkaError())
+
+    consumption = Failing(cast("Any", None), [], cast("Any", None))
+    assert await ends_cancelled(asyncio.create_task(consumption.run()))

@@ -18,6 +18,7 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from services.common.backoff import Backoff
+from services.common.cancellation import raise_if_cancelled
 from services.common.redis import CONNECT_TIMEOUT_S
 from services.profile.live import metrics
 
@@ -77,6 +78,7 @@ class Feed:
                 log.warning("feed.lost", error=repr(failures.exceptions[0]), attempt=backoff.attempt)
             finally:
                 self._set_alive(alive=False)
+            raise_if_cancelled()
             metrics.FEED_RECONNECTS.inc()
             await asyncio.sleep(backoff.next_delay_s())
 
@@ -87,9 +89,9 @@ class Feed:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await connection.connect()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(connection), name="feed read")
                 tasks.create_task(self._keep_subscribed(connection), name="feed subscribe")
                 tasks.create_task(self._probe(backoff), name="feed probe")
+                await self._read(connection)
         finally:
             await connection.disconnect(nowait=True)
 

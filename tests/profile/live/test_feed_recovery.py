@@ -1,12 +1,17 @@
 """Redis breaks, restarts and freezes; websockets stay open and catch up."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from deploy.local.redis import wait_until_ready
+from services.common.backoff import Backoff
 from services.common.redis import open_redis
+from services.profile.live.feed import Feed
+from tests.cancellations import ends_cancelled, lose_cancellation
 from tests.conftest import RunningRedis
 from tests.processes import until
 from tests.profile.live.conftest import QUICK
@@ -137,3 +142,15 @@ async def _is_refused(replica: Replica, status: int) -> bool:
 async def is_open(client: Client) -> bool:
     await (await client.connection.ping())
     return True
+
+
+async def test_a_stop_is_heard_also_while_a_connection_that_failed_is_cleaned_up(redis: Redis, redis_url: str) -> None:
+    class Failing(Feed):
+        async def _one_connection(self, backoff: Backoff) -> None:
+            await lose_cancellation(RedisConnectionError("it is reset"))
+
+    def ignore(*_: object) -> None:
+        return
+
+    feed = Failing(redis_url, redis, ignore, ignore, probe_interval_s=1, probe_timeout_s=1)
+    assert await ends_cancelled(asyncio.create_task(feed.run()))
