@@ -48,7 +48,11 @@ class PortfolioDocument:
 
     def needed(self) -> frozenset[str]:
         """The symbols whose prices it shows or converts by."""
-        return needed_symbols(self._quantities, self._rates)
+        return self.needed_along(self._rates.graph)
+
+    def needed_along(self, graph: Graph) -> frozenset[str]:
+        """The same once it is valued along `graph`."""
+        return needed_symbols(self._quantities, graph, self._rates.currency)
 
     def render(self, prices: Mapping[str, Price]) -> bytes:
         """The document at `prices` (symbol → price; those of other symbols are welcome), UTF-8."""

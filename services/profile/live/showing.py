@@ -1,7 +1,7 @@
 """The showing of documents: portfolios and graphs become documents, and what these need is followed and read."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -40,7 +40,7 @@ class Showing:
     def work(self) -> list[Coroutine[Any, Any, None]]:
         return [self._first_prices.run(), self._prices.run()]
 
-    async def price(self, symbols: Sequence[str]) -> None:
+    async def price(self, symbols: Collection[str]) -> None:
         """Read and apply the last known prices of `symbols`, together with others that ask now.
 
         Raises RedisError, OSError. Safe to cancel.
@@ -57,34 +57,52 @@ class Showing:
             return
         document = self._fanout.market.document(portfolio)
         if audience.document is not None:
-            await self._prepare(audience, document)
+            await self._known(self._hold(audience, document.needed()))
         if self._seats.audience(audience.user_id) is audience:
             self._show(audience, document)
 
     async def adopt(self, graph: Graph) -> None:
-        """Value every document along `graph`."""
+        """Value every document along `graph`, once the prices of its paths are there."""
+        awaited = set[str]()
+        while unpriced := await self._hold_all(graph) - awaited:  # others may have come meanwhile
+            awaited |= unpriced
+            await self._known(unpriced)
         self._fanout.market.adopt(graph)
-        for number, user_id in enumerate(list(self._seats.user_ids)):
-            if number % VIEWERS_PER_TURN == 0:
-                await asyncio.sleep(0)
-            audience = self._seats.audience(user_id)
-            if audience is not None and audience.document is not None:
-                await self._prepare(audience, audience.document)
-            if audience is not None and audience.document is not None:  # it may have gone meanwhile
-                self._show(audience, audience.document)
+        async for audience, document in self._shown():
+            self._show(audience, document)
 
     def close(self, audience: Audience) -> None:
         """Forget an audience, and the channels that only it needed."""
         self._seats.close(audience)
         self._feed.unfollow(self._fanout.forget(audience))
 
-    async def _prepare(self, audience: Audience, document: PortfolioDocument) -> None:
-        """Have the prices that a changed document needs: it is not to show for a moment that they are unknown."""
-        self._feed.follow(self._fanout.hold(audience, document.needed()))
-        if missing := self._fanout.unpriced(audience.symbols):
+    async def _shown(self) -> AsyncIterator[tuple[Audience, PortfolioDocument]]:
+        """The audiences with a document; other tasks get their turns between them."""
+        for number, user_id in enumerate(list(self._seats.user_ids)):
+            if number % VIEWERS_PER_TURN == 0:
+                await asyncio.sleep(0)
+            audience = self._seats.audience(user_id)
+            if audience is not None and audience.document is not None:
+                yield audience, audience.document
+
+    async def _hold_all(self, graph: Graph) -> set[str]:
+        """Follow what all documents need along `graph`. Returns the symbols whose prices are not known."""
+        unpriced = set[str]()
+        async for audience, document in self._shown():
+            unpriced.update(self._hold(audience, document.needed_along(graph)))
+        return unpriced
+
+    def _hold(self, audience: Audience, needed: frozenset[str]) -> list[str]:
+        """Follow what a changed document needs. Returns the symbols whose prices are not known."""
+        self._feed.follow(self._fanout.hold(audience, needed))
+        return self._fanout.unpriced(needed)
+
+    async def _known(self, unpriced: Collection[str]) -> None:
+        """Wait for the prices of a changed document: it is not to show for a moment that they are unknown."""
+        if unpriced:
             with suppress(RedisError, OSError):  # they are read again at the subscription
                 async with asyncio.timeout(PREPARATION_S):
-                    await self.price(missing)
+                    await self.price(unpriced)
 
     def _show(self, audience: Audience, document: PortfolioDocument) -> None:
         added, dropped = self._fanout.show(audience, document)

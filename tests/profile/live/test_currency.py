@@ -1,21 +1,27 @@
 """Live portfolios in a currency: paths by the listing, their legs followed, one rate for all, changes at once."""
 
+from collections.abc import Collection
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
 
+from services.common.revocations import Bearer
 from services.market.symbols import TRADING, Listing
 from services.market.valuation import Graph, Leg, Pair
 from services.profile.live.fanout import Fanout
+from services.profile.live.limits import LiveLimits
 from services.profile.live.listing import ListingReader
 from services.profile.live.prices import price_of
+from services.profile.live.seats import Seats
 from services.profile.live.stalled import Stalled
+from services.profile.live.updates import Updates
 from services.profile.live.viewers import Detail, Viewer
 from services.profile.portfolio.rules import Portfolio
 from tests.processes import until
 from tests.profile.live.conftest import QUICK
-from tests.profile.live.replica import Portfolios, Replica, list_symbols, metric, running_replica, tick
+from tests.profile.live.replica import Portfolios, Replica, list_symbols, metric, parse, running_replica, tick
 
 
 @pytest.fixture
@@ -196,6 +202,36 @@ async def test_a_rate_is_forgotten_with_the_last_viewer_of_its_leg() -> None:
         fanout.attach(viewer, sink, Detail.PLAIN)
         assert (b'"Total":48000,' in sink.frames[0]) == (round_ == "with a price of the leg")
         fanout.forget(viewer)
+
+
+async def test_another_path_is_taken_once_the_prices_on_it_are_there() -> None:
+    """While they are read, prices go on, and no document is without its value."""
+    seats, fanout = Seats(LiveLimits()), Fanout(Stalled(stuck_after_s=60), gather_s=0)
+    showing = Updates("redis://unused", cast("Any", None), cast("Any", None), seats, fanout, LiveLimits()).showing
+    sink, read = Frames(), list[str]()
+
+    async def price(symbols: Collection[str]) -> None:
+        read.extend(symbols)
+        fanout.apply("btcusdt", price_of(Decimal(70000), 2, "binance"))
+        fanout._send([audience])
+        fanout.apply("usdteur", price_of(Decimal("0.5"), 2, "binance"))
+
+    showing.price = price  # type: ignore[method-assign]
+    await showing.adopt(graph_of("BTC/USDT", "EUR/USDT"))
+    audience = seats.take(cast("Any", None), Bearer(1, None, None)).audience
+    await showing.show(audience, Portfolio(1, "x", {"btcusdt": Decimal(1)}, "EUR"))
+    fanout.apply("btcusdt", price_of(Decimal(60000), 1, "binance"))
+    fanout.apply("eurusdt", price_of(Decimal("1.25"), 1, "binance"))
+    fanout.attach(audience, sink)
+    await showing.adopt(graph_of("BTC/USDT", "USDT/EUR"))
+    assert read == ["usdteur"]
+    assert [parse(frame[4:])["Total"] for frame in sink.frames] == [48000, 56000, 35000]
+
+
+def graph_of(*pairs: str) -> Graph:
+    named = [pair.split("/") for pair in pairs]
+    listed = [Listing(f"{base}{quote}".lower(), base, quote, TRADING) for base, quote in named]
+    return Graph(listed, [Pair(each.symbol, each.base, each.quote, Decimal(1), None) for each in listed])
 
 
 class Frames:
