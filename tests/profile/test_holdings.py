@@ -20,13 +20,17 @@ class Portfolios:
         self.symbols = set(symbols)
         self.readings = 0
         self.is_away = False
+        self.open = asyncio.Event()
+        self.open.set()
 
     async def read(self, most: int) -> frozenset[str]:
         assert most == MAX_HELD
         self.readings += 1
+        found = frozenset(self.symbols)
+        await self.open.wait()
         if self.is_away:
             raise UnavailableError("database_unavailable", "away")
-        return frozenset(self.symbols)
+        return found
 
 
 @asynccontextmanager
@@ -91,3 +95,15 @@ async def test_it_keeps_what_it_knows_while_the_database_is_away() -> None:
         await until(lambda: portfolios.readings > 3)
         portfolios.is_away = False
         await until(lambda: leased(peer) == {"btcusdt"})
+
+
+async def test_a_coin_that_is_added_during_a_reading_is_not_forgotten_by_it() -> None:
+    """The reading may have begun before the coin was there."""
+    peer, portfolios = ScriptedAggregator(), Portfolios("btcusdt")
+    portfolios.open.clear()
+    async with holding(peer, portfolios, 1e9) as holdings:
+        await until(lambda: portfolios.readings == 1)
+        holdings.add("ethusdt")
+        portfolios.open.set()
+        await until(lambda: "btcusdt" in leased(peer))
+        assert leased(peer) == {"btcusdt", "ethusdt"}

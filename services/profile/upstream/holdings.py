@@ -54,6 +54,10 @@ class Holdings:
 
     async def _renew(self) -> None:
         if time.monotonic() - self._read_s >= self._read_interval_s:
-            self._symbols, self._unknown = await self._read(MAX_HELD), frozenset()
+            before, found = self._symbols, await self._read(MAX_HELD)
+            added = self._symbols - before  # while it was read, which may not have seen them
+            self._symbols, self._unknown = found, frozenset()
+            for symbol in added:
+                self.add(symbol)
             self._read_s = time.monotonic()
         self._unknown |= await self._aggregator.renew(self._symbols - self._unknown)
