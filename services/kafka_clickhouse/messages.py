@@ -1,6 +1,6 @@
 """What of a topic's messages can be stored. Ours are decoded at once; a batch that holds others, one by one."""
 
-from collections import deque
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -41,6 +41,8 @@ class Codec(Generic[M]):
     any: Callable[[bytes], M]
     """Reads a message of any producer. Raises MalformedMessageError."""
     decimals: Sequence[str]
+    least: float = -math.inf
+    """No decimal that can be stored is below."""
 
     def decode(self, values: Sequence[bytes | None]) -> tuple[list[M], list[Undecodable]]:
         """The messages that can be stored, in order, and those that cannot."""
@@ -71,12 +73,12 @@ class Codec(Generic[M]):
         return messages, bad
 
     def _decimals_are_numbers(self, messages: list[M]) -> bool:
-        """Whether every decimal reads as a number."""
-        return all(are_numbers(list(map(attrgetter(name), messages))) for name in self.decimals)
+        """Whether every decimal reads as a number that is not below `least`."""
+        return all(are_numbers(list(map(attrgetter(name), messages)), self.least) for name in self.decimals)
 
 
-def are_numbers(texts: list[str]) -> bool:
-    """Whether each reads as a number.
+def are_numbers(texts: list[str], least: float = -math.inf) -> bool:
+    """Whether each reads as a number that is not below `least`.
 
     Most columns are digits, a point and digits throughout, which is seen at once. ClickHouse takes "1.2.3" for 1.23 and
     "-" for 0; float does not, and what only float takes ("nan", "1_0") ClickHouse refuses. What both take is a number.
@@ -86,11 +88,10 @@ def are_numbers(texts: list[str]) -> bool:
         points = column.translate(None, _DIGITS)
         if points == b"\n" + b".\n" * len(texts) and b"\n." not in column and b".\n" not in column:
             return True
-        deque(map(float, texts), maxlen=0)
+        return min(map(float, texts), default=least) >= least
     except ValueError:
         return False
-    return True
 
 
 TICKER_MESSAGES: Codec[KafkaMsg] = Codec(kafka_msg.decode_own, kafka_msg.decode, kafka_msg.DECIMALS)
-TRADE_MESSAGES: Codec[TradeMsg] = Codec(trade_msg.decode_own, trade_msg.decode, trade_msg.DECIMALS)
+TRADE_MESSAGES: Codec[TradeMsg] = Codec(trade_msg.decode_own, trade_msg.decode, trade_msg.DECIMALS, least=0)

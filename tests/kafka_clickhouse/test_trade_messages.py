@@ -89,3 +89,12 @@ def test_an_entry_that_was_changed_costs_only_itself(trade_ids: list[int], data:
     assert all((read.p, read.q, read.s) == (OURS["p"], OURS["q"], OURS["s"]) for read in kept)
     for read in messages:
         assert all(Decimal(text) >= 0 or not is_plain_decimal(text) for text in (read.p, read.q))
+
+
+@pytest.mark.parametrize("name", ["p", "q"])
+def test_what_is_refused_by_itself_is_refused_among_others(name: str) -> None:
+    messages, bad = TRADE_MESSAGES.decode([message(), message(**{name: "-1"}), message()])
+    assert len(messages) == 2
+    assert [(undecodable.index, undecodable.reason) for undecodable in bad] == [
+        (1, f"`{name}` is no number that fits Decimal(38, 18)")
+    ]
