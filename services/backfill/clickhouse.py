@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from services.backfill.errors import BackfillError, StorageError, TemporarilyUnavailableError
+from services.backfill.errors import BackfillError, StorageAwayError, StorageError
 
 _TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 3.0
@@ -26,7 +26,7 @@ _AUTHENTICATION_FAILED = 516
 class ClickHouse:
     """The database of a CLICKHOUSE_URL. Close it with `close`.
 
-    Its calls raise `TemporarilyUnavailableError` where a retry may succeed, else `StorageError`. Safe to cancel.
+    Its calls raise `StorageAwayError` where a retry may succeed, else `StorageError`. Safe to cancel.
     """
 
     url: str
@@ -80,6 +80,6 @@ class ClickHouse:
             return self._no_answer(_LATER.get(code, str(answer.status_code)))
         return StorageError(f"ClickHouse refuses: {answer.text[:300].strip()}")
 
-    def _no_answer(self, reason: str) -> TemporarilyUnavailableError:
+    def _no_answer(self, reason: str) -> StorageAwayError:
         host, port = self._client.base_url.host, self._client.base_url.port
-        return TemporarilyUnavailableError(f"no answer from ClickHouse at {host}:{port} ({reason})")
+        return StorageAwayError(f"no answer from ClickHouse at {host}:{port} ({reason})")

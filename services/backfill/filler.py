@@ -62,7 +62,7 @@ class Filler:
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _backoff: Backoff = field(default_factory=lambda: Backoff(cap_s=30.0), init=False)
     _paused_until_s: float = field(default=0.0, init=False)
-    _obstacle: str = field(default="", init=False)
+    _obstacle: BackfillError | None = field(default=None, init=False)
     _done: int = field(default=0, init=False)
     """Jobs."""
     _failed: dict[str, int] = field(default_factory=dict, init=False)
@@ -87,10 +87,11 @@ class Filler:
         wanted, filled, days_left, current, pending = self.schedule.standing()
         metrics.WANTED.set(wanted)
         metrics.FILLED.set(filled)
-        metrics.PAUSED.set(bool(self._obstacle))
+        metrics.PAUSED.set(self._obstacle is not None)
         metrics.WEIGHT.set(self.limit.used)
-        if self._obstacle:
-            return FillProgress("waiting", wanted, filled, None, self._obstacle, pending)
+        if self._obstacle is not None:
+            reason = _capitalized(self._obstacle)
+            return FillProgress("waiting", wanted, filled, None, self._obstacle.sentence, pending, reason)
         if filled < wanted:
             doing = f"Filling the history of {_counted(wanted - filled)}."
         elif days_left:
@@ -143,7 +144,7 @@ class Filler:
             self._set_aside(job, error, UNREADABLE_S)
             return
         if isinstance(error, ExchangeError) and not isinstance(error, AccessDeniedError):
-            self._obstacle = _sentence(error)  # until something succeeds: it may be all that is answered
+            self._obstacle = error  # until something succeeds: it may be all that is answered
             self._set_aside(job, error, UNREADABLE_S)
             return
         self.schedule.retry(job)
@@ -178,17 +179,16 @@ class Filler:
     def _clear_obstacle(self) -> None:
         """Something has succeeded, or there is nothing left to do."""
         if self._paused_until_s <= _monotonic_s():
-            self._obstacle = ""
+            self._obstacle = None
             self._backoff.reset()
 
     def _pause(self, wait_s: float, error: BackfillError) -> None:
         """Begin nothing for so long."""
         until_s = _monotonic_s() + wait_s
-        obstacle = _sentence(error)
-        if obstacle != self._obstacle:
+        if self._obstacle is None or str(error) != str(self._obstacle):
             warn = log.error if isinstance(error, StorageError) else log.warning
             warn("fill.paused", reason=str(error), wait_s=round(wait_s, 1))
-        self._paused_until_s, self._obstacle = until_s, obstacle
+        self._paused_until_s, self._obstacle = until_s, error
 
     async def _now_ms(self) -> int:
         """The exchange's clock."""
@@ -204,7 +204,7 @@ class Filler:
         return now_ms
 
 
-def _sentence(error: BackfillError) -> str:
+def _capitalized(error: BackfillError) -> str:
     text = str(error)
     return f"{text[0].upper()}{text[1:]}."
 

@@ -6,6 +6,7 @@ Prices go from Redis' digits to the answer's; ages are as of the snapshot's time
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
+from msgspec.structs import asdict
 
 from services.dashboard.market import Quote, Snapshot
 from services.market.fill import FillProgress
@@ -28,11 +29,12 @@ def symbols_document(listings: Iterable[Listing], following: str | None) -> byte
 
 
 def fill_document(progress: FillProgress, named: Collection[str] | None) -> bytes:
-    """With what is pending of the `named` symbols; None: of all."""
+    """With what is pending of the `named` symbols; None: of all. Without what is the operator's alone."""
+    public = asdict(progress)
+    del public["reason"]
     if named is not None:
-        pending = {symbol: steps for symbol, steps in progress.pending.items() if symbol in named}
-        progress = msgspec.structs.replace(progress, pending=pending)
-    return msgspec.json.encode(progress)
+        public["pending"] = {symbol: steps for symbol, steps in progress.pending.items() if symbol in named}
+    return msgspec.json.encode(public)
 
 
 def _quotes_document(snapshot: Snapshot, name: str, quotes: Iterable[Quote]) -> bytes:

@@ -163,4 +163,4 @@ def _delays(prices: Prices | None, age: Age | None, lag: list[PartitionLag] | No
 
 def _obstacle(fill: FillProgress | None) -> list[str]:
     """What keeps the history from being filled."""
-    return [f"History is not being filled. {fill.detail}"] if fill and fill.state == "waiting" else []
+    return [f"History is not being filled. {fill.reason or fill.detail}"] if fill and fill.state == "waiting" else []

@@ -12,7 +12,7 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class FillProgress(msgspec.Struct, frozen=True):
-    """How far the history of the followed symbols is. `detail` is a sentence, or empty."""
+    """How far the history of the followed symbols is. `detail` is a sentence for anyone, or empty."""
 
     state: FillState
     """`waiting`: something is in the way, which `detail` names."""
@@ -22,6 +22,8 @@ class FillProgress(msgspec.Struct, frozen=True):
     detail: str = ""
     pending: dict[_Symbol, _Count] = {}
     """The followed symbols that are not done, with the steps that each has left: fewer is progress."""
+    reason: str = ""
+    """Of what is in the way, for the operator alone: it may name addresses and quote other servers."""
 
 
 ABSENT = FillProgress("waiting", detail="Its process (services.backfill) does not run.")

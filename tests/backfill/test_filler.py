@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.backfill import filler as filler_module
-from services.backfill.errors import AccessDeniedError, RateLimitedError, StorageError, TemporarilyUnavailableError
+from services.backfill.errors import AccessDeniedError, RateLimitedError, StorageAwayError, StorageError
 from services.backfill.filler import DENIED_S, LEAST_S, WORKERS, Filler
 from services.backfill.klines import KlineSource, open_http_client
 from services.backfill.plan import Span
@@ -125,7 +125,8 @@ async def test_a_refusal_of_the_address_is_not_taken_for_the_wait_that_it_causes
         assert second is not None
         filler._set_back(first, AccessDeniedError("the exchange serves nothing to this address: by law (451)"))
         filler._set_back(second, RateLimitedError(DENIED_S))
-        assert filler.progress().detail == "The exchange serves nothing to this address: by law (451)."
+        assert filler.progress().detail == "The exchange serves nothing to this server's address."
+        assert filler.progress().reason == "The exchange serves nothing to this address: by law (451)."
 
 
 async def test_answers_that_cannot_be_used_are_named_and_asked_for_again_later() -> None:
@@ -133,7 +134,8 @@ async def test_answers_that_cannot_be_used_are_named_and_asked_for_again_later()
     with scripted_exchange(lambda path, query: Answer(b"<html>Log in</html>")) as exchange:
         async with filling(exchange.url, MemoryStore(), "btcusdt", "ethusdt") as filler:
             await until(rests(filler), what="a filler that rests")
-            assert filler.progress().detail.startswith("The exchange's time is malformed")
+            assert filler.progress().detail == "The exchange's answers cannot be used."
+            assert filler.progress().reason.startswith("The exchange's time is malformed")
             assert filler.schedule.next(time.monotonic()) is None
             assert filler.schedule.next(time.monotonic() + 61) is not None
 
@@ -152,13 +154,15 @@ async def test_one_symbol_that_is_answered_nonsense_keeps_no_other_waiting() -> 
 
 async def test_a_database_that_is_away_is_waited_for_and_named() -> None:
     with scripted_exchange(lambda path, query: clock(path) or klines(query)) as exchange:
-        store = MemoryStore(error=TemporarilyUnavailableError("no answer from ClickHouse at 127.0.0.1:1"))
+        store = MemoryStore(error=StorageAwayError("no answer from ClickHouse at 127.0.0.1:1"))
         async with filling(exchange.url, store, "btcusdt") as filler:
             await until(lambda: filler.progress().state == "waiting", what="a filler that waits")
-            assert filler.progress().detail == "No answer from ClickHouse at 127.0.0.1:1."
+            assert filler.progress().detail == "ClickHouse does not answer.", "for anyone"
+            assert filler.progress().reason == "No answer from ClickHouse at 127.0.0.1:1.", "for the operator"
             assert exchange.requests == []  # nothing is asked for that could not be kept
             store.error = StorageError("ClickHouse lacks our tables")
-            await until(lambda: "lacks" in filler.progress().detail, what="the other reason")
+            await until(lambda: "lacks" in filler.progress().reason, what="the other reason")
+            assert filler.progress().detail == "ClickHouse does not store it."
             store.error = None
             await until(lambda: filler.progress().state == "idle", what="a filler with nothing to do")
     assert store.written["BTCUSDT"] > 50_000

@@ -25,6 +25,11 @@ async def redis(redis_server: RunningRedis) -> AsyncIterator[Redis]:
         await opened.delete("market:fill")
 
 
+def public(progress: FillProgress) -> dict[str, Any]:
+    """As anyone gets it."""
+    return {name: value for name, value in msgspec.to_builtins(progress).items() if name != "reason"}
+
+
 async def until_answered(client: httpx.AsyncClient, expected: object) -> None:
     """What is kept for a second may be answered first."""
 
@@ -50,11 +55,24 @@ async def test_progress_is_answered_as_it_was_published(client: httpx.AsyncClien
     assert (await client.get("/fill")).json() == expected
 
 
+async def test_what_is_the_operators_is_in_the_overview_alone(client: httpx.AsyncClient, redis: Redis) -> None:
+    reason = "No answer from ClickHouse at history:8123 (ConnectError)."
+    away = FillProgress("waiting", 12, 3, None, "ClickHouse does not answer.", reason=reason)
+    await redis.set("market:fill", msgspec.json.encode(away))
+    answer = {"symbols_total": 12, "symbols_done": 3, "current": None, "detail": "ClickHouse does not answer."}
+    await until_answered(client, {"state": "waiting", "pending": {}} | answer)
+
+    async def is_named() -> bool:
+        return f"History is not being filled. {reason}" in (await client.get("/v1/overview")).json()["problems"]
+
+    await until(is_named, what="the operator's reason")
+
+
 async def test_of_the_symbols_that_are_named_those_that_are_pending_are_answered(
     client: httpx.AsyncClient, redis: Redis
 ) -> None:
     await redis.set("market:fill", msgspec.json.encode(FILLING))
-    await until_answered(client, msgspec.to_builtins(FILLING))
+    await until_answered(client, public(FILLING))
     for named, pending in (("ETHUSDT, solusdt", {"ethusdt": 9}), ("solusdt", {})):
         found = (await client.get("/v1/fill", params={"symbols": named})).json()
         assert (found["pending"], found["symbols_total"]) == (pending, 12)
@@ -78,9 +96,9 @@ async def test_without_progress_that_can_be_read_it_waits(
     client: httpx.AsyncClient, redis: Redis, value: bytes | None
 ) -> None:
     await redis.set("market:fill", msgspec.json.encode(FILLING))
-    await until_answered(client, msgspec.to_builtins(FILLING))
+    await until_answered(client, public(FILLING))
     await (redis.delete("market:fill") if value is None else redis.set("market:fill", value))
-    await until_answered(client, msgspec.to_builtins(ABSENT))
+    await until_answered(client, public(ABSENT))
 
 
 async def test_the_overview_has_it_and_names_what_is_in_the_way(client: httpx.AsyncClient, redis: Redis) -> None:
