@@ -50,6 +50,8 @@ class TapeRepair:
     store: TapeStore
     interval_s: float
     _since_ms: int | None = field(default=None, init=False)
+    _settled_ms: int = field(default=0, init=False)
+    """What was inserted before was in the ledger when this pass began. The next process goes on from there."""
     _open: set[HourKey] = field(default_factory=set, init=False)
     """Hours of which something is still to be fetched."""
     _before: dict[HourKey, int | None] = field(default_factory=dict, init=False)
@@ -84,8 +86,9 @@ class TapeRepair:
         self._obstacle = None
         since_ms = self._since_ms
         if since_ms is None:
-            since_ms = max(0, await self.store.written_ms() - LATE_MS)
+            since_ms = await self.store.settled_ms()
             self._open.update(await self.store.pending())
+        self._settled_ms = since_ms
         touched, newest_ms = await self.store.touched(since_ms)
         # What ends an hour later than it did changes what is missing in the next one.
         following = {HourKey(symbol, start_s + HOUR_S) for symbol, start_s in touched}
@@ -117,7 +120,7 @@ class TapeRepair:
             else:
                 self._open.discard(hour)
                 whole.append(coverage_of(hour, stored, before, ()))
-        await self.store.write(whole)
+        await self.store.write(whole, self._settled_ms)
 
     async def _id_before(self, hour: HourKey, seen: Seen) -> int | None:
         if hour not in self._before:
@@ -152,7 +155,7 @@ class TapeRepair:
         row = coverage_of(hour, seen, before, reasons)
         if row.is_final:
             self._open.discard(hour)
-        await self.store.write([row])
+        await self.store.write([row], self._settled_ms)
 
     async def _fill(self, gap: Gap) -> set[str]:
         """Fetch a gap and store it; why something of it remains missing."""

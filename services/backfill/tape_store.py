@@ -15,7 +15,7 @@ _TRADES = (
     "symbol, trade_id, price, quantity, first_id, last_id, event_time, trade_time, buyer_is_maker, receive_time, "
     "source, filled"
 )
-_LEDGER = "source, symbol, hour, first_id, last_id, present, filled, missing, reason"
+_LEDGER = "source, symbol, hour, first_id, last_id, present, filled, missing, reason, settled_until"
 
 _TOUCHED = (
     "SELECT symbol, toUnixTimestamp(toStartOfHour(trade_time)) AS hour, toUnixTimestamp64Milli(max(inserted_at)) "
@@ -26,7 +26,7 @@ _PENDING = (
     "SELECT symbol, toUnixTimestamp(hour) FROM trade_coverage FINAL "
     "WHERE source = {source:String} AND reason LIKE '%pending%' ORDER BY hour, symbol"
 )
-_WRITTEN_MS = "SELECT toUnixTimestamp64Milli(max(updated_at)) FROM trade_coverage WHERE source = {source:String}"
+_SETTLED_MS = "SELECT toUnixTimestamp64Milli(max(settled_until)) FROM trade_coverage WHERE source = {source:String}"
 _IN_HOUR = (
     "source = {source:String} AND trade_time >= toDateTime({start:UInt32}, 'UTC') "
     "AND trade_time < toDateTime({end:UInt32}, 'UTC')"
@@ -66,10 +66,10 @@ class TapeStore:
         """The hours of which something is still to be fetched, by the ledger."""
         return [HourKey(symbol, int(hour)) for symbol, hour in await self._rows(_PENDING)]
 
-    async def written_ms(self) -> int:
-        """When the ledger was written last; 0 if never."""
-        ((written_ms,),) = await self._rows(_WRITTEN_MS)
-        return max(0, int(written_ms))
+    async def settled_ms(self) -> int:
+        """Up to when, by their insertion, all trades are in the ledger; 0 if none was ever written."""
+        ((settled_ms,),) = await self._rows(_SETTLED_MS)
+        return max(0, int(settled_ms))
 
     async def seen(self, start_s: int, symbols: Iterable[str]) -> dict[str, Seen]:
         """What is stored of an hour, by symbol; those of which nothing is stored are left out."""
@@ -94,11 +94,11 @@ class TapeStore:
         if trades:
             await self.clickhouse.insert("trades", _TRADES, ["\n".join(map(_row, trades)).encode()])
 
-    async def write(self, rows: Iterable[Coverage]) -> None:
-        """Rows of the ledger, in place of earlier ones."""
+    async def write(self, rows: Iterable[Coverage], settled_ms: int) -> None:
+        """Rows of the ledger, in place of earlier ones; all trades that were inserted before `settled_ms` are in it."""
         text = "\n".join(
             f"{self.source}\t{row.hour.symbol}\t{row.hour.start_s}\t{row.first_id}\t{row.last_id}\t{row.present}\t"
-            f"{row.filled}\t{row.missing}\t{row.reason}"
+            f"{row.filled}\t{row.missing}\t{row.reason}\t{_seconds(settled_ms)}"
             for row in rows
         )
         if text:
@@ -114,10 +114,13 @@ class TapeStore:
 
 def _row(trade: TradeMsg) -> str:
     """In the order of `_TRADES`; times as seconds with three places."""
-    event_time, trade_time, receive_time = (
-        f"{ms // 1_000}.{ms % 1_000:03}" for ms in (trade.E, trade.T, trade.receive_time)
-    )
+    event_time, trade_time, receive_time = map(_seconds, (trade.E, trade.T, trade.receive_time))
     return (
         f"{trade.s}\t{trade.a}\t{trade.p}\t{trade.q}\t{trade.f}\t{trade.l}\t{event_time}\t{trade_time}\t"
         f"{int(trade.m)}\t{receive_time}\t{trade.src}\ttrue"
     )
+
+
+def _seconds(ms: int) -> str:
+    """With ten digits before the point: fewer are no time to ClickHouse."""
+    return f"{ms // 1_000:010}.{ms % 1_000:03}"

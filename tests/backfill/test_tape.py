@@ -70,7 +70,7 @@ class Memory:
     async def pending(self) -> list[HourKey]:
         return [hour for hour, row in self.ledger.items() if PENDING in row.reason]
 
-    async def written_ms(self) -> int:
+    async def settled_ms(self) -> int:
         return 0
 
     async def seen(self, start_s: int, symbols: Collection[str]) -> dict[str, Seen]:
@@ -91,7 +91,7 @@ class Memory:
     async def add(self, trades: Sequence[TradeMsg]) -> None:
         self.stored |= {one.a: one.T for one in trades}
 
-    async def write(self, rows: Iterable[Coverage]) -> None:
+    async def write(self, rows: Iterable[Coverage], _: int) -> None:
         self.ledger |= {row.hour: row for row in rows}
 
     async def page(self, symbol: str, first: int, last: int) -> list[TradeMsg]:
@@ -461,3 +461,27 @@ async def test_sums_over_hours_are_those_of_the_ids(place: Place) -> None:
         ("GONEUSDT", 14, 14, 1, 0, 2, EXCHANGE_LACKS),
         ("GONEUSDT", 15, 21, 2, 0, 5, EXCHANGE_LACKS),
     ]
+
+
+async def test_a_process_that_ends_in_the_middle_of_a_pass_leaves_no_hour_out(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first hour is in the ledger, the third one is not yet, and nothing is inserted any more."""
+    messages = [trade("GONEUSDT", one, START_MS + hour * HOUR_MS) for one, hour in ((1, 0), (2, 2), (5, 2))]
+    await place.client.raw_insert(TRADES.name, TRADES.columns, TRADES.encode(messages), fmt="Native")
+    write, written = TapeStore.write, list[Coverage]()
+
+    async def killed(store: TapeStore, rows: Iterable[Coverage], settled_ms: int) -> None:
+        if written:
+            raise StorageError("the end")
+        written.extend(rows)
+        await write(store, written, settled_ms)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TapeStore, "write", killed)
+        with pytest.raises(StorageError, match="the end"):
+            await place.repair.look()
+    an_hour_ago = "inserted_at = inserted_at - toIntervalHour(1)"
+    await place.client.command(f"ALTER TABLE trades UPDATE {an_hour_ago} WHERE 1 SETTINGS mutations_sync = 1")
+    await TapeRepair(place.repair.source, place.repair.store, 1.0).look()
+    assert await place.ledger() == [("GONEUSDT", 1, 1, 1, 0, 0, ""), ("GONEUSDT", 2, 5, 2, 0, 2, PENDING)]
