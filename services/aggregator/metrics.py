@@ -17,7 +17,8 @@ REFUSED = Counter(
 STREAM_UP = Gauge("aggregator_stream_up", "1 while the stream from socket is open.", ["stream"])
 TICKER_BREAKS = Counter(
     "aggregator_ticker_breaks",
-    "Breaks of the mini-tickers that lost some: socket_restarted, too_long (more than socket keeps).",
+    "Breaks of the mini-tickers that lost some: socket_restarted, too_long (more than socket keeps), "
+    "store_away (Redis did not answer at the start).",
     ["reason"],
 )
 TICKER_FRAMES_MISSED = Counter("aggregator_ticker_frames_missed", "Frames that such breaks lost, where known.")

@@ -50,6 +50,9 @@ class Resume:
     received: Frame | None = None
     breaks: list[Break] = field(default_factory=list)
     _numbered: bool = False
+    _loaded: bool = False
+    _first: Frame | None = None
+    """Where the first stream of this process began, in the ring's order before its first frame."""
     _written: ResumeState | None = None
 
     @property
@@ -58,17 +61,11 @@ class Resume:
         return f"{self.received.ring}:{self.received.number}" if self.received else None
 
     async def load(self) -> None:
-        """Take over what an earlier process has written. Without Redis it is not waited for."""
+        """Take over what an earlier process has written. A Redis that is away is not waited for."""
         for _ in range(LOAD_TRIES):
-            try:
-                state = await self.store.resume_state()
-            except StoreUnavailableError:
-                await asyncio.sleep(WRITE_INTERVAL_S)
-                continue
-            self.breaks = list(state.breaks)
-            if state.ring and self.received is None:
-                self.received = Frame(state.ring, state.number, state.receive_ms)
-            return
+            if await self._load():
+                return
+            await asyncio.sleep(WRITE_INTERVAL_S)
 
     def begin(self) -> None:
         """A stream is asked for. Until `opened`, its frames count as not numbered: a twin's are not."""
@@ -80,10 +77,9 @@ class Resume:
         if first is None:
             return
         self._numbered = True
-        if before is not None and before.ring != first.ring:
-            self._note(Break(before.receive_ms, now_ms, None, "socket_restarted"))
-        elif before is not None and first.number > before.number + 1:
-            self._note(Break(before.receive_ms, now_ms, first.number - before.number - 1, "too_long"))
+        if before is not None:
+            self._compare(before, first, "too_long")
+        self._first = self._first or first
         self.received = Frame(first.ring, first.number - 1, before.receive_ms if before else now_ms)
 
     def took(self, frames: Sequence[bytes], now_ms: int) -> Frame | None:
@@ -102,7 +98,7 @@ class Resume:
     async def write(self) -> None:
         """Write the state, if it has changed. A Redis that refuses or is away will have the next one."""
         frame = self.confirmed()
-        if frame is None:
+        if frame is None or not (self._loaded or await self._load()):
             return
         state = ResumeState(frame.ring, frame.number, frame.receive_ms, tuple(self.breaks))
         if state == self._written:
@@ -112,6 +108,28 @@ class Resume:
         except StoreUnavailableError:
             return
         self._written = state
+
+    async def _load(self) -> bool:
+        """Take over what an earlier process has written; False if Redis is away."""
+        try:
+            state = await self.store.resume_state()
+        except StoreUnavailableError:
+            return False
+        self._loaded = True
+        self.breaks = [*state.breaks, *self.breaks][-MAX_BREAKS:]
+        before = Frame(state.ring, state.number, state.receive_ms) if state.ring else None
+        if self.received is None:
+            self.received = before
+        elif before is not None and self._first is not None:
+            self._compare(before, self._first, "store_away")
+        return True
+
+    def _compare(self, before: Frame, first: Frame, reason: str) -> None:
+        """Note what is missing between a frame and the first one of a stream; `reason` holds within one ring."""
+        if before.ring != first.ring:
+            self._note(Break(before.receive_ms, first.receive_ms, None, "socket_restarted"))
+        elif first.number > before.number + 1:
+            self._note(Break(before.receive_ms, first.receive_ms, first.number - before.number - 1, reason))
 
     def _note(self, found: Break) -> None:
         self.breaks = [*self.breaks, found][-MAX_BREAKS:]

@@ -10,7 +10,7 @@ class Break(msgspec.Struct, frozen=True):
     to_ms: int
     frames: int | None
     reason: str
-    """`socket_restarted`, or `too_long` (more than socket keeps)."""
+    """`socket_restarted`, `too_long` (more than socket keeps), or `store_away` (where to go on was not known)."""
 
 
 class ResumeState(msgspec.Struct, frozen=True):

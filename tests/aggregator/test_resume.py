@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import pytest
+
+from services.aggregator import resume as resume_module
 from services.aggregator.errors import StoreUnavailableError
 from services.aggregator.intake import wall_clock_ms
 from services.aggregator.resume import MAX_BREAKS, Frame, Resume
@@ -110,6 +113,22 @@ async def test_redis_that_is_away_stops_nothing() -> None:
     memory.is_away = False
     await resume.write()
     assert memory.state == ResumeState("ring", 1, 2)
+
+
+async def test_what_was_written_before_is_kept_where_redis_answers_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where to go on was not known when the stream was opened: what that has cost is known later."""
+    monkeypatch.setattr(resume_module, "WRITE_INTERVAL_S", 0.0)
+    earlier = Break(1, 2, 3, "too_long")
+    memory = Memory(ResumeState("ring", 9, 5_000, (earlier,)), is_away=True)
+    resume = resuming(memory, Frame("ring", 15, 61_000))
+    await resume.load()
+    resume.begin()
+    assert resume.after is None
+    resume.opened("ring:14", 60_000)
+    await resume.write()
+    memory.is_away = False
+    await resume.write()
+    assert memory.state == ResumeState("ring", 15, 61_000, (earlier, Break(5_000, 60_000, 4, "store_away")))
 
 
 def test_the_state_survives_its_text_and_nonsense_is_none() -> None:
