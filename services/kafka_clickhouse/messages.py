@@ -88,10 +88,10 @@ def are_numbers(texts: list[str], least: float = -math.inf) -> bool:
         points = column.translate(None, _DIGITS)
         if points == b"\n" + b".\n" * len(texts) and b"\n." not in column and b".\n" not in column:
             return True
-        return min(map(float, texts), default=least) >= least
+        return not any(map(least.__gt__, map(float, texts)))
     except ValueError:
         return False
 
 
 TICKER_MESSAGES: Codec[KafkaMsg] = Codec(kafka_msg.decode_own, kafka_msg.decode, kafka_msg.DECIMALS)
-TRADE_MESSAGES: Codec[TradeMsg] = Codec(trade_msg.decode_own, trade_msg.decode, trade_msg.DECIMALS, least=0)
+TRADE_MESSAGES: Codec[TradeMsg] = Codec(trade_msg.decode_own, trade_msg.decode, trade_msg.DECIMALS, least=0.0)

@@ -110,6 +110,7 @@ def is_float(text: str) -> bool:
 @example(["1.5\n2.5", ""])
 @example(["1", "1.2.3"])
 @example(["1.5", "\ud800"])
+@example(["nan", "1"])
 def test_a_column_is_of_numbers_if_each_text_is_one(texts: list[str]) -> None:
     assert are_numbers(texts) == all(map(is_float, texts))
 
