@@ -89,9 +89,8 @@ class Filler:
         metrics.FILLED.set(filled)
         metrics.PAUSED.set(self._obstacle is not None)
         metrics.WEIGHT.set(self.limit.used)
-        if self._obstacle is not None:
-            reason = _capitalized(self._obstacle)
-            return FillProgress("waiting", wanted, filled, None, self._obstacle.sentence, pending, reason)
+        if (obstacle := self._obstacle) is not None:
+            return FillProgress("waiting", wanted, filled, None, obstacle.sentence, pending, _capitalized(obstacle))
         if filled < wanted:
             doing = f"Filling the history of {_counted(wanted - filled)}."
         elif days_left:

@@ -31,10 +31,8 @@ _clock_s = time.time
 _TIMEOUT_S = 20.0
 _DEADLINE_S = 30.0
 _MAX_BODY_BYTES = 4 * 1024 * 1024
-_DEFAULT_RETRY_AFTER_S = 60.0
 _LONGEST_RETRY_AFTER_S = 6 * 3_600.0
 """A ban may last for days, and one request in so long does not prolong it; a wrong number must not hold for ever."""
-_TOO_MANY_REQUESTS, _BANNED = 429, 418
 _FORBIDDEN, _UNLAWFUL = 403, 451
 _SERVER_ERRORS = 500
 _CLOCK_LEEWAY_MS = 60_000
@@ -140,8 +138,9 @@ class KlineSource:
 
     def _refused(self, response: httpx.Response, body: bytes, symbol: str) -> BackfillError:
         status = response.status_code
-        if status in (_TOO_MANY_REQUESTS, _BANNED):
-            return RateLimitedError(_retry_after_s(response))
+        if rest_client.is_ban(status):
+            header = response.headers.get("Retry-After", "")
+            return RateLimitedError(rest_client.retry_after_s(header, _LONGEST_RETRY_AFTER_S))
         if status >= _SERVER_ERRORS:
             return TemporarilyUnavailableError(f"the exchange answers {status}")
         if self.exchange.is_unknown_symbol(body):
@@ -155,12 +154,6 @@ class KlineSource:
 def open_http_client(base_url: str) -> httpx.AsyncClient:
     """For `KlineSource`; the caller closes it. Raises UnusableProxyError."""
     return rest_client.open_http_client(base_url, _TIMEOUT_S)
-
-
-def _retry_after_s(response: httpx.Response) -> float:
-    text = response.headers.get("Retry-After", "")
-    is_number = text.isascii() and text.isdecimal()
-    return min(float(text), _LONGEST_RETRY_AFTER_S) if is_number else _DEFAULT_RETRY_AFTER_S
 
 
 async def _bounded_body(response: httpx.Response) -> bytes:

@@ -113,7 +113,7 @@ def is_ban(status: int) -> bool:
     return status in (_TOO_MANY_REQUESTS, _BANNED)
 
 
-def retry_after_s(header: str) -> float:
-    """The delay of a Retry-After header, bounded."""
+def retry_after_s(header: str, longest_s: float = _MAX_RETRY_AFTER_S) -> float:
+    """The delay of a Retry-After header, `longest_s` at most."""
     is_number = header.isascii() and header.isdecimal()
-    return min(float(header), _MAX_RETRY_AFTER_S) if is_number else _DEFAULT_RETRY_AFTER_S
+    return min(float(header), longest_s) if is_number else _DEFAULT_RETRY_AFTER_S
