@@ -1,19 +1,26 @@
 """Where the mini-tickers go on, and what is known of those that are lost."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 
 from services.aggregator import resume as resume_module
+from services.aggregator.backlog import CHUNK_EVENTS, Backlog
 from services.aggregator.errors import StoreUnavailableError
+from services.aggregator.events import TICKER_EVENTS, TRADE_EVENTS, Message
 from services.aggregator.intake import wall_clock_ms
+from services.aggregator.kafka import Producer
+from services.aggregator.recorder import Recorder
 from services.aggregator.resume import MAX_BREAKS, Frame, Resume
 from services.market.names import MINI_TICKERS
 from services.market.resume import Break, ResumeState, decode_resume_state, encode_resume_state
 from tests.aggregator.chain import Chain, running_chain
-from tests.aggregator.recording import Openings, recording
+from tests.aggregator.recording import Openings, recording, tickers
 from tests.aggregator.topic_reader import TopicReader
 from tests.kafka_broker import RunningKafka, new_topic
 from tests.processes import until
@@ -97,6 +104,17 @@ async def test_a_twin_that_numbers_nothing_is_not_counted() -> None:
     assert resume.after == "ring:9"
 
 
+async def test_after_a_numbered_stream_the_frames_of_a_twin_are_not_counted() -> None:
+    resume = resuming(Memory())
+    resume.begin()
+    resume.opened("ring:7", 1_000)
+    assert resume.took([b"a"], 2_000) == Frame("ring", 7, 2_000)
+    resume.begin()
+    resume.opened(None, 3_000)
+    assert resume.took([b"b"], 4_000) is None
+    assert resume.after == "ring:7"
+
+
 async def test_the_breaks_that_are_kept_are_bounded() -> None:
     resume = resuming(Memory())
     for number in range(MAX_BREAKS + 5):
@@ -151,6 +169,59 @@ async def test_a_mark_is_confirmed_when_kafka_has_all_before_it(kafka_broker: Ru
         assert recorder.waiting == 0
 
 
+class Held:
+    """A producer whose rounds end when the test decides, with what it names as not sent."""
+
+    def __init__(self) -> None:
+        self.rounds: asyncio.Queue[tuple[list[Message], asyncio.Future[int]]] = asyncio.Queue()
+
+    async def send(self, messages: Sequence[Message]) -> list[Message]:
+        sent = asyncio.get_running_loop().create_future()
+        await self.rounds.put((list(messages), sent))
+        return list(messages)[await sent :]
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Producer]:
+        yield cast("Producer", self)
+
+    async def round(self) -> tuple[list[Message], asyncio.Future[int]]:
+        """The next round: its messages, and where how many of them are sent is set."""
+        async with asyncio.timeout(20):
+            return await self.rounds.get()
+
+
+async def test_a_mark_is_not_confirmed_while_something_before_it_is_on_its_way_or_unsent() -> None:
+    producer = Held()
+    recorder = Recorder(Backlog(TICKER_EVENTS, 10**9), producer.open)
+    running = asyncio.create_task(recorder.run())
+    recorder.take(tickers(0, 10), "binance", 1_000)
+    recorder.mark("one")
+    messages, sent = await producer.round()
+    assert len(messages) == 10
+    recorder.mark("two")  # as of a frame of which nothing was accepted
+    assert recorder.confirmed is None
+    sent.set_result(6)
+    messages, sent = await producer.round()
+    assert len(messages) == 4
+    assert recorder.confirmed is None
+    sent.set_result(4)
+    await until(lambda: not recorder.waiting)
+    assert recorder.confirmed == "two"
+    recorder.stop()
+    await running
+
+
+def test_a_mark_survives_packing() -> None:
+    """Of events that may wait together, which are packed when no more can join: after they have been marked."""
+    backlog = Backlog(TRADE_EVENTS, 10**9)
+    for number in range(10):
+        backlog.add([Message(b"BTCUSDT", b"{}", 1_000)] * CHUNK_EVENTS, "binance", 1_000)
+        assert backlog.mark(number + 1)
+    chunks = backlog.take(10 * CHUNK_EVENTS)
+    assert [chunk.mark for chunk in chunks] == list(range(1, 11))
+    assert sum(isinstance(chunk.content, bytes) for chunk in chunks) > 1
+
+
 async def state_in(chain: Chain) -> ResumeState:
     return decode_resume_state(cast("bytes | None", await chain.redis.get("market:resume")) or b"")
 
@@ -184,6 +255,41 @@ async def test_a_killed_aggregator_misses_no_mini_ticker(redis_url: str, kafka_b
             await until(goes_on, 60, "the exchange goes on")
             chain.processes["aggregator"].start()
             await reader.until_ids((await sent_tickers(chain, since_ms)).keys() - set(reader.ids))
+        await chain.control("pause")
+        sent = await sent_tickers(chain, since_ms)
+        await reader.until_ids(sent.keys() - set(reader.ids))
+        state = await state_in(chain)
+    assert state.breaks == ()
+
+
+async def test_an_aggregator_that_is_killed_while_kafka_stands_still_misses_no_mini_ticker(
+    redis_url: str, own_kafka: RunningKafka
+) -> None:
+    """What it had received, and Kafka had not confirmed, is asked for again."""
+    async with (
+        running_chain(redis_url, own_kafka.bootstrap, RATE=30) as chain,
+        TopicReader(own_kafka.bootstrap, MINI_TICKERS) as reader,
+    ):
+
+        async def confirmed() -> bool:
+            return bool((await state_in(chain)).ring)
+
+        async def waiting() -> bool:
+            return await chain.metric("aggregator_events_waiting", kind="mini_tickers") > 40
+
+        await until(confirmed, what="a frame is confirmed")
+        since_ms = wall_clock_ms()
+        own_kafka.process.freeze()
+        await until(waiting, what="events wait for Kafka")
+        before = len(await sent_tickers(chain, since_ms))
+
+        async def goes_on() -> bool:
+            return len(await sent_tickers(chain, since_ms)) > before + 40
+
+        await until(goes_on, 60, "the exchange goes on")
+        chain.processes["aggregator"].kill()
+        own_kafka.process.thaw()
+        chain.processes["aggregator"].start()
         await chain.control("pause")
         sent = await sent_tickers(chain, since_ms)
         await reader.until_ids(sent.keys() - set(reader.ids))

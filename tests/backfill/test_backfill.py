@@ -174,6 +174,41 @@ async def test_what_the_exchange_lacks_is_named_and_skipped(database: str) -> No
         assert [candle[0] // MINUTE_MS for candle in await candles(client, "1m")] == existing
 
 
+async def test_a_month_that_the_exchange_lacks_and_klines_off_the_grid_are_named_and_the_rest_is_filled(
+    database: str,
+) -> None:
+    """February 2018, in which the exchange halted for a day and went on with klines that begin within an hour."""
+    january, february, march, april = (
+        int(datetime(2018, month, 1, tzinfo=UTC).timestamp()) // 3_600 for month in range(1, 5)
+    )
+    halted_ms = int(datetime(2018, 2, 9, 9, 17, tzinfo=UTC).timestamp()) * 1_000
+    off_grid = [halted_ms + hour * HOUR_MS for hour in range(5)]
+    there = [hour * HOUR_MS for hour in (*range(january, february), *range(march, april))]
+
+    def script(path: str, query: dict[str, str]) -> Answer:
+        if path == "/api/v3/time":
+            return Answer({"serverTime": int(time.time() * 1_000)})
+        if query["interval"] != "1h":
+            return Answer([])
+        rows = [row(0, open_ms=at) for at in sorted([*there, *off_grid]) if at >= int(query["startTime"])]
+        return Answer(rows[: int(query["limit"])])
+
+    with scripted_exchange(script) as exchange:
+        done = await backfill(
+            *("btcusdt", "--intervals", "1h", "--from", "2018-01-01", "--to", "2018-04-01"),
+            clickhouse_url=database,
+            exchange_rest_url=exchange.url,
+            exchange_source="simulator",
+        )
+    assert done.code == 0
+    counts, *holes = done.out.splitlines()
+    assert counts.endswith(": 1,488 written, 0 there already, 672 not at the exchange")
+    assert holes == ["  nothing at the exchange: 2018-02-01 00:00 – 2018-03-01 00:00"]
+    assert "5 rows of the exchange cannot be true, the first: 2018-02-09 09:17 (no start of a candle of 1h)" in done.err
+    async with connected(database) as client:
+        assert [candle[0] for candle in await candles(client, "1h")] == there
+
+
 def served(path: str, query: dict[str, str], minutes: object) -> Answer:
     """As an exchange answers that has klines of these minutes only."""
     if path == "/api/v3/time":

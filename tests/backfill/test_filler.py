@@ -83,7 +83,8 @@ def rests(filler: Filler) -> Callable[[], bool]:
     return lambda: filler.progress().state == "waiting" and not any(entry.doing for entry in entries)
 
 
-async def test_after_a_request_to_stay_away_no_worker_sends_its_next_page() -> None:
+@pytest.mark.parametrize("status", [429, 418])
+async def test_after_a_request_to_stay_away_no_worker_sends_its_next_page(status: int) -> None:
     numbers, heard = itertools.count(1), threading.Event()
     under_way: list[int] = []
 
@@ -92,7 +93,7 @@ async def test_after_a_request_to_stay_away_no_worker_sends_its_next_page() -> N
             return now
         number = next(numbers)
         if number == 60:
-            return Answer({"code": -1003, "msg": "Too much"}, 429, {"Retry-After": "600"})
+            return Answer({"code": -1003, "msg": "Too much"}, status, {"Retry-After": "600"})
         if number > 60:  # sent before the refusal was heard, so at most one of each of the other workers
             under_way.append(number)
             heard.wait(60)

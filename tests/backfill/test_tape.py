@@ -244,6 +244,17 @@ async def test_an_insert_that_shows_late_is_seen() -> None:
     assert [row.present for row in memory.ledger.values()] == [3]
 
 
+async def test_the_next_process_fetches_what_is_pending_of_hours_that_no_longer_change() -> None:
+    memory = Dated({}, {2: START_MS + 1})
+    memory.insert(1, START_MS, 100_000)
+    memory.insert(3, START_MS + 2, 100_000)
+    hour = memory.hour(START_MS)
+    memory.ledger[hour] = Coverage(hour, 1, 3, 2, 0, 1, PENDING)
+    memory.ledger_ms = 9_000_000
+    await repairing(memory).look()
+    assert [(row.filled, row.missing, row.reason) for row in memory.ledger.values()] == [(1, 0, "")]
+
+
 async def test_a_trade_that_comes_late_completes_the_hour_after_its_own() -> None:
     memory = Dated({}, {})
     memory.insert(1, START_MS, 100_000)
@@ -252,9 +263,15 @@ async def test_a_trade_that_comes_late_completes_the_hour_after_its_own() -> Non
     for _ in range(TRIES):
         await repair.look()
     assert [(row.missing, row.reason) for row in memory.ledger.values()] == [(0, ""), (1, EXCHANGE_LACKS)]
-    memory.insert(2, START_MS + 1, 200_000)
+    memory.insert(4, START_MS + 9 * HOUR_MS, 900_000)  # since when neither hour has changed
     await repair.look()
-    assert [(row.present, row.missing, row.reason) for row in memory.ledger.values()] == [(2, 0, ""), (1, 0, "")]
+    memory.insert(2, START_MS + 1, 900_001)
+    await repair.look()
+    assert [(row.present, row.missing, row.reason) for row in memory.ledger.values()] == [
+        (2, 0, ""),
+        (1, 0, ""),
+        (1, 0, ""),
+    ]
 
 
 async def test_an_hour_whose_trades_are_no_longer_kept_is_not_looked_at_again() -> None:
