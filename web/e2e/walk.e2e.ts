@@ -141,7 +141,7 @@ test('a coin without any price on record is named below the curve of the others,
   await page.route('**/v1/market/closes?*', async (route) => {
     const response = await route.fetch();
     const { closes, ...rest } = (await response.json()) as { closes: Record<string, unknown> };
-    await route.fulfill({ response, json: { ...rest, closes: filled ? { ...closes, adausdt: closes['btcusdt'] } : closes } });
+    await route.fulfill({ response, json: { ...rest, closes: { ...closes, adausdt: filled ? closes['btcusdt'] : [] } } });
   });
   await add(page, 'btc/usdt', '1');
   await page.getByRole('img', { name: /^Line chart: from/ }).waitFor();
