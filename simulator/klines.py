@@ -88,13 +88,9 @@ def merge(bars: Iterable[Bar]) -> Bar:
     """One bar over several that follow one another; quiet ones only count where all are quiet."""
     every = list(bars)
     traded = [bar for bar in every if bar.trades] or every
-    return Bar(
-        traded[0].open,
-        max(bar.high for bar in traded),
-        min(bar.low for bar in traded),
-        traded[-1].close,
-        *(sum(bar[field] for bar in every) for field in range(4, 9)),
-    )
+    opens, highs, lows, closes, *_ = zip(*traded, strict=True)
+    _, _, _, _, *amounts = zip(*every, strict=True)
+    return Bar(opens[0], max(highs), min(lows), closes[-1], *map(sum, amounts))
 
 
 def _row(open_ms: int, span_ms: int, bar: Bar) -> Row:

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 WORKERS = 4
 """Requests at once: with one after the other, the way to the exchange and back would decide how long a fill takes."""
-BATCH_ROWS = 5_000
+BATCH_ROWS = 10_000
 LEAST_S = 1.0
 """The least time to stay away when the exchange asks for it without naming one."""
 DENIED_S = 600.0

@@ -168,3 +168,9 @@ def test_a_busy_minute_is_kept_within_its_packed_row() -> None:
     market.next_trade(START_MS + MINUTE_MS)
     packed: Bar = next(market.bars.between(START_MS // MINUTE_MS, START_MS // MINUTE_MS + 1))
     assert packed.quote_volume == 2**63 - 1
+
+
+def test_the_past_of_a_seed_is_the_same_in_every_version() -> None:
+    bar, _ = History(BTCUSDT, 1).bars(29_399_998, 29_400_000)
+    assert bar[:4] == (6_026_602_000_000, 6_033_216_000_000, 6_024_679_000_000, 6_030_491_000_000)
+    assert bar[4:] == (318_696_000, 19_214_014_524_600, 542, 159_970_000, 9_644_507_315_750)

@@ -92,6 +92,10 @@ def klines_request(symbol: str, interval: str, start_ms: int, count: int) -> Res
 
 def parse_klines(body: bytes, reject: Callable[[bytes, str], None]) -> list[Kline]:
     try:
+        return _klines.decode(body)
+    except MALFORMED:
+        pass  # it may be one row of them
+    try:
         rows = decode_rows(body)
     except MALFORMED as error:
         raise RestError(f"the exchange's klines are malformed: {error}") from error
@@ -181,5 +185,6 @@ _past_trade = msgspec.json.Decoder(PastTrade)
 _pair = msgspec.json.Decoder(Pair)
 _exchange_info = msgspec.json.Decoder(ExchangeInfo)
 _kline = msgspec.json.Decoder(Kline)
+_klines = msgspec.json.Decoder(list[Kline])
 _time = msgspec.json.Decoder(ServerTime)
 _refusal = msgspec.json.Decoder(Refusal)
