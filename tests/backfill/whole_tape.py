@@ -57,6 +57,7 @@ class Tape:
     async def until_complete(self, timeout_s: float = 120) -> list[Any]:
         """End the market and wait until what it made is stored, each trade once; returns the ledger, which knows it."""
         await self.chain.control("pause")
+        self.last.clear()
         for symbol in SYMBOLS:
             arrives = partial(self._one_more_arrives, symbol.upper())
             await until(arrives, timeout_s, f"a trade of {symbol} comes by itself")
