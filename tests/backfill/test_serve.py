@@ -240,10 +240,14 @@ async def test_an_exchange_that_refuses_this_address_is_left_alone_and_named(
 
             async def named() -> bool:
                 found = await place.progress()
-                return bool(found.get("state") == "waiting" and f"({status})" in found["detail"])
+                return bool(found.get("state") == "waiting" and f"({status})" in found["reason"])
 
             await until(named, what="the refusal in the progress")
-            assert (await place.progress())["detail"].startswith("The exchange serves nothing to this address: ")
+            found = await place.progress()
+            assert found["reason"].startswith(f"The exchange serves nothing to this address: {reason} "), (
+                "the operator's"
+            )
+            assert found["detail"] == "The exchange serves nothing to this server's address.", "anyone's"
     assert len(asked) <= 4  # once for each worker
 
 
