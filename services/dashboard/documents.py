@@ -28,12 +28,12 @@ def symbols_document(listings: Iterable[Listing], following: str | None) -> byte
     return msgspec.json.encode({"symbols": list(listings), "next": following})
 
 
-def fill_document(progress: FillProgress, named: Collection[str] | None) -> bytes:
-    """With what is pending of the `named` symbols; None: of all. Without what is the operator's alone."""
+def fill_document(progress: FillProgress, named: Collection[str]) -> bytes:
+    """Without what is the operator's alone: other symbols than the `named` ones, since what people hold is theirs."""
     public = asdict(progress)
     del public["reason"]
-    if named is not None:
-        public["pending"] = {symbol: steps for symbol, steps in progress.pending.items() if symbol in named}
+    public["pending"] = {symbol: steps for symbol, steps in progress.pending.items() if symbol in named}
+    public["current"] = progress.current if progress.current in named else None
     return msgspec.json.encode(public)
 
 

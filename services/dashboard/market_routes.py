@@ -80,7 +80,7 @@ def market_routes(market: MarketReader, limited: Limited) -> APIRouter:
     @router.get("/fill", response_model=a.Fill, responses=documented(422, 429, 503))
     async def fill(request: Request, symbols: p.FillSymbols = None) -> Response:
         """How far the history of the followed symbols is, which fills itself from the exchange's candles."""
-        named = None if symbols is None else {name.lower() for name in read_names(symbols, p.MAX_NAMED)}
+        named = set() if symbols is None else {name.lower() for name in read_names(symbols, p.MAX_NAMED)}
         return await answer(request, Document(fill_document(await market.fill(), named), MAX_AGE_S))
 
     return router

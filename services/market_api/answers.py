@@ -193,7 +193,7 @@ class Fill(BaseModel):
     state: FillState = Field(description="`waiting`: something is in the way, which `detail` names.")
     symbols_total: int = Field(examples=[12], description="Followed symbols whose history is filled or being filled.")
     symbols_done: int = Field(examples=[3], description="Those whose history is as far as the exchange has it.")
-    current: str | None = Field(examples=["btcusdt"], description="A symbol that is being filled now.")
+    current: str | None = Field(examples=["btcusdt"], description="One of `symbols`, if it is being filled now.")
     detail: str = Field(examples=["Filling the history of 9 symbols."], description="A sentence, or empty.")
     pending: dict[str, int] = Field(
         examples=[{"btcusdt": 7}],

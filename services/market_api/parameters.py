@@ -33,7 +33,7 @@ SymbolsQuery = Annotated[
 ]
 FillSymbols = Annotated[
     SymbolList | None,
-    Query(description=f"Those to name in `pending`: at most {MAX_NAMED}. Default: all.", examples=["btcusdt"]),
+    Query(description=f"Those to name in `pending`: at most {MAX_NAMED}. Default: none.", examples=["btcusdt"]),
 ]
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PRICES)]
 After = Annotated[SymbolText | None, Query(description="`next` of the page before.")]

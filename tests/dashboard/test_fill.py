@@ -26,8 +26,9 @@ async def redis(redis_server: RunningRedis) -> AsyncIterator[Redis]:
 
 
 def public(progress: FillProgress) -> dict[str, Any]:
-    """As anyone gets it."""
-    return {name: value for name, value in msgspec.to_builtins(progress).items() if name != "reason"}
+    """As anyone gets it who names no symbol."""
+    found = {name: value for name, value in msgspec.to_builtins(progress).items() if name != "reason"}
+    return found | {"current": None, "pending": {}}
 
 
 async def until_answered(client: httpx.AsyncClient, expected: object) -> None:
@@ -41,15 +42,15 @@ async def until_answered(client: httpx.AsyncClient, expected: object) -> None:
     await until(answered, what=f"{expected} as the answer")
 
 
-async def test_progress_is_answered_as_it_was_published(client: httpx.AsyncClient, redis: Redis) -> None:
+async def test_progress_is_answered_without_listing_what_people_hold(client: httpx.AsyncClient, redis: Redis) -> None:
     await redis.set("market:fill", msgspec.json.encode(FILLING))
     expected = {
         "state": "filling",
         "symbols_total": 12,
         "symbols_done": 3,
-        "current": "btcusdt",
+        "current": None,
         "detail": "Filling the history of 9 symbols.",
-        "pending": PENDING,
+        "pending": {},
     }
     await until_answered(client, expected)
     assert (await client.get("/fill")).json() == expected
@@ -73,9 +74,13 @@ async def test_of_the_symbols_that_are_named_those_that_are_pending_are_answered
 ) -> None:
     await redis.set("market:fill", msgspec.json.encode(FILLING))
     await until_answered(client, public(FILLING))
-    for named, pending in (("ETHUSDT, solusdt", {"ethusdt": 9}), ("solusdt", {})):
+    for named, current, pending in (
+        ("ETHUSDT, solusdt", None, {"ethusdt": 9}),
+        ("solusdt", None, {}),
+        ("btcusdt,ethusdt", "btcusdt", PENDING),
+    ):
         found = (await client.get("/v1/fill", params={"symbols": named})).json()
-        assert (found["pending"], found["symbols_total"]) == (pending, 12)
+        assert (found["current"], found["pending"], found["symbols_total"]) == (current, pending, 12)
     for none in (",", ",".join(f"a{number}" for number in range(501))):
         assert_error(await client.get("/v1/fill", params={"symbols": none}), 422, "invalid_request")
 

@@ -782,7 +782,7 @@ export interface components {
             readonly symbols_done: number;
             /**
              * Current
-             * @description A symbol that is being filled now.
+             * @description One of `symbols`, if it is being filled now.
              * @example btcusdt
              */
             readonly current: string | null;
@@ -3072,7 +3072,7 @@ export interface operations {
     readonly fill_v1_market_fill_get: {
         readonly parameters: {
             readonly query?: {
-                /** @description Those to name in `pending`: at most 500. Default: all. */
+                /** @description Those to name in `pending`: at most 500. Default: none. */
                 readonly symbols?: string | null;
             };
             readonly header?: never;
