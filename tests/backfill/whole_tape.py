@@ -65,7 +65,7 @@ class Tape:
 
         async def complete() -> bool:
             rows = await self.rows()
-            first = {symbol: min(one for name, one in rows if name == symbol) for symbol, _ in rows}
+            first = {symbol: min(one for name, one in rows if name == symbol) for symbol in {name for name, _ in rows}}
             expected = sorted(pair for pair in made if pair[1] >= first[pair[0]])
             ledger = await self.ledger()
             named = sum(row[3] + row[4] for row in ledger)
