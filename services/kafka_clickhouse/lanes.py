@@ -7,7 +7,7 @@ do it once more. If that takes too long the next owner does, to no effect.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -48,11 +48,10 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no 
         names = {partition: f"{partition.topic}:{partition.partition}" for partition in sorted(assigned)}
         log.info("partitions.assigned", partitions=list(names.values()))
         for partition, name in names.items():
-            intake = self.new_intake(partition)
             lane = Lane(
                 partition,
-                intake,
-                replace(self.limits, rows=self.limits.rows * intake.stream.batches_at_once),
+                self.new_intake(partition),
+                self.limits,
                 begin=partial(self._begin, partition),
                 commit=partial(self._commit, partition),
                 on_room=partial(self._resume, partition),

@@ -38,8 +38,7 @@ class KafkaClickHouseSettings(StorageSettings):
     """How long a consumer that died keeps its partitions."""
 
     batch_rows: int = Field(default=25_000, ge=1, le=1_000_000)
-    """An insert's size when there is backlog; of trades, which are smaller, twice that. Twice as many messages of a
-    partition are in memory at most."""
+    """An insert's size when there is backlog. Twice as many messages of a partition are in memory at most."""
     batch_age_s: float = Field(default=1.0, gt=0, le=60)
     """How long a message waits for others at most."""
     insert_timeout_s: float = Field(default=30.0, gt=0)

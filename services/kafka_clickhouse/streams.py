@@ -16,13 +16,11 @@ class Stream(Generic[M]):
     codec: Codec[M]
     table: Table[M]
     dead_letter_topic: str
-    batches_at_once: int = 1
-    """How many times `BATCH_ROWS` make an insert: small rows are held, and merged, at less cost in larger ones."""
 
 
 def streams(settings: KafkaClickHouseSettings) -> list[Stream[Any]]:
     """All of them."""
     return [
         Stream(settings.kafka_topic, TICKER_MESSAGES, MARKET_TICKERS, settings.kafka_dead_letter_topic),
-        Stream(settings.kafka_trade_topic, TRADE_MESSAGES, TRADES, settings.kafka_trade_dead_letter_topic, 2),
+        Stream(settings.kafka_trade_topic, TRADE_MESSAGES, TRADES, settings.kafka_trade_dead_letter_topic),
     ]
