@@ -6,13 +6,13 @@ import { candleOf, extremes, merged, prepended, ticked, type Candle } from './ca
 const num = (text: string): Num => text as Num;
 
 function candle(t: number, c = '1', more: Partial<Candle> = {}): Candle {
-  return { t, o: num('1'), h: num('2'), l: num('0.5'), c: num(c), v: null, v24: null, ...more };
+  return { t, o: num('1'), h: num('2'), l: num('0.5'), c: num(c), v: null, v24: null, n: null, vwap: null, ...more };
 }
 const times = (candles: readonly Candle[]): readonly number[] => candles.map(({ t }) => t);
 
 test('figures of an answer stay text', () => {
-  const received = { t: '60000', o: '1.10', h: '2', l: '1', c: '68123.45000000000000001', v: null, q: null, v24: '5', q24: null } as never;
-  expect(candleOf(received)).toEqual({ t: 60_000, o: '1.10', h: '2', l: '1', c: '68123.45000000000000001', v: null, v24: '5' });
+  const received = { t: '60000', o: '1.10', h: '2', l: '1', c: '68123.45000000000000001', v: null, q: null, v24: '5', q24: null, n: '7', vwap: '68123.45' } as never;
+  expect(candleOf(received)).toEqual({ t: 60_000, o: '1.10', h: '2', l: '1', c: '68123.45000000000000001', v: null, v24: '5', n: '7', vwap: '68123.45' });
 });
 
 test('an older page goes before what is known, and never over it', () => {
@@ -51,7 +51,7 @@ test('figures that are equal as floats are still compared', () => {
 });
 
 test('the next bucket begins with its first price; an older price begins nothing', () => {
-  expect(ticked(candle(60), 120, num('3'))).toEqual({ t: 120, o: '3', h: '3', l: '3', c: '3', v: null, v24: null });
+  expect(ticked(candle(60), 120, num('3'))).toEqual({ t: 120, o: '3', h: '3', l: '3', c: '3', v: null, v24: null, n: null, vwap: null });
   expect(ticked(undefined, 120, num('3'))?.t).toBe(120);
   expect(ticked(candle(60), 0, num('3'))).toBeNull();
 });

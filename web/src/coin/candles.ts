@@ -14,10 +14,13 @@ export interface Candle {
   readonly v: Num | null;
   /** Rolling base volume of 24 h, where the API has it. */
   readonly v24: Num | null;
+  /** Number of trades of the interval, and their volume-weighted average price, where back-filled. */
+  readonly n: Num | null;
+  readonly vwap: Num | null;
 }
 
-export function candleOf({ t, o, h, l, c, v, v24 }: ApiCandle): Candle {
-  return { t: Number(t), o, h, l, c, v, v24 };
+export function candleOf({ t, o, h, l, c, v, v24, n, vwap }: ApiCandle): Candle {
+  return { t: Number(t), o, h, l, c, v, v24, n, vwap };
 }
 
 /** The older page, then what is known; where both have a candle, what is known stays. Both ascend in `t`. */
@@ -40,7 +43,7 @@ export function merged(known: readonly Candle[], newer: readonly Candle[]): Cand
  * older than the candle. A new candle opens with its first price, as the exchange's do.
  */
 export function ticked(last: Candle | undefined, t: number, price: Num): Candle | null {
-  if (last === undefined || t > last.t) return { t, o: price, h: price, l: price, c: price, v: null, v24: null };
+  if (last === undefined || t > last.t) return { t, o: price, h: price, l: price, c: price, v: null, v24: null, n: null, vwap: null };
   if (t < last.t) return null;
   return { ...last, h: higher(last.h, price), l: lower(last.l, price), c: price };
 }

@@ -9,7 +9,7 @@ const num = (text: string): Num => text as Num;
 const axis = new Axis('1d', 0);
 
 function candle(more: Partial<Candle> = {}): Candle {
-  return { t: 60_000, o: num('1'), h: num('2'), l: num('0.5'), c: num('1.5'), v: null, v24: null, ...more };
+  return { t: 60_000, o: num('1'), h: num('2'), l: num('0.5'), c: num('1.5'), v: null, v24: null, n: null, vwap: null, ...more };
 }
 const flat = candle({ o: num('1'), h: num('1'), l: num('1'), c: num('1') });
 

@@ -36,6 +36,8 @@ function answer(minutes: readonly number[], more: { previous?: number; next?: nu
     c: num(more.close ?? 105),
     v: null,
     v24: num(7),
+    n: null,
+    vwap: null,
   }));
   const page = (time: number | undefined): Num | null => (time === undefined ? null : num(time));
   return Promise.resolve({ candles, previous: page(more.previous), next: page(more.next) });

@@ -12,7 +12,7 @@ import { holesOf, rangeUntil, startOf, unitOf, within, type Hole, type HoleUnit 
 const HOUR = 3_600_000;
 const DAY = Date.UTC(2026, 0, 2);
 const hour = (at: number, missing: number, reason: string | null) => ({ t: String(DAY + at * HOUR), missing: String(missing), reason }) as CoverageHour;
-const candle = (at: number): Candle => ({ t: DAY + at * HOUR, o: '1' as Num, h: '1' as Num, l: '1' as Num, c: '1' as Num, v: null, v24: null });
+const candle = (at: number): Candle => ({ t: DAY + at * HOUR, o: '1' as Num, h: '1' as Num, l: '1' as Num, c: '1' as Num, v: null, v24: null, n: null, vwap: null });
 const HOURS = [hour(1, 1234, 'exchange_lacks'), hour(2, 0, null), hour(3, 5, 'pending,too_long'), hour(26, 1, 'pending')];
 const plain = (holes: Iterable<Hole>) => [...holes].map(({ t, missing, reasons }) => [(t - DAY) / HOUR, text(missing), reasons.join()]);
 

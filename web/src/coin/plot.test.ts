@@ -13,7 +13,7 @@ vi.mock('../lib/chart', () => {
 });
 
 const num = (value: number): Num => String(value) as Num;
-const candle = (minute: number, o: number, c: number): Candle => ({ t: minute * 60_000, o: num(o), h: num(9), l: num(1), c: num(c), v: null, v24: null });
+const candle = (minute: number, o: number, c: number): Candle => ({ t: minute * 60_000, o: num(o), h: num(9), l: num(1), c: num(c), v: null, v24: null, n: null, vwap: null });
 
 type Options = Record<string, unknown>;
 
