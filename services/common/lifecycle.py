@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 _CANCEL_AGAIN_S = 5.0
 """A task that goes on for so long has lost its cancellation: before Python 3.12, `asyncio.wait_for` drops one that
-comes together with what it waits for, and redis-py sends by it. No clean-up takes as long."""
+comes together with what it waits for, and libraries wait by it. No clean-up takes as long."""
 
 S = TypeVar("S", bound=ServiceSettings)
 

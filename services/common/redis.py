@@ -6,10 +6,12 @@ No client probes with PING: a server that cannot write to its disk refuses PING 
 publishes. A connection that broke while it was idle is replaced by the retry.
 """
 
+import asyncio
 import time
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -24,11 +26,28 @@ IDLE_S = 30.0
 """A connection that nothing has used for so long is closed, when a command of the same client ends."""
 
 
+class _HearsCancellation(AbstractConnection):
+    """Sending that loses no cancellation.
+
+    redis-py bounds it by `asyncio.wait_for`, which before Python 3.12 drops a cancellation that comes together with
+    what it waits for. The task then goes on, and who has cancelled it waits forever.
+    """
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - redis-py's
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)
+        if task and task.cancelling() > cancelled:
+            await self.disconnect(nowait=True)  # its answer will not be read
+            raise asyncio.CancelledError
+
+
 class ShrinkingPool(BlockingConnectionPool):
     """redis-py's pool, which by itself keeps forever as many connections as its busiest moment took."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
+    def __init__(self, connection_class: type[AbstractConnection] = Connection, **options: object) -> None:
+        hearing = type(connection_class.__name__, (_HearsCancellation, connection_class), {})
+        super().__init__(connection_class=hearing, **options)  # type: ignore[arg-type]
         self._released_s: WeakKeyDictionary[AbstractConnection, float] = WeakKeyDictionary()
 
     async def release(self, connection: AbstractConnection) -> None:

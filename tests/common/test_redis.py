@@ -1,9 +1,11 @@
 """Redis clients: how many commands run at once, and how long one waits."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from redis.asyncio import SSLConnection
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import ResponseError
 
@@ -102,5 +104,30 @@ async def test_a_server_that_cannot_write_is_ready(own_redis: RunningRedis) -> N
 
 async def test_an_address_with_tls_is_spoken_to_with_tls() -> None:
     client = open_redis("rediss://redis.example:6380/1")
-    assert client.connection_pool.connection_class is SSLConnection
+    assert issubclass(client.connection_pool.connection_class, SSLConnection)
     await client.aclose()
+
+
+async def test_a_cancellation_that_comes_as_a_command_has_been_sent_is_heard(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = open_redis(redis_url)
+    sent = AbstractConnection._send_packed_command
+
+    async def sent_and_cancelled(connection: AbstractConnection, command: Any) -> None:
+        await sent(connection, command)
+        if b"last" in b"".join(command):
+            asking.cancel()
+
+    monkeypatch.setattr(AbstractConnection, "_send_packed_command", sent_and_cancelled)
+
+    async def ask() -> object:
+        return await client.echo("last")
+
+    try:
+        asking = asyncio.create_task(ask())
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        assert await client.echo("the next") == b"the next"
+    finally:
+        await client.aclose()
