@@ -193,22 +193,22 @@ class Held:
 async def test_a_mark_is_not_confirmed_while_something_before_it_is_on_its_way_or_unsent() -> None:
     producer = Held()
     recorder = Recorder(Backlog(TICKER_EVENTS, 10**9), producer.open)
-    running = asyncio.create_task(recorder.run())
-    recorder.take(tickers(0, 10), "binance", 1_000)
-    recorder.mark("one")
-    messages, sent = await producer.round()
-    assert len(messages) == 10
-    recorder.mark("two")  # as of a frame of which nothing was accepted
-    assert recorder.confirmed is None
-    sent.set_result(6)
-    messages, sent = await producer.round()
-    assert len(messages) == 4
-    assert recorder.confirmed is None
-    sent.set_result(4)
-    await until(lambda: not recorder.waiting)
-    assert recorder.confirmed == "two"
-    recorder.stop()
-    await running
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(recorder.run())
+        recorder.take(tickers(0, 10), "binance", 1_000)
+        recorder.mark("one")
+        messages, sent = await producer.round()
+        assert len(messages) == 10
+        recorder.mark("two")  # as of a frame of which nothing was accepted
+        assert recorder.confirmed is None
+        sent.set_result(6)
+        messages, sent = await producer.round()
+        assert len(messages) == 4
+        assert recorder.confirmed is None
+        sent.set_result(4)
+        await until(lambda: not recorder.waiting)
+        assert recorder.confirmed == "two"
+        recorder.stop()
 
 
 def test_a_mark_survives_packing() -> None:
